@@ -1,0 +1,82 @@
+"""The types of the expression language and of table columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gongbi.errors import InvalidInput
+
+Name = Literal["boolean", "integer", "decimal", "double", "text", "date", "timestamp", "list", "null"]
+
+#: Digits of a decimal as stored in a column, and as computed by expressions.
+STORED_PRECISION = 18
+COMPUTED_PRECISION = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A value type.
+
+    Parameters
+    ----------
+    name
+        ``integer`` is 64 bits, ``decimal`` is exact with `scale` digits after the point, ``double`` is a 64-bit
+        float, ``timestamp`` is an instant in UTC with microseconds, ``date`` a calendar day, ``null`` the type of
+        a bare ``null``.
+    scale
+        Digits after the point of a decimal.
+    currency
+        ISO 4217 code when a decimal is money. Two currencies never mix.
+    element
+        Element type of a list.
+    """
+
+    name: Name
+    scale: int = 0
+    currency: str | None = None
+    element: Type | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return self.name in ("integer", "decimal", "double")
+
+    @property
+    def is_exact(self) -> bool:
+        """True where both engines give the very same value, not only one within 1e-9."""
+        return self.name != "double"
+
+    def __str__(self) -> str:
+        if self.name == "decimal":
+            return f"money {self.currency}" if self.currency else f"decimal({self.scale})"
+        if self.name == "list":
+            return f"list of {self.element}"
+        return self.name
+
+
+BOOLEAN = Type("boolean")
+INTEGER = Type("integer")
+DOUBLE = Type("double")
+TEXT = Type("text")
+DATE = Type("date")
+TIMESTAMP = Type("timestamp")
+NULL = Type("null")
+
+
+def decimal(scale: int = 2) -> Type:
+    """An exact number with `scale` digits after the point, 0 to 9."""
+    if not 0 <= scale <= 9:
+        raise InvalidInput(f"A decimal has 0 to 9 digits after the point, not {scale}.")
+    return Type("decimal", scale)
+
+
+def money(currency: str, scale: int = 2) -> Type:
+    """An amount in one currency (ISO 4217)."""
+    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        raise InvalidInput(f"A currency is three capital letters (ISO 4217), not {currency!r}.")
+    return Type("decimal", scale, currency)
+
+
+def list_of(element: Type) -> Type:
+    """A list whose elements have one type."""
+    return Type("list", element=element)

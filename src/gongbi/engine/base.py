@@ -1,0 +1,121 @@
+"""The door to an engine: somewhere tables are kept and plans are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from gongbi.core.dialect import Dialect
+from gongbi.core.plan import Plan
+from gongbi.core.table import Table
+
+#: Called with (done, total) while a plan runs; total is None where the engine cannot tell.
+OnProgress = Callable[[float, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do. Callers ask this; they never ask which engine it is.
+
+    Attributes
+    ----------
+    name
+        For reports and for choosing the rendering of a function; not for branching.
+    cancels
+        A running query can be stopped from another thread.
+    interactive
+        A count over a small table answers within tens of milliseconds, so counting while typing makes sense.
+    spills
+        A build larger than memory goes to disk.
+    """
+
+    name: str
+    cancels: bool
+    interactive: bool
+    spills: bool
+
+
+class Engine(Protocol):
+    """Somewhere tables are kept and plans are carried out.
+
+    All changes happen inside `transaction()`: a reader sees all of them or none, also when the process is killed.
+    Outside a transaction every changing call is a transaction of its own. Instants are naive UTC `timestamp[us]` in
+    Arrow; decimals are `decimal128`; a table is created from a `Table` definition and never from data.
+    """
+
+    capabilities: Capabilities
+    dialect: Dialect
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes inside are published together, or not at all when the block raises."""
+        ...
+
+    def tables(self) -> Sequence[str]:
+        """Names of the tables that exist, sorted."""
+        ...
+
+    def columns(self, table: str) -> Sequence[tuple[str, pa.DataType]]:
+        """Names and Arrow types of a table's columns, in order. Raises `UnknownName`."""
+        ...
+
+    def create(self, table: Table, *, replace: bool = False) -> None:
+        """Create an empty table. With `replace`, an existing one goes first; without, it is an error."""
+        ...
+
+    def drop(self, table: str) -> None:
+        """Drop a table; nothing happens where there is none."""
+        ...
+
+    def rename(self, table: str, to: str) -> None:
+        """Rename a table; an existing `to` is replaced."""
+        ...
+
+    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        """Append rows, matched by column name; columns that `rows` lacks become null. Return how many."""
+        ...
+
+    def insert(self, table: str, plan: Plan, *, inputs: Inputs = None) -> int:
+        """Append the rows of a plan, matched by column name; return how many."""
+        ...
+
+    def delete(self, table: str, where: str) -> int:
+        """Delete the rows for which a boolean SQL expression in this dialect is true; return how many."""
+        ...
+
+    def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
+        """Write the plan's rows as the table `into`, replacing it; return how many.
+
+        All or nothing: a reader sees the old table or the new one, never part. Column names and types are the plan's.
+        """
+        ...
+
+    def query(self, plan: Plan | str, *, inputs: Inputs = None) -> pa.Table:
+        """Carry out a plan and return its rows. `inputs` are Arrow tables or readers the plan may read by name."""
+        ...
+
+    def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
+        """Give a function that, called from another thread, stops what this thread runs inside the block.
+
+        The stopped call raises `Cancelled`. Where `capabilities.cancels` is false the function does nothing.
+        """
+        ...
+
+    def explain(self, plan: Plan | str) -> str:
+        """The engine's own description of how it would carry out a plan."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and sessions; calling it twice is fine."""
+        ...
+
+
+Inputs = dict[str, Any] | None
+
+
+def input_names(inputs: Inputs) -> Iterable[str]:
+    """Names that a plan may read besides tables."""
+    return (inputs or {}).keys()
