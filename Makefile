@@ -1,0 +1,101 @@
+# Everything a person or CI does with this checkout. `make` alone prints the menu.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+# For instance: make test PYTEST_ARGS="-x -k tags", or PYTEST_ARGS="-n 2" for two workers.
+PYTEST_ARGS ?=
+
+.PHONY: help
+help:  ## This menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- the environment -------------------------------------------------------------------------------------
+# Stamps: $(VENV)/.dev or $(VENV)/.demo says which lock is installed, $(VENV)/.gongbi that this checkout is.
+
+$(VENV)/.uv:
+	@command -v $(PYTHON) >/dev/null || { echo "No '$(PYTHON)' found. Gongbi needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Gongbi needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+# sync = $(call sync,NAME): install exactly locks/NAME.txt. It removes what the lock does not name, this
+# checkout included, so that $(VENV)/.gongbi has to be made again.
+define sync
+@rm -f $(VENV)/.dev $(VENV)/.demo $(VENV)/.gongbi
+$(UV) pip sync --quiet --python $(BIN)/python --require-hashes locks/$(1).txt
+@touch $(VENV)/.$(1)
+endef
+
+$(VENV)/.dev: locks/dev.txt | $(VENV)/.uv
+	$(call sync,dev)
+
+$(VENV)/.demo: locks/demo.txt | $(VENV)/.uv
+	$(call sync,demo)
+
+# The larger lock stays when it is there already: `make demo` in a developer's checkout removes nothing.
+LOCK_FOR_DEMO := $(if $(wildcard $(VENV)/.dev),dev,demo)
+
+INSTALL_CHECKOUT = @if [ ! -e $(VENV)/.gongbi ] || [ pyproject.toml -nt $(VENV)/.gongbi ]; then \
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . && touch $(VENV)/.gongbi; fi
+
+.PHONY: venv-dev venv-demo
+venv-dev: $(VENV)/.dev  ## Make .venv with everything developers need
+	$(INSTALL_CHECKOUT)
+
+venv-demo: $(VENV)/.$(LOCK_FOR_DEMO)  ## Make .venv with what the demo needs
+	$(INSTALL_CHECKOUT)
+
+# --- using it --------------------------------------------------------------------------------------------
+.PHONY: demo
+demo: venv-demo  ## Build the demo workspace and open the console (DEMO_SERVE=0: build only)
+	$(BIN)/gongbi demo $(if $(filter 0,$(DEMO_SERVE)),--no-serve)
+
+# --- checking it -----------------------------------------------------------------------------------------
+.PHONY: test test-slow test-all lint format bench docs
+test: venv-dev  ## The fast tests, Spark's contract among them
+	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: venv-dev  ## Only the slow tests
+	$(BIN)/pytest -m slow $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "No slow tests." || exit $$code; }
+
+test-all: venv-dev  ## Every test
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: venv-dev  ## Style, types, import rules and the rules of the repository
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_repo.py
+
+format: venv-dev  ## Let ruff format and fix what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv-dev  ## Measure speed; results go to benchmarks/results
+	@[ -e benchmarks/run.py ] || { echo "There are no benchmarks yet (benchmarks/run.py)." >&2; exit 1; }
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+docs: venv-dev  ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+# --- keeping it ------------------------------------------------------------------------------------------
+.PHONY: lock clean
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: | $(VENV)/.uv  ## Write the locks again (UPGRADE=1: with the newest versions)
+	$(COMPILE) pyproject.toml locks/build.in --extra demo --output-file locks/demo.txt
+	$(COMPILE) pyproject.toml locks/build.in --all-extras --constraint locks/demo.txt --output-file locks/dev.txt
+	@! grep -nE '://|--(extra-)?index-url|--find-links|file:' locks/*.txt || { echo "A lock carries an address." >&2; exit 1; }
+
+clean:  ## Remove what was made here: .venv, caches, built pages
+	rm -rf $(VENV) site dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

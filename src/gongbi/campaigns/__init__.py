@@ -1,0 +1,1 @@
+"""Campaigns: who is reached with what, and who is held out."""

@@ -1,0 +1,1 @@
+"""What a definition is: YAML in and out, validation, versions and lineage."""

@@ -1,0 +1,1 @@
+"""The door to the engines that run plans: DuckDB and Apache Spark."""

@@ -1,0 +1,1 @@
+"""Schedules and durable workflows; they call services."""

@@ -1,0 +1,1 @@
+"""What a campaign changed: experiments, funnels, attribution and reports."""

@@ -1,0 +1,1 @@
+"""Model definitions, training sets, registry and scoring."""

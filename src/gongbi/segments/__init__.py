@@ -1,0 +1,1 @@
+"""Predicates over customers: who, how many, and how they differ."""

@@ -1,0 +1,1 @@
+"""Files, databases and the event log become facts and attributes; rejects keep their reason."""

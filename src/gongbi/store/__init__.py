@@ -1,0 +1,1 @@
+"""The operational store: definitions with their versions, runs, audit and users."""

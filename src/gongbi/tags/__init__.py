@@ -1,0 +1,1 @@
+"""The tag library, in batch and live."""
