@@ -84,7 +84,7 @@ bench: venv-dev  ## Measure speed; results go to benchmarks/results
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 docs: venv-dev  ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # --- keeping it ------------------------------------------------------------------------------------------
 .PHONY: lock clean

@@ -3,6 +3,7 @@
 Importing this package loads no engine: `gongbi.open` fetches the workspace, and with it DuckDB, on first use.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,5 @@ __version__ = "0.1.0.dev0"
 
 def __getattr__(name: str) -> object:
     if name == "open":
-        from gongbi import workspace
-
-        return workspace.open
+        return import_module("gongbi.workspace").open
     raise AttributeError(f"module 'gongbi' has no attribute {name!r}")
