@@ -1,1 +1,9 @@
-"""Estimators in the style of scikit-learn, on arrays and frames, and their statistics."""
+"""Statistical models on arrays and frames, in the manner of scikit-learn.
+
+Nothing is imported here, so that a count of customers never waits for LightGBM:
+
+- `purchases`: `BetaGeoModel`, who is still a customer and how often they will buy;
+- `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
+- `propensity`: `PropensityModel`, who will respond;
+- `stats`: intervals, ranking quality, calibration, arms of experiments, matched comparisons.
+"""

@@ -1,0 +1,83 @@
+"""What every estimator asks of the arrays it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gongbi.errors import GongbiError, InvalidInput
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class NotFitted(GongbiError, AttributeError):
+    """A model was asked for an answer before it learned anything."""
+
+    code = "not_fitted"
+
+    def __init__(self, model: object) -> None:
+        super().__init__(f"{type(model).__name__} has not learned anything yet.", hint="Call fit first.")
+
+
+def as_vector(name: str, values: ArrayLike) -> FloatArray:
+    """Return a one-dimensional array of finite floats, or say which entry is not one."""
+    try:
+        vector = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} must be numbers: {error}.") from error
+    if vector.ndim != 1:
+        raise InvalidInput(f"{name} must have one dimension, not {vector.ndim}.")
+    bad = ~np.isfinite(vector)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InvalidInput(
+            f"{name} must be finite; entry {first} is {vector[first]}.",
+            hint="Leave out the members for whom the value is absent.",
+        )
+    return vector
+
+
+def as_vectors(**named: ArrayLike) -> tuple[FloatArray, ...]:
+    """Check several vectors at once; they must be equally long."""
+    vectors = {name: as_vector(name, values) for name, values in named.items()}
+    if len({len(vector) for vector in vectors.values()}) > 1:
+        lengths = ", ".join(f"{name} has {len(vector)}" for name, vector in vectors.items())
+        raise InvalidInput(f"The arrays must be equally long: {lengths}.")
+    return tuple(vectors.values())
+
+
+def as_binary(name: str, values: ArrayLike) -> NDArray[np.bool_]:
+    """Return 0/1 or true/false outcomes as booleans."""
+    vector = as_vector(name, values)
+    bad = (vector != 0) & (vector != 1)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InvalidInput(f"{name} must be 0 or 1; entry {first} is {vector[first]:g}.")
+    return np.asarray(vector, dtype=bool)
+
+
+def checked_level(level: float) -> float:
+    """Return a confidence level, strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise InvalidInput(f"A confidence level lies between 0 and 1, not at {level}.", hint="Try 0.95.")
+    return float(level)
+
+
+def refuse_where(bad: NDArray[np.bool_], message: str, hint: str | None = None) -> None:
+    """Raise when any entry is bad, naming the first and how many there are."""
+    if bad.any():
+        count, first = int(bad.sum()), int(np.argmax(bad))
+        raise InvalidInput(f"{message} ({count} such, the first at position {first}).", hint=hint)
+
+
+def unique_rows(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
+    """Return the distinct rows, sorted, and for every row the position of its distinct one."""
+    order = np.lexsort(columns[::-1])
+    ordered = [column[order] for column in columns]
+    starts = np.ones(len(order), dtype=bool)
+    if len(order):
+        starts[1:] = np.any([column[1:] != column[:-1] for column in ordered], axis=0)
+    inverse = np.empty(len(order), dtype=np.int64)
+    inverse[order] = np.cumsum(starts) - 1
+    return tuple(column[starts] for column in ordered), inverse
