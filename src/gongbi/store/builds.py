@@ -1,0 +1,211 @@
+"""Builds: versions of a subject's tag table, and the pointer to the current one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, exists, insert, select, update
+
+from gongbi.errors import InvalidInput, Refused, UnknownName
+from gongbi.store.repository import Repository
+from gongbi.store.tables import builds, current_builds, tag_stats
+
+BuildStatus = Literal["building", "published", "failed", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One wide table, one row per member of `subject`, as of an instant.
+
+    `table` is its name in the engine; `tags` lists the columns as ``{"name": …, "type": …}``.
+    """
+
+    id: int
+    subject: str
+    as_of: datetime
+    definitions_fingerprint: str
+    data_version: str
+    table: str
+    members: int | None
+    tags: list[dict[str, Any]]
+    seconds: float | None
+    status: BuildStatus
+    created_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagStats:
+    """The base distribution of one tag in one build.
+
+    `present` members have a value, which is the share `coverage` of all. `minimum` and `maximum` are numbers or ISO
+    text; `histogram` (of ordered values) and `top` (the commonest values) are lists of bins, as insight writes them.
+    """
+
+    tag: str
+    present: int
+    coverage: float
+    distinct: int | None = None
+    minimum: Any = None
+    maximum: Any = None
+    mean: float | None = None
+    histogram: list[Any] | None = None
+    top: list[Any] | None = None
+
+
+class Builds(Repository):
+    """The builds of every subject. The last good one stays current until another is made so."""
+
+    def start(
+        self,
+        subject: str,
+        *,
+        as_of: datetime,
+        definitions_fingerprint: str,
+        data_version: str,
+        now: datetime,
+        table: str = "build_{id}",
+    ) -> Build:
+        """Put a build on record before it begins; ``{id}`` in `table` becomes the build's id."""
+        values = {
+            "subject": subject,
+            "as_of": as_of,
+            "definitions_fingerprint": definitions_fingerprint,
+            "data_version": data_version,
+            "table": table,
+            "tags": [],
+            "status": "building",
+            "created_at": now,
+        }
+        with self._database.transaction() as connection:
+            build_id = connection.execute(insert(builds).values(values).returning(builds.c.id)).scalar_one()
+            return self._change(build_id, {"table": table.replace("{id}", str(build_id))})
+
+    def publish(
+        self,
+        build_id: int,
+        *,
+        make_current: bool,
+        now: datetime,
+        members: int | None = None,
+        tags: Sequence[Mapping[str, Any]] | None = None,
+        seconds: float | None = None,
+        stats: Iterable[TagStats] = (),
+    ) -> Build:
+        """Let readers see a build, with its figures, and make it the current one if asked: one transaction.
+
+        Publishing a published build again moves the pointer to it, which is how one goes back to an older build.
+        """
+        given: dict[str, Any] = {"members": members, "tags": tags, "seconds": seconds}
+        values = {name: value for name, value in given.items() if value is not None}
+        with self._database.transaction() as connection:
+            build = self.get(build_id)
+            if build.status not in {"building", "published"}:
+                raise Refused(f"Build {build_id} is {build.status}; it cannot be published.")
+            build = self._change(build_id, {**values, "status": "published", "published_at": build.published_at or now})
+            if rows := [{"build_id": build_id, **asdict(item)} for item in stats]:
+                connection.execute(delete(tag_stats).where(tag_stats.c.build_id == build_id))
+                connection.execute(insert(tag_stats), rows)
+            if make_current:
+                connection.execute(delete(current_builds).where(current_builds.c.subject == build.subject))
+                pointer = {"subject": build.subject, "build_id": build_id, "changed_at": now}
+                connection.execute(insert(current_builds).values(pointer))
+        return build
+
+    def fail(self, build_id: int) -> Build:
+        """Record that a build came to nothing; its table, if any, may be dropped."""
+        with self._database.transaction():
+            if (build := self.get(build_id)).status != "building":
+                raise Refused(f"Build {build_id} is {build.status}; it cannot fail any more.")
+            return self._change(build_id, {"status": "failed"})
+
+    def drop(self, build_id: int) -> Build:
+        """Record that a build's table is gone, and forget its distributions. The current build is refused."""
+        with self._database.transaction() as connection:
+            build = self.get(build_id)
+            current = self.current(build.subject)
+            if current is not None and current.id == build_id:
+                raise Refused(
+                    f"Build {build_id} is the current one of {build.subject!r}.", hint="Publish another first."
+                )
+            connection.execute(delete(tag_stats).where(tag_stats.c.build_id == build_id))
+            return self._change(build_id, {"status": "dropped"})
+
+    def get(self, build_id: int) -> Build:
+        """Return one build."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(builds).where(builds.c.id == build_id)).mappings().one_or_none()
+        if row is None:
+            raise UnknownName("build", str(build_id), [str(build.id) for build in self.list(limit=12)])
+        return Build(**row)
+
+    def find(self, subject: str, as_of: datetime, definitions_fingerprint: str, data_version: str) -> Build | None:
+        """Return the newest published build of exactly that key: what need not be built again."""
+        query = (
+            select(builds)
+            .where(builds.c.subject == subject, builds.c.as_of == as_of, builds.c.status == "published")
+            .where(builds.c.definitions_fingerprint == definitions_fingerprint)
+            .where(builds.c.data_version == data_version)
+            .order_by(builds.c.id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Build(**row)
+
+    def current(self, subject: str) -> Build | None:
+        """Return the build that readers of a subject see."""
+        query = select(builds).join(current_builds, current_builds.c.build_id == builds.c.id)
+        with self._database.reading() as connection:
+            row = connection.execute(query.where(current_builds.c.subject == subject)).mappings().one_or_none()
+        return None if row is None else Build(**row)
+
+    def list(
+        self, *, subject: str | None = None, status: BuildStatus | None = None, limit: int | None = None
+    ) -> tuple[Build, ...]:
+        """Return builds, newest first."""
+        query = select(builds).order_by(builds.c.id.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(builds.c.subject == subject)
+        if status is not None:
+            query = query.where(builds.c.status == status)
+        with self._database.reading() as connection:
+            return tuple(Build(**row) for row in connection.execute(query).mappings())
+
+    def droppable(self, *, keep: int, subject: str | None = None) -> tuple[Build, ...]:
+        """Return what retention may drop, oldest first: failed builds, and per subject all but `keep` published ones.
+
+        The current build is never named, and does not count among those kept.
+        """
+        if keep < 0:
+            raise InvalidInput(f"A number of builds to keep cannot be {keep}.")
+        pointed_at = exists().where(current_builds.c.build_id == builds.c.id)
+        query = select(builds).where(builds.c.status.in_(["published", "failed"]), ~pointed_at)
+        if subject is not None:
+            query = query.where(builds.c.subject == subject)
+        with self._database.reading() as connection:
+            found = [Build(**row) for row in connection.execute(query.order_by(builds.c.id.desc())).mappings()]
+        kept: dict[str, int] = {}
+        leaving = []
+        for build in found:
+            if build.status == "published" and kept.get(build.subject, 0) < keep:
+                kept[build.subject] = kept.get(build.subject, 0) + 1
+            else:
+                leaving.append(build)
+        return tuple(reversed(leaving))
+
+    def stats(self, build_id: int) -> tuple[TagStats, ...]:
+        """Return the distributions of a build's tags, by name."""
+        columns = [column for column in tag_stats.c if column.name != "build_id"]
+        query = select(*columns).where(tag_stats.c.build_id == build_id)
+        with self._database.reading() as connection:
+            found = [TagStats(**row) for row in connection.execute(query).mappings()]
+        return tuple(sorted(found, key=lambda item: item.tag))
+
+    def _change(self, build_id: int, values: Mapping[str, Any]) -> Build:
+        with self._database.transaction() as connection:
+            change = update(builds).where(builds.c.id == build_id).values(**values).returning(builds)
+            return Build(**connection.execute(change).mappings().one())

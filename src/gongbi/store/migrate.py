@@ -1,0 +1,63 @@
+"""Bring a store's tables to the shape that this version of Gongbi knows."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gongbi.errors import WorkspaceProblem
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from gongbi.store.database import Database
+
+VERSION_TABLE = "gongbi_version"
+
+# Alembic keeps the migration under way in module globals: one at a time in a process.
+_one_at_a_time = threading.Lock()
+
+
+def migrate(database: Database) -> None:
+    """Run the migrations that the store lacks, in one transaction; a failure leaves it as it was.
+
+    A store that a newer Gongbi wrote is refused and not touched.
+    """
+    config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with database.reading() as connection:
+        if current_version(connection) == head:
+            return
+    with _one_at_a_time, database.transaction() as connection:
+        # Looked at again: another process may have migrated while this one waited for its turn.
+        found = current_version(connection)
+        if found == head:
+            return
+        if found is not None and found not in known:
+            raise WorkspaceProblem(
+                f"The store was written by a newer Gongbi (its version is {found!r}, this one knows {head!r}).",
+                hint="Upgrade Gongbi, or restore a backup made before the upgrade.",
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def current_version(connection: Connection) -> str | None:
+    """Return the revision that the store is at, or None where nothing was ever created."""
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    # A percent sign in the path would be read as interpolation.
+    folder = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    return config
