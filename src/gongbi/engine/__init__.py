@@ -1,1 +1,28 @@
-"""The door to the engines that run plans: DuckDB and Apache Spark."""
+"""Engines: somewhere tables are kept and plans are carried out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gongbi.engine.base import Capabilities, Engine, Inputs, OnProgress
+from gongbi.errors import UnknownName
+
+__all__ = ["Capabilities", "Engine", "Inputs", "OnProgress", "open_engine"]
+
+#: Where each engine keeps its tables, below the workspace's own folder.
+ENGINES = ("duckdb",)
+
+
+def open_engine(name: str, root: Path, **settings: Any) -> Engine:
+    """Open the engine of that name with its tables below the folder `root`.
+
+    Only the chosen engine's libraries are imported. Settings are those of `DuckDBEngine`.
+    """
+    if name == "duckdb":
+        from gongbi.engine.duckdb import DuckDBEngine
+
+        root.mkdir(parents=True, exist_ok=True)
+        settings.setdefault("temp_directory", root / "tmp")
+        return DuckDBEngine(root / "tables.duckdb", **settings)
+    raise UnknownName("engine", name, ENGINES)

@@ -1,0 +1,338 @@
+"""DuckDB: the embedded default. Tables live in one file that one process owns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from gongbi.core.dialect import DUCKDB
+from gongbi.core.plan import Plan
+from gongbi.core.table import Table
+from gongbi.core.types import STORED_PRECISION
+from gongbi.engine.arrow import canonical, canonical_schema, conform
+from gongbi.engine.base import Capabilities, Inputs, OnProgress
+from gongbi.engine.cancel import CancelScopes
+from gongbi.engine.duckdb_session import DuckDBSession, refuse_all_but_select, translated
+from gongbi.errors import EngineFailure, GongbiError, InvalidInput, UnknownName
+
+Cursor = duckdb.DuckDBPyConnection
+
+#: What a column becomes when a plan's result is kept: the types of the language, and no narrower or wider ones.
+_KEPT_AS = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER"), "bigint"),
+    **dict.fromkeys(("UBIGINT", "UHUGEINT", "NULL", '"NULL"'), "bigint"),
+    "FLOAT": "double",
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"), "timestamp"),
+    "UUID": "varchar",
+}
+_PROGRESS_EVERY = 0.2
+
+
+class DuckDBEngine:
+    """Tables in one DuckDB file, or in memory.
+
+    Safe to use from several threads: every call borrows a cursor of its own, and a transaction binds one to its
+    thread. The database is shut to the outside: no files but its own, no extensions, no settings.
+
+    Parameters
+    ----------
+    path
+        The database file, or None for memory.
+    threads, memory_limit
+        By default every core this process may use, and 4 GB or 60 % of memory, whichever is less.
+    temp_directory, max_temp_directory_size
+        Where to go when memory is short, and how far: by default nowhere in memory, else a folder beside the file and
+        80 % of the free disk.
+    allowed_directories
+        Folders that statements may read and write besides.
+    """
+
+    dialect = DUCKDB
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        threads: int | None = None,
+        memory_limit: int | str | None = None,
+        temp_directory: Path | None = None,
+        max_temp_directory_size: int | str | None = None,
+        allowed_directories: Sequence[Path] = (),
+    ) -> None:
+        if path is not None and temp_directory is None:
+            temp_directory = path.with_name(path.name + ".tmp")
+        self.capabilities = Capabilities(
+            name="duckdb", cancels=True, interactive=True, spills=temp_directory is not None
+        )
+        self._session = DuckDBSession(
+            path,
+            threads=threads,
+            memory_limit=memory_limit,
+            temp_directory=temp_directory,
+            max_temp_directory_size=max_temp_directory_size,
+            allowed_directories=allowed_directories,
+        )
+        self._scopes = CancelScopes()
+        self._bound = _Bound()
+
+    # -- transactions and cursors
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._bound.cursor is not None:
+            with self._dooming():
+                yield
+            return
+        with self._session.cursor() as cursor:
+            _run(cursor, "begin")
+            self._bound.cursor, self._bound.doomed = cursor, False
+            try:
+                yield
+                self._commit(cursor)
+            except BaseException:
+                with suppress(duckdb.Error):  # a failed commit has rolled back already
+                    cursor.execute("rollback")
+                raise
+            finally:
+                self._bound.cursor = None
+
+    def _commit(self, cursor: Cursor) -> None:
+        # DuckDB answers "commit" of a broken transaction with a silent rollback.
+        if self._bound.doomed:
+            raise EngineFailure(
+                "A call inside the transaction failed, so nothing was changed.",
+                hint="Let its error leave the block.",
+            )
+        _run(cursor, "commit")
+
+    def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
+        return self._scopes.open()
+
+    @contextmanager
+    def _dooming(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._bound.doomed = True
+            raise
+
+    @contextmanager
+    def _cursor(self, inputs: Inputs = None) -> Iterator[Cursor]:
+        """The thread's own cursor, with inputs registered for the block and errors in our words."""
+        with ExitStack() as stack:
+            if self._bound.cursor is not None:
+                cursor = self._bound.cursor
+                stack.enter_context(self._dooming())
+            else:
+                cursor = stack.enter_context(self._session.cursor())
+            stack.enter_context(self._scopes.running(cursor.interrupt))
+            stack.enter_context(_our_words())
+            for name, rows in (inputs or {}).items():
+                # A reader can be read once, a plan may read it twice.
+                cursor.register(name, rows.read_all() if isinstance(rows, pa.RecordBatchReader) else rows)
+                stack.callback(_forget, cursor, name)
+            yield cursor
+
+    # -- tables
+
+    def tables(self) -> Sequence[str]:
+        sql = (
+            "select table_name from duckdb_tables() where database_name = current_database()"
+            " and schema_name = 'main' and not temporary and not internal"
+        )
+        with self._cursor() as cursor:
+            return sorted(name for (name,) in cursor.execute(sql).fetchall())
+
+    def columns(self, table: str) -> Sequence[tuple[str, pa.DataType]]:
+        return [(field.name, field.type) for field in self._schema(table)]
+
+    def _schema(self, table: str) -> pa.Schema:
+        self._require(table)
+        with self._cursor() as cursor:
+            rows = cursor.sql(f"select * from {_main(table)} limit 0").to_arrow_table()
+        return canonical_schema(rows.schema)
+
+    def _require(self, table: str) -> None:
+        names = self.tables()
+        if table not in names:
+            raise UnknownName("table", table, names)
+
+    def create(self, table: Table, *, replace: bool = False) -> None:
+        if not table.columns:
+            raise InvalidInput(f"Table {table.name!r} has no columns.")
+        ident, type_ = self.dialect.ident, self.dialect.type
+        columns = ", ".join(f"{ident(c.name)} {type_(c.type, _STORED)}" for c in table.columns)
+        self._change(f"create {'or replace ' if replace else ''}table {_main(table.name)} ({columns})")
+
+    def drop(self, table: str) -> None:
+        self._change(f"drop table if exists {_main(table)}")
+
+    def rename(self, table: str, to: str) -> None:
+        self._require(table)
+        if table == to:
+            return
+        with self.transaction():
+            if table.lower() != to.lower():  # DuckDB takes them for one name
+                self.drop(to)
+            self._change(f"alter table {_main(table)} rename to {self.dialect.ident(to)}")
+
+    # -- rows
+
+    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        failed: list[GongbiError] = []
+        reader = conform(rows, self._schema(table), table)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from reader
+            except GongbiError as error:
+                failed.append(error)  # DuckDB would keep its text only
+                raise
+
+        source = pa.RecordBatchReader.from_batches(reader.schema, batches())
+        try:
+            with self._cursor() as cursor:
+                cursor.register(_ROWS, source)
+                try:
+                    return _run(cursor, f"insert into {_main(table)} by name select * from {_ROWS}")
+                finally:
+                    _forget(cursor, _ROWS)
+        except GongbiError as error:
+            raise failed[0] if failed else error from error
+
+    def insert(self, table: str, plan: Plan, *, inputs: Inputs = None) -> int:
+        self._require(table)
+        sql = self.to_sql(plan)
+        with self._cursor(inputs) as cursor:
+            refuse_all_but_select(cursor, sql)
+            return _run(cursor, f"insert into {_main(table)} by name\n{sql}")
+
+    def delete(self, table: str, where: str) -> int:
+        self._require(table)
+        return self._change(f"delete from {_main(table)} where (\n{where}\n)")
+
+    def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
+        sql = self.to_sql(plan)
+        with self._cursor(inputs) as cursor:
+            refuse_all_but_select(cursor, sql)
+            source = _kept(cursor.sql(sql), sql)
+            with _reporting(cursor, on_progress):
+                return _run(cursor, f"create or replace table {_main(into)} as\n{source}")
+
+    def query(self, plan: Plan | str, *, inputs: Inputs = None) -> pa.Table:
+        sql = self.to_sql(plan)
+        with self._cursor(inputs) as cursor:
+            refuse_all_but_select(cursor, sql)
+            relation = cursor.sql(sql)
+            rows = relation.to_arrow_table()
+            wide = frozenset(i for i, type_ in enumerate(relation.types) if str(type_) in ("HUGEINT", "UHUGEINT"))
+            return canonical(rows, wide)
+
+    def explain(self, plan: Plan | str) -> str:
+        sql = self.to_sql(plan)
+        with self._cursor() as cursor:
+            refuse_all_but_select(cursor, sql)
+            return "\n".join(row[1] for row in cursor.execute(f"explain {sql}").fetchall())
+
+    def to_sql(self, plan: Plan | str) -> str:
+        """Return the one statement that is run.
+
+        Materialised steps are `materialized` expressions: as fast as temporary tables on 1.5 million rows with six
+        readers (0.7 to 0.9 s either way, 2 cores), and the whole plan reads one state of the tables.
+        """
+        if isinstance(plan, str):
+            return plan
+        result = plan.result
+        chain = ",\n".join(
+            f"{self.dialect.ident(step.name)} as {'materialized ' if step.materialize else ''}(\n{step.sql}\n)"
+            for step in plan.steps[:-1]
+        )
+        return f"with {chain}\n{result.sql}" if chain else result.sql
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _change(self, sql: str) -> int:
+        with self._cursor() as cursor:
+            return _run(cursor, sql)
+
+
+_STORED = STORED_PRECISION
+_ROWS = "gongbi_rows_to_append"
+
+
+class _Bound(threading.local):
+    """The cursor of the thread's open transaction, and whether a call in it has failed."""
+
+    cursor: Cursor | None = None
+    doomed = False
+
+
+def _main(table: str) -> str:
+    # With the schema, so that neither an input nor a step of that name can stand in for the table.
+    return f"main.{DUCKDB.ident(table)}"
+
+
+@contextmanager
+def _our_words() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translated(error) from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"A statement holds half a character, which is no text: {error.reason}.") from error
+
+
+def _run(cursor: Cursor, sql: str) -> int:
+    """Run one changing statement; return how many rows it says it changed."""
+    with _our_words():
+        rows = cursor.execute(sql).fetchall()
+    return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
+
+
+def _forget(cursor: Cursor, name: str) -> None:
+    with suppress(duckdb.Error):  # in a broken transaction the rollback forgets it
+        cursor.unregister(name)
+
+
+def _kept(relation: duckdb.DuckDBPyRelation, sql: str) -> str:
+    """The plan, with columns outside the language's types cast into them."""
+    names, types = relation.columns, [str(type_) for type_ in relation.types]
+    if not any(type_ in _KEPT_AS for type_ in types):
+        return sql
+    casts = (
+        f"cast({DUCKDB.ident(name)} as {_KEPT_AS[type_]}) as {DUCKDB.ident(name)}"
+        if type_ in _KEPT_AS
+        else DUCKDB.ident(name)
+        for name, type_ in zip(names, types, strict=True)
+    )
+    return f"select {', '.join(casts)} from (\n{sql}\n)"
+
+
+@contextmanager
+def _reporting(cursor: Cursor, on_progress: OnProgress | None) -> Iterator[None]:
+    """Call `on_progress` from a thread of its own while the block runs, and once at its end."""
+    if on_progress is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_PROGRESS_EVERY):
+            with suppress(duckdb.Error):
+                if (done := cursor.query_progress()) >= 0:
+                    on_progress(min(done, 100.0), 100.0)
+
+    watcher = threading.Thread(target=watch, name="gongbi-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+    on_progress(100.0, 100.0)
