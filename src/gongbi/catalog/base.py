@@ -219,6 +219,9 @@ class Origin:
         For text files and workbooks. The encoding is UTF-8 (with or without a mark) unless given, e.g. ``gb18030``.
     database, query
         A SQLAlchemy URL (secrets as ``${NAME}`` from the environment) and a table name or a select.
+    types
+        Raw column → type name, for the columns of text files that an `expr` computes with. A raw text column that is
+        also mapped by itself is read with that mapping's type and need not be named here.
     fact, group_by
         A derived fact: one row per distinct value of the `group_by` columns of another fact.
     """
@@ -233,6 +236,7 @@ class Origin:
     null_values: tuple[str, ...] = ("", "NULL", "null", "NA", "N/A")
     database: str | None = None
     query: str | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
     fact: str | None = None
     group_by: tuple[str, ...] = ()
 
@@ -245,19 +249,51 @@ class Origin:
             )
         if self.fact is not None and not self.group_by:
             raise InvalidDefinition("A derived fact needs `group_by`: the columns of the other fact that make a row.")
+        if (self.package is None) != (self.table is None):
+            raise InvalidDefinition("`package` and `table` go together: which package, which of its tables.")
+        if (self.database is None) != (self.query is None):
+            raise InvalidDefinition("`database` and `query` go together: where, and which table or select.")
+        for column, type_ in self.types.items():
+            if type_ not in (*SCALARS, "decimal"):
+                raise InvalidDefinition(f"`types` gives the raw column {column!r} the unknown type {type_!r}.")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeMap:
     """The time of a fact, or the validity of an attribute or a relation.
 
-    A column that holds only a date gives `grain` ``date``: the fact is visible from the end of that day in `zone`.
+    Parameters
+    ----------
+    column
+        The raw column; absent where `lookup` gives the time.
+    zone
+        IANA zone of wall-clock times; the workspace's where absent. A time that the clocks skip in spring is read as
+        the instant of the jump, one that they show twice in autumn as the first of the two. A time that
+        carries its own offset needs no zone.
+    format
+        strptime-like format of text; ISO 8601 where absent.
+    grain
+        ``date`` for a column that holds only a date. A fact then happened at the last microsecond of that day in
+        `zone`, so it is visible from the day's end. `valid_from` is the day's first instant.
+    inclusive
+        For a `valid_to` of grain ``date``: the day named is the last valid one, so validity ends with the day.
+        Otherwise the day named is the first that is not valid any more (half-open).
+    lookup
+        Taken from a reference: its `expr` gives a date or an instant.
     """
 
-    column: str
+    column: str | None = None
     zone: str | None = None
     format: str | None = None
     grain: Literal["instant", "date"] = "instant"
+    inclusive: bool = False
+    lookup: Lookup | None = None
+
+    def __post_init__(self) -> None:
+        if (self.column is None) == (self.lookup is None):
+            raise InvalidDefinition("A time is made by one of `column` and `lookup`.")
+        if self.inclusive and self.grain != "date":
+            raise InvalidDefinition("Only a time of grain `date` can be `inclusive`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +303,10 @@ class SubjectMap:
     column: str | None = None
     identifiers: Mapping[str, str] = field(default_factory=dict)
     required: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.column is None) == (not self.identifiers):
+            raise InvalidDefinition("A subject is named by one of `column` and `identifiers`.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,25 @@
 """Names and shapes of the engine tables that follow from the definitions of sources.
 
 Every table that holds loaded rows carries `_load` (the load that brought the row) and `_row` (its row number in the
-file, from 1), so that each figure leads back to a line of a file.
+file, from 1), so that each figure leads back to a line of a file. Rows of derived facts have `_load` 0.
+
+Columns that begin with an underscore are not named in expressions. Besides provenance they are `_key_COLUMN`, a key
+column that is not mapped to a column of its own, and `_own_ROLE`, the id that a record alone would have given a member
+of a resolved subject: identity may unite it with others, and finds the way back by it.
 """
 
 from __future__ import annotations
 
-from gongbi.catalog.base import SourceDef, SubjectDef
+from collections.abc import Mapping
+
+from gongbi.catalog.base import SourceDef, SubjectDef, SubjectMap
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER, TEXT, TIMESTAMP
+from gongbi.errors import UnknownName
 
 LOAD = Column("_load", INTEGER, "The load that brought the row.")
 ROW = Column("_row", INTEGER, "Row number in the file, from 1.")
+SUPERSEDED_BY = Column("_by", INTEGER, "The load that took the row's place.")
 
 
 def fact_table_name(fact: str) -> str:
@@ -40,8 +48,13 @@ def member_table_name(subject: str) -> str:
 
 
 def superseded_table_name(table: str) -> str:
-    """Rows whose key came again in a later load; `_by` says in which."""
+    """Rows whose key came again in a later load, or whose file did; `_by` says in which."""
     return f"superseded_{table}"
+
+
+def own_column(role: str) -> str:
+    """`_own_customer`: the id that the record alone would have given; `role` is the column that holds the id."""
+    return f"_own_{role}"
 
 
 REJECTS = Table(
@@ -55,6 +68,7 @@ REJECTS = Table(
         Column("column", TEXT, "The raw column at fault, where it is one."),
         Column("value", TEXT, "The value seen there."),
         Column("raw", TEXT, "The whole raw row as JSON."),
+        Column("repaired_by", INTEGER, "The load that brought the row again after it was repaired."),
     ),
     key=("_load", "_row"),
     grain="one row per rejected row of a load",
@@ -82,26 +96,75 @@ def target_table_name(source: SourceDef) -> str:
     return reference_table_name(source.reference or "")
 
 
-def target_table(source: SourceDef, subjects: dict[str, SubjectDef]) -> Table:
+def roles(source: SourceDef) -> dict[str, tuple[str, SubjectMap]]:
+    """Columns of the target that hold ids of members: column → (subject, how a row names it)."""
+    if source.target == "attributes":
+        assert source.attributes is not None
+        assert source.id is not None
+        return {"id": (source.attributes, source.id)}
+    if source.target == "relation":
+        names = ("from_id", "to_id")
+        return dict(zip(names, source.subjects.items(), strict=True))
+    return {name: (name, subject) for name, subject in source.subjects.items()} if source.target == "fact" else {}
+
+
+def key_columns(source: SourceDef) -> dict[str, str]:
+    """Raw key column → the column of the target that keeps its value, in the order of the key.
+
+    A key column that is mapped as it is, or names a subject by its key, is kept once; any other, also an identifier
+    (whose customer may change when records are united), in a column `_key_NAME` as text.
+    """
+    found: dict[str, str] = {}
+    for role, (_, subject) in roles(source).items():
+        if subject.column is not None:
+            found.setdefault(subject.column, role)
+    for name, mapping in source.columns.items():
+        plain = mapping.expr is None and mapping.lookup is None and mapping.sign != "reversed"
+        if plain and mapping.default is None and mapping.type_ in ("integer", "text"):
+            found.setdefault(mapping.from_ or name, name)
+    return {raw: found.get(raw, f"_key_{raw}") for raw in source.key}
+
+
+def target_table(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> Table:
     """The table that a source's rows go to: provenance, then ids and times, then the mapped columns.
 
     Facts: `ts` and one column per subject. Attributes: `id`, `valid_from`, `valid_to`. Relations: `from_id`, `to_id`,
-    `valid_from`, `valid_to`. References: their columns only.
+    `valid_from`, `valid_to`. References: their columns only. Columns with an underscore come last.
     """
     columns: list[Column] = [LOAD, ROW]
     validity = [Column("valid_from", TIMESTAMP), Column("valid_to", TIMESTAMP)]
+    who = roles(source)
+    ids = [Column(role, subject_of(subjects, name, source).id_type) for role, (name, _) in who.items()]
     if source.target == "fact":
-        columns.append(Column("ts", TIMESTAMP, "When it happened, UTC."))
-        columns += [Column(name, subjects[name].id_type) for name in source.subjects]
+        columns += [Column("ts", TIMESTAMP, "When it happened, UTC."), *ids]
         grain = f"one row per {source.fact}"
     elif source.target == "attributes":
-        columns += [Column("id", subjects[source.attributes or ""].id_type), *validity]
+        columns += [*ids, *validity]
         grain = f"one row per {source.attributes} and span of validity"
     elif source.target == "relation":
-        first, second = source.subjects
-        columns += [Column("from_id", subjects[first].id_type), Column("to_id", subjects[second].id_type), *validity]
-        grain = f"one row per pair of {first} and {second} and span of validity"
+        columns += [*ids, *validity]
+        grain = f"one row per pair of {' and '.join(source.subjects)} and span of validity"
     else:
         grain = f"one row per {', '.join(source.key)}"
     columns += [Column(name, mapping.value_type, mapping.about.en) for name, mapping in source.columns.items()]
-    return Table(target_table_name(source), tuple(columns), grain=grain)
+    columns += [
+        Column(own_column(role), subject_of(subjects, name, source).id_type, "The id that the record alone gives.")
+        for role, (name, subject) in who.items()
+        if subject.identifiers
+    ]
+    kept = key_columns(source)
+    columns += [Column(name, TEXT, "A key column without a mapping.") for name in kept.values() if name[:5] == "_key_"]
+    return Table(target_table_name(source), tuple(columns), key=tuple(kept.values()), grain=grain)
+
+
+def superseded_table(table: Table) -> Table:
+    """Where the rows of `table` wait whose place a later load has taken."""
+    columns = (*table.columns, SUPERSEDED_BY)
+    return Table(superseded_table_name(table.name), columns, grain=f"{table.grain}, and load")
+
+
+def subject_of(subjects: Mapping[str, SubjectDef], name: str, source: SourceDef) -> SubjectDef:
+    """Return the subject that a source names; `UnknownName` with the source's place where there is none."""
+    if name not in subjects:
+        raise UnknownName("subject", name, subjects, place=source.place)
+    return subjects[name]
