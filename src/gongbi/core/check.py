@@ -1,0 +1,446 @@
+"""Syntax tree → typed expression: names are looked up, types checked, every fault shown with its place in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from gongbi.core import clock
+from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
+from gongbi.core.functions import CATALOGUE, Function, Param, function
+from gongbi.core.functions.operators import conversion, wider
+from gongbi.core.lexer import shown
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Apply, Literal, Name, Node, walk
+from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type, decimal
+from gongbi.core.world import FactShape, World
+from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an expression may use where it stands.
+
+    Parameters
+    ----------
+    world
+        All names.
+    subject
+        The described subject; None for expressions over raw rows.
+    raw
+        Raw columns, for the mapping of a source. `group` names what ``count(…)`` may count there.
+    fact
+        The fact of the aggregate that the checker is inside of.
+    ahead
+        Whether ``ahead`` and ``during`` are allowed.
+    opened
+        Segments being expanded, to find circles.
+    """
+
+    world: World
+    subject: str | None = None
+    raw: Mapping[str, Type] | None = None
+    group: str | None = None
+    fact: FactShape | None = None
+    inside: bool = False
+    ahead: bool = False
+    opened: tuple[str, ...] = ()
+
+
+def check(text: str, setting: Setting) -> Expr:
+    """Read and check one expression.
+
+    Raises
+    ------
+    InvalidExpression, WrongType, UnknownName
+        With the part at fault and, for names, the nearest one that exists.
+    """
+    return _Checker(text, setting).of(parse(text), setting)
+
+
+class _Checker:
+    def __init__(self, text: str, setting: Setting) -> None:
+        self.text = text
+        self.setting = setting
+
+    def placed(self, error: GongbiError, node: Node) -> GongbiError:
+        """The same error, showing the part of the text at fault."""
+        if not getattr(error, "shown", False):
+            error.message += shown(self.text, node.span)
+            error.args = (error.message,)
+            error.shown = True  # type: ignore[attr-defined]
+        return error
+
+    def of(self, node: Node, at: Setting) -> Expr:
+        try:
+            if isinstance(node, Literal):
+                return literal(node.value)
+            if isinstance(node, Name):
+                return self.name(node, at)
+            return self.apply(node, at)
+        except GongbiError as error:
+            raise self.placed(error, node) from None
+
+    # -- names ------------------------------------------------------------------------------------
+
+    def name(self, node: Name, at: Setting) -> Expr:
+        first, rest = node.parts[0], node.parts[1:]
+        if at.raw is not None:
+            return self.raw_column(node, at.raw)
+        if first == "tag":
+            return self.tag(".".join(rest), at)
+        if first == "segment" and len(rest) == 1:
+            return self.segment(rest[0], at)
+        if at.fact is not None:
+            return self.fact_name(at.fact, first, rest, at)
+        return self.member_name(first, rest, at)
+
+    def raw_column(self, node: Name, raw: Mapping[str, Type]) -> Expr:
+        name = node.parts[-1]
+        if name not in raw or len(node.parts) > 2:
+            raise UnknownName("column", str(node), raw)
+        return RawColumn(name, raw[name])
+
+    def tag(self, name: str, at: Setting) -> Expr:
+        if at.inside:
+            raise InvalidExpression(
+                f"The tag {name!r} belongs to a member and cannot stand inside an aggregate over rows."
+            )
+        assert at.subject is not None
+        tags = at.world.tags_of(at.subject)
+        if name not in tags:
+            raise UnknownName(f"tag of {at.subject}", name, tags)
+        return TagValue(name, tags[name])
+
+    def segment(self, name: str, at: Setting) -> Expr:
+        if name not in at.world.segments:
+            raise UnknownName("segment", name, at.world.segments)
+        subject, text = at.world.segments[name]
+        if at.inside or subject != at.subject:
+            raise InvalidExpression(f"The segment {name!r} holds {subject}s and cannot stand here.")
+        if name in at.opened:
+            raise InvalidExpression(f"The segment {name!r} contains itself: {' → '.join((*at.opened, name))}.")
+        inner = check(text, replace(at, opened=(*at.opened, name)))
+        # A member for whom the segment's expression is unknown is not in it; `not segment.x` then holds them.
+        return Call(function("is_true"), (inner,), BOOLEAN, "member")
+
+    def fact_name(self, fact: FactShape, first: str, rest: tuple[str, ...], at: Setting) -> Expr:
+        if first == fact.name and rest:
+            first, rest = rest[0], rest[1:]
+        type_ = fact.column(first)
+        if type_ is None:
+            if first in at.world.facts:
+                raise InvalidExpression(f"One aggregate reads one fact; here {fact.name!r} meets {first!r}.")
+            raise UnknownName(f"column of {fact.name}", first, fact.names)
+        if not rest or (first in fact.subjects and rest == ("id",)):
+            return FactColumn(fact.name, first, type_)
+        if first not in fact.subjects:
+            raise InvalidExpression(f"{first!r} is a plain column of {fact.name}: nothing can follow it.")
+        subject = at.world.subject(first)
+        if len(rest) > 1:
+            raise InvalidExpression(f"{'.'.join((first, *rest))!r} goes further than one step from {fact.name}.")
+        return RelatedColumn(fact.name, first, rest[0], subject.attribute(rest[0]).type)
+
+    def member_name(self, first: str, rest: tuple[str, ...], at: Setting) -> Expr:
+        assert at.subject is not None
+        subject = at.world.subject(at.subject)
+        if first == subject.name and len(rest) <= 1:
+            name = rest[0] if rest else "id"
+        elif not rest and first in subject.attributes:
+            name = first
+        elif first in at.world.facts:
+            what = ".".join((first, *rest))
+            raise InvalidExpression(
+                f"{what!r} has many rows per {subject.name}; it needs an aggregate.",
+                hint=f"For example max({what}) or count({first}).",
+            )
+        else:
+            raise UnknownName("name", ".".join((first, *rest)), self.names(at))
+        if name == "id":
+            return Attribute(subject.name, "id", subject.id_type)
+        return Attribute(subject.name, name, subject.attribute(name).type)
+
+    def names(self, at: Setting) -> list[str]:
+        """What could have been meant at member level."""
+        assert at.subject is not None
+        subject = at.world.subject(at.subject)
+        attributes = [f"{subject.name}.{a}" for a in subject.attributes]
+        columns = [f"{f.name}.{c}" for f in at.world.facts.values() for c in f.names]
+        tags = [f"tag.{t}" for t in at.world.tags_of(subject.name)]
+        return [*subject.attributes, *attributes, *at.world.facts, *columns, *tags]
+
+    # -- functions --------------------------------------------------------------------------------
+
+    def apply(self, node: Apply, at: Setting) -> Expr:
+        if node.star:
+            raise InvalidExpression("`*` counts nothing by itself.", hint="Write count(fact), e.g. count(purchase).")
+        if node.named:
+            raise InvalidExpression(f"`{node.function}` takes no named arguments ({node.named[0][0]} => …).")
+        entry = self.entry(node)
+        if entry.kind != "aggregate" and (node.filter is not None or node.distinct):
+            word = "filter (where …)" if node.filter is not None else "distinct"
+            raise InvalidExpression(f"`{word}` belongs to an aggregate; `{entry.name}` is none.")
+        if entry.looks_ahead and not at.ahead:
+            raise InvalidExpression(
+                f"`{entry.name}` looks at what comes after the instant; only targets and outcomes may."
+            )
+        if entry.kind == "aggregate":
+            return self.aggregate(entry, node, at)
+        if entry.kind == "rank" and (at.inside or at.raw is not None):
+            raise InvalidExpression(f"`{entry.name}` compares members and cannot stand inside an aggregate.")
+        args = [self.of(arg, at) for arg in node.args]
+        if entry.kind == "time":
+            args = self.timed(entry, args, at)
+        if entry.name == "case":
+            return self.case(entry, args)
+        return typed_call(entry, args)
+
+    def entry(self, node: Apply) -> Function:
+        if node.distinct:
+            if node.function != "count":
+                raise InvalidExpression(f"`distinct` stands in count(distinct …) only, not in `{node.function}`.")
+            return CATALOGUE["count_distinct"]
+        return function(node.function)
+
+    def timed(self, entry: Function, args: list[Expr], at: Setting) -> list[Expr]:
+        """Put the row's own time first where no instant was given."""
+        if args and args[0].type == TIMESTAMP:
+            return args
+        if at.fact is None:
+            raise InvalidExpression(
+                f"`{entry.name}` needs a row's time: it stands in the filter of an aggregate, or takes an instant first.",
+                hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",
+            )
+        return [FactColumn(at.fact.name, "ts", TIMESTAMP), *args]
+
+    def case(self, entry: Function, args: list[Expr]) -> Expr:
+        for condition in args[:-1:2]:
+            demand(condition, "boolean", "A condition of `case`")
+        values = unified([*args[1:-1:2], args[-1]], "The values of `case`")
+        woven: list[Expr] = []
+        for condition, value in zip(args[:-1:2], values, strict=False):
+            woven += [widened(condition, BOOLEAN), value]
+        woven.append(values[-1])
+        return Call(entry, tuple(woven), values[-1].type, joint_level(woven))
+
+    def aggregate(self, entry: Function, node: Apply, at: Setting) -> Expr:
+        if at.inside:
+            raise InvalidExpression(
+                f"`{entry.name}` stands inside another aggregate.",
+                hint="Aggregate once; a derived fact can hold the inner result.",
+            )
+        if at.raw is not None:
+            if at.group is None:
+                raise InvalidExpression(f"`{entry.name}` needs many rows; here there is only the one.")
+            inner, fact = replace(at, inside=True), None
+        else:
+            fact = self.fact_of(entry, node, at)
+            inner = replace(at, fact=fact, inside=True)
+        args = self.aggregate_args(entry, node, inner)
+        condition = None
+        if node.filter is not None:
+            condition = self.of(node.filter, inner)
+            demand(condition, "boolean", "A filter")
+            condition = widened(condition, BOOLEAN)
+        call = typed_call(entry, args)
+        return replace(call, level="member", fact=fact.name if fact else at.group, filter=condition)
+
+    def aggregate_args(self, entry: Function, node: Apply, inner: Setting) -> list[Expr]:
+        row = inner.fact.name if inner.fact else inner.group
+        if entry.params[0].accepts == "fact" and len(node.args) == 1:
+            only = node.args[0]
+            if isinstance(only, Name) and only.parts == (row,):
+                return []
+        args = [self.of(arg, inner) for arg in node.args]
+        if entry.name in ("first", "last") and len(args) == 1 and inner.fact is not None:
+            args.append(FactColumn(inner.fact.name, "ts", TIMESTAMP))
+        for arg, given in zip(args, node.args, strict=False):
+            # A constant alone would be counted for every row: almost surely a slip, e.g. count(1).
+            if arg.level == "constant" and len(args) == 1:
+                raise self.placed(InvalidExpression(f"`{entry.name}` of a constant says nothing about rows."), given)
+        return args
+
+    def fact_of(self, entry: Function, node: Apply, at: Setting) -> FactShape:
+        """The one fact that an aggregate's arguments and filter name."""
+        found = {
+            part.parts[0]: part for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts
+        }
+        if len(found) > 1:
+            raise InvalidExpression(
+                f"One aggregate reads one fact; this one names {' and '.join(sorted(found))}.",
+                hint="Use two aggregates: they may stand in one expression.",
+            )
+        if not found:
+            names = [part for part in walk(node) if isinstance(part, Name)]
+            if names and entry.params[0].accepts == "fact" and node.args and isinstance(node.args[0], Name):
+                raise self.placed(UnknownName("fact", str(node.args[0]), at.world.facts), node.args[0])
+            hint = f"Name it, e.g. {entry.name}({next(iter(at.world.facts), 'fact')}.…)."
+            near = {str(n): n for n in names if len(n.parts) > 1}
+            if near:
+                text, part = next(iter(near.items()))
+                raise self.placed(UnknownName("fact", text.split(".")[0], at.world.facts), part)
+            raise InvalidExpression(f"`{entry.name}` does not say which fact it reads.", hint=hint)
+        fact = at.world.fact(next(iter(found)))
+        if at.subject not in fact.subjects:
+            raise InvalidExpression(
+                f"A row of {fact.name!r} names no {at.subject}, so it cannot describe one.",
+                hint=f"It names {', '.join(fact.subjects)}.",
+            )
+        return fact
+
+
+# -- types ------------------------------------------------------------------------------------------
+
+
+def literal(value: str | int | Decimal | float | bool | None) -> Constant:
+    """A constant and its type."""
+    if value is None:
+        return Constant(None, NULL)
+    if isinstance(value, bool):
+        return Constant(value, BOOLEAN)
+    if isinstance(value, int):
+        return Constant(value, INTEGER)
+    if isinstance(value, float):
+        return Constant(value, DOUBLE)
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return Constant(value, decimal(max(-exponent, 0) if isinstance(exponent, int) else 0))
+    return Constant(value, TEXT)
+
+
+_ACCEPTED: Mapping[str, tuple[str, ...]] = {
+    "number": ("integer", "decimal", "double"),
+    "integer": ("integer",),
+    "text": ("text",),
+    "boolean": ("boolean",),
+    "date": ("date",),
+    "timestamp": ("timestamp",),
+    "moment": ("date", "timestamp"),
+    "ordered": ("boolean", "integer", "decimal", "double", "text", "date", "timestamp"),
+}
+_SPOKEN = {
+    "number": "a number",
+    "integer": "a whole number",
+    "text": "a text",
+    "boolean": "a condition",
+    "date": "a date",
+    "timestamp": "an instant",
+    "moment": "a date or an instant",
+    "ordered": "a value that can be sorted",
+}
+
+
+def demand(arg: Expr, accepts: str, what: str) -> None:
+    """Refuse an argument of the wrong type."""
+    names = _ACCEPTED.get(accepts)
+    if names is not None and arg.type != NULL and arg.type.name not in names:
+        raise WrongType(f"{what} must be {_SPOKEN[accepts]}, not {arg.type}.")
+
+
+def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
+    """Apply a function, after its arguments were checked and widened."""
+    params = matched(entry, len(args))
+    for i, (param, arg) in enumerate(zip(params, args, strict=True), 1):
+        spoken = f"Argument {i} of `{entry.name}`" if not entry.sign else f"A side of `{entry.name}`"
+        demand(arg, param.accepts, spoken)
+        if param.constant and not isinstance(arg, Constant):
+            raise InvalidExpression(f"{spoken} must be written out; it cannot depend on data.")
+    same = [i for i, param in enumerate(params) if param.accepts == "same"]
+    if same:
+        spoken = f"The arguments of `{entry.name}`" if not entry.sign else f"The sides of `{entry.name}`"
+        for i, value in zip(same, unified([args[i] for i in same], spoken), strict=True):
+            args = [*args[:i], value, *args[i + 1 :]]
+    args = [_defaulted(arg, param) for arg, param in zip(args, params, strict=True)]
+    if entry.check is not None:
+        entry.check([arg.value if isinstance(arg, Constant) else None for arg in args])
+    type_ = entry.result([arg.type for arg in args])
+    return Call(entry, tuple(args), type_, joint_level(args))
+
+
+def _defaulted(arg: Expr, param: Param) -> Expr:
+    """Give a bare null the type that its place asks for."""
+    if arg.type != NULL or param.accepts not in _ACCEPTED:
+        return arg
+    wanted = {"number": INTEGER, "moment": TIMESTAMP, "ordered": INTEGER, "date": DATE, "timestamp": TIMESTAMP}
+    return Constant(None, wanted.get(param.accepts) or Type(param.accepts))  # type: ignore[arg-type]
+
+
+def matched(entry: Function, given: int) -> list[Param]:
+    """One parameter per argument; a repeated one stands as often as needed."""
+    params: list[Param] = []
+    left = given
+    for i, param in enumerate(entry.params):
+        later = sum(1 for p in entry.params[i + 1 :] if not p.optional)
+        if param.repeated:
+            n = left - later
+            if n < (0 if param.optional else 1):
+                raise entry.arity_error(given)
+            params += [param] * n
+            left -= n
+        elif left > later or not param.optional:
+            params.append(param)
+            left -= 1
+    if entry.params and entry.params[0].accepts == "fact" and given == 0:
+        return []
+    if left != 0:
+        raise entry.arity_error(given)
+    return params
+
+
+def joint_level(args: Sequence[Expr]) -> Level:
+    """The level of a function of these arguments."""
+    levels = {arg.level for arg in args}
+    return "member" if "member" in levels else "row" if "row" in levels else "constant"
+
+
+def unified(args: Sequence[Expr], what: str) -> list[Expr]:
+    """Widen all arguments to one type: numbers to the widest, written dates to dates, nulls to anything."""
+    types = [arg.type for arg in args if arg.type != NULL]
+    names = {t.name for t in types}
+    if not types:
+        return [Constant(None, INTEGER) for _ in args]
+    if names <= {"integer", "decimal", "double"}:
+        type_ = wider(types)
+    elif len(names) == 1:
+        type_ = types[0]
+    elif names in ({"date", "text"}, {"timestamp", "text"}):
+        type_ = next(t for t in types if t.name != "text")
+        args = [_moment(arg, type_, what) if arg.type == TEXT else arg for arg in args]
+    else:
+        hint = "Take date(…) of the instant." if names == {"date", "timestamp"} else None
+        raise WrongType(
+            f"{what} are {' and '.join(sorted({str(t) for t in types}))}, which do not go together.", hint=hint
+        )
+    return [widened(arg, type_) for arg in args]
+
+
+def _moment(arg: Expr, type_: Type, what: str) -> Expr:
+    if not isinstance(arg, Constant):
+        raise WrongType(f"{what} are text and {type_}.", hint="Use date(text) to read a date from text.")
+    try:
+        if type_ == DATE:
+            return Constant(date.fromisoformat(arg.value), DATE)
+    except ValueError as error:
+        raise InvalidExpression(f"{arg.value!r} is not a date.", hint="Write it as 2017-09-01.") from error
+    clock.parse_instant(arg.value, "UTC")
+    return Call(function("instant"), (arg,), TIMESTAMP, "constant")
+
+
+def widened(arg: Expr, type_: Type) -> Expr:
+    """The same value in a wider type."""
+    if arg.type == type_:
+        return arg
+    if isinstance(arg, Constant):
+        return Constant(_converted(arg.value, type_), type_)
+    if arg.type.name == type_.name == "decimal" and arg.type.scale == type_.scale:
+        return arg
+    return Call(conversion(type_), (arg,), type_, arg.level)
+
+
+def _converted(value: Any, type_: Type) -> Any:
+    if value is None or isinstance(value, str | bool | date | datetime):
+        return value
+    return float(value) if type_ == DOUBLE else Decimal(value) if type_.name == "decimal" else value

@@ -1,0 +1,130 @@
+"""Instants and windows. Everything is as of an instant; windows are half-open; instants are UTC.
+
+Calendar windows are worked out here, in Python, in the workspace's IANA zone; engines only ever see UTC bounds, so
+they cannot disagree about a calendar.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from gongbi.errors import InvalidInput
+
+ROLLING = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+CALENDAR = ("calendar_day", "calendar_week", "calendar_month", "calendar_quarter", "calendar_year")
+PERIODS = ("day", "week", "month", "quarter", "year")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The instants from `start` to `end`, `end` excluded. None is unbounded."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return an IANA zone, e.g. ``Asia/Shanghai``."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"There is no time zone {name!r}.", hint="Use an IANA name such as Asia/Shanghai."
+        ) from error
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The first instant of a local day, in UTC. Where midnight is skipped by a clock change, the first that exists."""
+    local = datetime.combine(day, time(), tzinfo=zone_of(zone))
+    return local.astimezone(UTC)
+
+
+def local_date(instant: datetime, zone: str) -> date:
+    """The calendar day of an instant in a zone."""
+    return instant.astimezone(zone_of(zone)).date()
+
+
+def parse_instant(text: str, zone: str) -> datetime:
+    """Read an ISO date or instant. A date is its first instant in the zone; an instant without offset is local.
+
+    >>> parse_instant("2017-09-01", "Asia/Shanghai").isoformat()
+    '2017-08-31T16:00:00+00:00'
+    """
+    try:
+        if _DATE.fullmatch(text.strip()):
+            return midnight(date.fromisoformat(text.strip()), zone)
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise InvalidInput(
+            f"{text!r} is not a date or an instant.", hint="Write 2017-09-01 or 2017-09-01T08:00:00+08:00."
+        ) from error
+    return (instant if instant.tzinfo else instant.replace(tzinfo=zone_of(zone))).astimezone(UTC)
+
+
+def shift(instant: datetime, n: int, unit: str) -> datetime:
+    """Move an instant by n × 24 h, n weeks, hours or minutes."""
+    try:
+        return instant + timedelta(seconds=n * ROLLING[unit])
+    except OverflowError as error:
+        raise InvalidInput(f"{n} {unit}s from {instant:%Y-%m-%d} is no date any more.") from error
+
+
+def period_start(day: date, unit: str) -> date:
+    """The first day of the day, week (Monday), month, quarter or year that contains `day`."""
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    if unit == "month":
+        return day.replace(day=1)
+    if unit == "quarter":
+        return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+    if unit == "year":
+        return day.replace(month=1, day=1)
+    raise InvalidInput(f"There is no period {unit!r}.", hint=f"Periods: {', '.join(PERIODS)}.")
+
+
+def add_periods(start: date, n: int, unit: str) -> date:
+    """Move the first day of a period by n periods."""
+    try:
+        if unit in ("day", "week"):
+            return start + timedelta(days=n * (7 if unit == "week" else 1))
+        months = start.year * 12 + start.month - 1 + n * {"month": 1, "quarter": 3, "year": 12}[unit]
+        return date(months // 12, months % 12 + 1, 1)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{n} {unit}s from {start} is no date any more.") from error
+
+
+def rolling(as_of: datetime, n: int, unit: str, ago: int = 0) -> Window:
+    """The n units before `as_of`, or before `ago` units before it: ``[as_of - (ago + n), as_of - ago)``."""
+    return Window(shift(as_of, -(ago + n), unit), shift(as_of, -ago, unit))
+
+
+def calendar(as_of: datetime, n: int, period: str, zone: str, ago: int = 0) -> Window:
+    """The current period and the n - 1 whole ones before it, up to `as_of`; with `ago`, n whole periods before that.
+
+    ``calendar(as_of, 1, "month", zone)`` is this month so far; with ``ago=1`` it is the whole month before.
+    """
+    first = period_start(local_date(as_of, zone), period)
+    start = midnight(add_periods(first, -(ago + n - 1), period), zone)
+    end = as_of if ago == 0 else midnight(add_periods(first, -(ago - 1), period), zone)
+    return Window(start, end)
+
+
+def ahead(as_of: datetime, n: int, unit: str) -> Window:
+    """The n units from `as_of` on: what a model is to predict."""
+    return Window(as_of, shift(as_of, n, unit))
+
+
+def visible_before(as_of: datetime, grain: str, zone: str) -> datetime:
+    """The bound below which a fact's `ts` is visible.
+
+    A fact whose time is only a date carries the first instant of that day and is visible from the day's end: it is
+    visible if its day is before the local day of `as_of`.
+    """
+    return as_of if grain == "instant" else midnight(local_date(as_of, zone), zone)

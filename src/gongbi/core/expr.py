@@ -1,0 +1,159 @@
+"""Typed expressions: what an expression means, after names and types were checked.
+
+An expression has a *level*: a constant, a value of one row of one fact, or a value of one member of a subject.
+Aggregates lift a row's values to its member; ranks compare a member's value with everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from gongbi.core.types import Type
+
+if TYPE_CHECKING:
+    from gongbi.core.functions.base import Function
+
+Level = Literal["constant", "row", "member"]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value known when the plan is made."""
+
+    value: Any
+    type: Type
+
+    level: Level = field(default="constant", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FactColumn:
+    """A column of the fact's own row; `ts` and the subjects' ids are columns too."""
+
+    fact: str
+    column: str
+    type: Type
+
+    level: Level = field(default="row", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedColumn:
+    """An attribute, as of the instant, of a subject that the fact's row names: ``purchase.product.category``."""
+
+    fact: str
+    subject: str
+    attribute: str
+    type: Type
+
+    level: Level = field(default="row", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of the member itself; `id` is its id."""
+
+    subject: str
+    attribute: str
+    type: Type
+
+    level: Level = field(default="member", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TagValue:
+    """Another tag of the same member."""
+
+    tag: str
+    type: Type
+
+    level: Level = field(default="member", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawColumn:
+    """A column of a source's raw row, or of the group's rows."""
+
+    name: str
+    type: Type
+
+    level: Level = field(default="row", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the catalogue applied to arguments.
+
+    `fact` is set on aggregates: the fact whose rows they read. `filter` is a boolean at row level.
+    """
+
+    function: Function
+    args: tuple[Expr, ...]
+    type: Type
+    level: Level
+    fact: str | None = None
+    filter: Expr | None = None
+    distinct: bool = False
+
+    @property
+    def is_aggregate(self) -> bool:
+        return self.function.kind == "aggregate"
+
+    @property
+    def is_rank(self) -> bool:
+        return self.function.kind == "rank"
+
+
+Expr = Constant | FactColumn | RelatedColumn | Attribute | TagValue | RawColumn | Call
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """Return what stands directly below an expression."""
+    if not isinstance(expr, Call):
+        return ()
+    return (*expr.args, *((expr.filter,) if expr.filter is not None else ()))
+
+
+def walk(expr: Expr, *, into_aggregates: bool = True) -> Iterator[Expr]:
+    """Yield an expression and everything below it, outermost first."""
+    stack = [expr]
+    while stack:
+        top = stack.pop()
+        yield top
+        if into_aggregates or not (isinstance(top, Call) and top.is_aggregate):
+            stack += reversed(children(top))
+
+
+def aggregates(expr: Expr) -> list[Call]:
+    """The aggregates of an expression, each once, in order of appearance."""
+    found = (e for e in walk(expr, into_aggregates=False) if isinstance(e, Call) and e.is_aggregate)
+    return list(dict.fromkeys(found))
+
+
+def tags_used(expr: Expr) -> set[str]:
+    """Names of the tags an expression refers to."""
+    return {e.tag for e in walk(expr) if isinstance(e, TagValue)}
+
+
+def facts_used(expr: Expr) -> set[str]:
+    """Names of the facts an expression reads."""
+    return {call.fact for call in aggregates(expr) if call.fact is not None}
+
+
+def looks_ahead(expr: Expr) -> bool:
+    """True where some part asks for what comes after the instant (``ahead``, ``during``)."""
+    return any(isinstance(e, Call) and e.function.looks_ahead for e in walk(expr))
+
+
+def replaced(expr: Expr, new: Callable[[Expr], Expr | None]) -> Expr:
+    """Rebuild an expression, asking `new` for a replacement of each part, outermost first; None keeps it."""
+    other = new(expr)
+    if other is not None:
+        return other
+    if not isinstance(expr, Call):
+        return expr
+    args = tuple(replaced(arg, new) for arg in expr.args)
+    condition = replaced(expr.filter, new) if expr.filter is not None else None
+    return Call(expr.function, args, expr.type, expr.level, expr.fact, condition, expr.distinct)

@@ -1,0 +1,181 @@
+"""What an entry of the function catalogue is.
+
+A function without an entry does not exist. From the entries come the type checker, the documentation, the completion
+of the console and the contract test of the engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from gongbi.core.types import Type
+from gongbi.errors import InvalidExpression, WrongType
+
+if TYPE_CHECKING:
+    from gongbi.core.expr import Call
+    from gongbi.core.render import Rendering
+
+Kind = Literal["scalar", "time", "aggregate", "rank"]
+#: What an argument may be. `constant …` must be known when the plan is made; `same` shares one type with its like.
+Accepts = Literal[
+    "number", "integer", "text", "boolean", "date", "timestamp", "moment", "any", "same", "ordered", "fact"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One argument.
+
+    Parameters
+    ----------
+    accepts
+        ``moment`` is a date or an instant, ``ordered`` anything that can be sorted, ``fact`` the name of a fact,
+        ``same`` a type that all `same` arguments share after widening.
+    constant
+        The value must stand in the expression itself.
+    optional, repeated
+        May be left out; may come any number of times (at least once unless optional).
+    """
+
+    name: str
+    accepts: Accepts
+    constant: bool = False
+    optional: bool = False
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An expression and its value, run on both engines and printed in the documentation.
+
+    For aggregates and ranks the rows are those of the fact `sample` in `core.functions.sample`.
+    """
+
+    text: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Cannot:
+    """An engine cannot carry a function out, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regroup:
+    """An aggregate that first groups a member's rows once more.
+
+    The rows are grouped by (member, `key`), `inner` computes named values per group, then `outer` aggregates the
+    groups of a member.
+
+    Parameters
+    ----------
+    key
+        The inner grouping key, from the rendered arguments.
+    inner
+        Name → aggregate over the rows of one (member, key).
+    outer
+        Aggregate over the groups of one member; may use ``k`` (the key), the inner names and ``prev``.
+    rank_by
+        If given, groups are ordered by it and only the first of each member reaches `outer`.
+    lag
+        Give every group the key before it as ``prev``.
+    needs_first
+        Rows whose first argument is absent are left out; rows whose key is absent always are.
+    """
+
+    key: Callable[[Sequence[str], Rendering], str]
+    outer: Callable[[Sequence[str], Rendering], str]
+    inner: Mapping[str, Callable[[Sequence[str], Rendering], str]] = field(default_factory=dict)
+    rank_by: str | None = None
+    lag: bool = False
+    needs_first: bool = False
+
+
+Render = Callable[["Call", Sequence[str], "Rendering"], str]
+Sql = str | Render | Cannot | Regroup
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function, an operator or an aggregate of the language.
+
+    Parameters
+    ----------
+    name
+        As written; operators are named by their sign.
+    kind
+        ``scalar`` works on values, ``time`` on the time of a fact's row, ``aggregate`` on rows of a member, ``rank``
+        on all members.
+    group
+        The chapter of the documentation.
+    params, returns
+        Signature. `returns` is a type, or a function from the argument types to one; it may raise `WrongType`.
+    zh, en
+        What it does.
+    nulls
+        What happens to absent values, in words (English, Chinese).
+    ties
+        Which of several equal candidates is taken, where that can matter.
+    duckdb, spark
+        How each engine writes it: a template with ``{0}``, ``{1}``, a function, a regrouping, or `Cannot`.
+    check
+        Further demands on constant arguments; called with their values (None where not constant).
+    looks_ahead
+        Reads what comes after the instant: allowed in targets and outcomes only.
+    empty
+        Value of an aggregate over no rows, where it is not absent.
+    """
+
+    name: str
+    kind: Kind
+    group: str
+    params: tuple[Param, ...]
+    returns: Type | Callable[[Sequence[Type]], Type]
+    zh: str
+    en: str
+    nulls: tuple[str, str]
+    examples: tuple[Example, ...]
+    duckdb: Sql
+    spark: Sql
+    ties: tuple[str, str] | None = None
+    check: Callable[[Sequence[Any]], None] | None = None
+    looks_ahead: bool = False
+    empty: Any = None
+    sign: bool = False
+    convert: Type | None = None
+
+    def result(self, types: Sequence[Type]) -> Type:
+        """Type of the result for these argument types."""
+        return self.returns(types) if callable(self.returns) else self.returns
+
+    def sql(self, dialect: str) -> Sql:
+        """The rendering for a dialect."""
+        return self.duckdb if dialect == "duckdb" else self.spark
+
+    @property
+    def signature(self) -> str:
+        """For people: ``round(x, digits?)``."""
+        parts = [p.name + ("?" if p.optional else "") + ("…" if p.repeated else "") for p in self.params]
+        return f"{self.name}({', '.join(parts)})"
+
+    def arity_error(self, given: int) -> WrongType:
+        """The error for a wrong number of arguments."""
+        least = sum(1 for p in self.params if not p.optional)
+        most = None if any(p.repeated for p in self.params) else len(self.params)
+        wants = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
+        plural = "argument" if wants == "1" else "arguments"
+        return WrongType(f"`{self.name}` takes {wants} {plural}, not {given}.", hint=f"Write {self.signature}.")
+
+
+PROPAGATES = ("Absent if an argument is absent.", "任一参数缺失则缺失。")
+SKIPS = ("Absent values are skipped; absent where no row is left.", "忽略缺失值；没有行时缺失。")
+
+
+def require(condition: bool, message: str, hint: str | None = None) -> None:
+    """Refuse a constant argument."""
+    if not condition:
+        raise InvalidExpression(message, hint=hint)

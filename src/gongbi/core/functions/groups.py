@@ -1,0 +1,114 @@
+"""Aggregates that look at a member's rows group by group: the most frequent, the first, the gaps between days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gongbi.core.functions.base import SKIPS, Example, Function, Param, Regroup
+from gongbi.core.functions.dates import days_between, local
+from gongbi.core.functions.numbers import finite
+from gongbi.core.types import DOUBLE, INTEGER, Type
+
+if TYPE_CHECKING:
+    from gongbi.core.render import Rendering
+
+Piece = Callable[[Sequence[str], "Rendering"], str]
+X, W = Param("x", "ordered"), Param("weight", "number", optional=True)
+SMALLEST = ("Of equals, the smallest value.", "并列时取最小的值。")
+
+
+def _first(types: Sequence[Type]) -> Type:
+    return types[0]
+
+
+def _fixed(text: str) -> Piece:
+    return lambda args, to: text
+
+
+def _weight(args: Sequence[str], to: Rendering) -> str:
+    return f"sum({args[1]})" if len(args) > 1 else "count(*)"
+
+
+def _top_share(args: Sequence[str], to: Rendering) -> str:
+    double = to.type(DOUBLE)
+    return f"(cast(max(n) as {double}) / nullif(cast(sum(n) as {double}), 0))"
+
+
+def _entropy(args: Sequence[str], to: Rendering) -> str:
+    n = f"cast(n as {to.type(DOUBLE)})"
+    kept = " filter (where n > 0)"
+    return f"greatest(0.0, ln(sum({n}){kept}) - sum({n} * ln({n})){kept} / sum({n}){kept})"
+
+
+def _gap(name: str) -> Piece:
+    def write(args: Sequence[str], to: Rendering) -> str:
+        days = days_between("prev", "k", to)
+        if name in ("min", "max"):
+            return f"{name}({days})"
+        text = f"{name}(cast({days} as {to.type(DOUBLE)}))"
+        return finite(text, to) if name == "stddev_samp" else text
+
+    return write
+
+
+def _day(args: Sequence[str], to: Rendering) -> str:
+    return f"cast({local(args[0], to)} as date)"
+
+
+def _group(
+    name: str, params: tuple[Param, ...], returns: Any, zh: str, en: str, examples: tuple[Example, ...], plan: Regroup,
+    ties: tuple[str, str] | None = None,
+) -> Function:  # fmt: skip
+    return Function(
+        name, "aggregate", "preferences and rhythm", params, returns, zh, en, SKIPS, examples, plan, plan, ties=ties
+    )
+
+
+def _extreme(order: str) -> Regroup:
+    """The value at the largest or smallest `by`: rows are grouped by it and its smallest value kept."""
+    return Regroup(
+        key=lambda args, to: args[-1],
+        inner={"v": lambda args, to: f"min({args[0]})"},
+        outer=_fixed("min(v)"),
+        rank_by=f"k {order}",
+        needs_first=True,
+    )
+
+
+def _gaps(name: str, zh: str, en: str, value: dict[int, Any], returns: Type) -> Function:
+    return _group(
+        name, (Param("moment", "timestamp"),), returns, zh, en, (Example(f"{name}(sample.ts)", value),),
+        Regroup(key=_day, outer=_gap({"gap_avg": "avg", "gap_max": "max", "gap_min": "min", "gap_stddev": "stddev_samp"}[name]), lag=True),
+    )  # fmt: skip
+
+
+BY = Param("by", "ordered")
+
+FUNCTIONS: tuple[Function, ...] = (
+    _group("mode", (X,), _first, "出现最多的值。", "The most frequent value.",
+           (Example("mode(sample.category)", {1: "A", 2: "A", 3: "C", 4: None}),),
+           Regroup(key=lambda a, to: a[0], inner={"n": _fixed("count(*)")}, outer=_fixed("min(k)"), rank_by="n desc, k"), SMALLEST),
+    _group("top_by", (X, Param("weight", "number")), _first, "权重合计最大的值，如花费最多的品类。", "The value with the largest total weight, e.g. the category most is spent on.",
+           (Example("top_by(sample.category, sample.quantity)", {1: "A", 2: "A", 3: "C", 4: None}),),
+           Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_fixed("min(k)"), rank_by="n desc nulls last, k"), SMALLEST),
+    _group("top_share", (X, W), DOUBLE, "占比最大的值的份额（集中度）。", "Share of the largest value: how concentrated the rows, or their weight, are.",
+           (Example("top_share(sample.category)", {1: 2 / 3, 2: 0.5, 3: 1.0, 4: None}),),
+           Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_top_share)),
+    _group("entropy", (X, W), DOUBLE, "分布的香农熵（自然对数）：0 为只有一种，越大越分散。", "Shannon entropy in nats: 0 where all rows share one value, larger the more they spread.",
+           (Example("entropy(sample.category)", {1: 0.6365141682948128, 2: 0.6931471805599453, 3: 0.0, 4: None}),),
+           Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_entropy)),
+    _group("arg_max", (X, BY), _first, "by 最大的那一行的 x。", "x of the row with the largest `by`.",
+           (Example("arg_max(sample.category, sample.amount)", {1: "A", 2: "A", 3: None, 4: None}),), _extreme("desc"), SMALLEST),
+    _group("arg_min", (X, BY), _first, "by 最小的那一行的 x。", "x of the row with the smallest `by`.",
+           (Example("arg_min(sample.quantity, sample.amount)", {1: 1, 2: 1, 3: None, 4: None}),), _extreme("asc"), SMALLEST),
+    _group("first", (X, Param("moment", "timestamp", optional=True)), _first, "最早一行的值。", "Value of the earliest row that has one.",
+           (Example("first(sample.category)", {1: "A", 2: "B", 3: "C", 4: None}),), _extreme("asc"), SMALLEST),
+    _group("last", (X, Param("moment", "timestamp", optional=True)), _first, "最近一行的值。", "Value of the latest row that has one.",
+           (Example("last(sample.quantity)", {1: 3, 2: 4, 3: 1, 4: None}),), _extreme("desc"), SMALLEST),
+    _gaps("gap_avg", "相邻活动日之间的平均天数。", "Mean days between neighbouring active days.", {1: 23.5, 2: 193.0, 3: None, 4: None}, DOUBLE),
+    _gaps("gap_max", "相邻活动日之间的最大天数。", "Longest gap between neighbouring active days.", {1: 31, 2: 193, 3: None, 4: None}, INTEGER),
+    _gaps("gap_min", "相邻活动日之间的最小天数。", "Shortest gap between neighbouring active days.", {1: 16, 2: 193, 3: None, 4: None}, INTEGER),
+    _gaps("gap_stddev", "相邻活动日间隔的标准差，越小越规律。", "Spread of the gaps: the smaller, the more regular.",
+          {1: 10.606601717798213, 2: None, 3: None, 4: None}, DOUBLE),
+)  # fmt: skip

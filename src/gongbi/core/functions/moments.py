@@ -1,0 +1,131 @@
+"""Time: the as-of instant, and windows on the time of a fact's rows. All windows are half-open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gongbi.core import clock
+from gongbi.core.functions.base import Example, Function, Param, Render, require
+from gongbi.core.types import BOOLEAN
+from gongbi.errors import Refused
+
+if TYPE_CHECKING:
+    from gongbi.core.expr import Call
+    from gongbi.core.render import Rendering
+
+TS = Param("moment", "timestamp", optional=True)
+NULLS = ("Absent if the moment is absent.", "时间缺失则缺失。")
+UNITS = (*clock.ROLLING, *clock.CALENDAR)
+
+
+def _constants(call: Call) -> list[Any]:
+    return [getattr(arg, "value", None) for arg in call.args[1:]]
+
+
+def window_within(n: int, unit: str, ago: int, as_of: Any, zone: str) -> clock.Window:
+    """The window of ``within(n, unit, ago)``."""
+    if unit in clock.ROLLING:
+        return clock.rolling(as_of, n, unit, ago)
+    return clock.calendar(as_of, n, unit.removeprefix("calendar_"), zone, ago)
+
+
+def _within(call: Call, args: Sequence[str], to: Rendering) -> str:
+    n, unit, *rest = _constants(call)
+    return to.bounds(args[0], window_within(n, unit, rest[0] if rest else 0, to.as_of, to.zone))
+
+
+def _period(ago: int) -> Render:
+    def write(call: Call, args: Sequence[str], to: Rendering) -> str:
+        (unit,) = _constants(call)
+        return to.bounds(args[0], clock.calendar(to.as_of, 1, unit, to.zone, ago))
+
+    return write
+
+
+def _between_dates(call: Call, args: Sequence[str], to: Rendering) -> str:
+    start, end = (clock.parse_instant(text, to.zone) for text in _constants(call))
+    return to.bounds(args[0], clock.Window(start, end))
+
+
+def _since(call: Call, args: Sequence[str], to: Rendering) -> str:
+    return to.bounds(args[0], clock.Window(clock.parse_instant(_constants(call)[0], to.zone), None))
+
+
+def _before(call: Call, args: Sequence[str], to: Rendering) -> str:
+    return to.bounds(args[0], clock.Window(None, clock.parse_instant(_constants(call)[0], to.zone)))
+
+
+def _ahead(call: Call, args: Sequence[str], to: Rendering) -> str:
+    n, unit = _constants(call)
+    return to.bounds(args[0], clock.ahead(to.as_of, n, unit))
+
+
+def _during(call: Call, args: Sequence[str], to: Rendering) -> str:
+    if to.during is None:
+        raise Refused("`during()` has a meaning only in the outcome of a campaign.")
+    return to.bounds(args[0], to.during)
+
+
+def _check_window(values: Sequence[Any]) -> None:
+    n, unit = values[1], values[2]
+    require(isinstance(n, int) and 1 <= n <= 36_500, f"A window has a length of 1 to 36,500, not {n}.")
+    require(unit in UNITS, f"There is no unit {unit!r}.", f"Units: {', '.join(UNITS)}.")
+    if len(values) > 3:
+        require(isinstance(values[3], int) and 0 <= values[3] <= 36_500, f"`ago` is 0 to 36,500, not {values[3]}.")
+
+
+def _check_ahead(values: Sequence[Any]) -> None:
+    require(isinstance(values[1], int) and 1 <= values[1] <= 3650, f"`ahead` is 1 to 3,650 long, not {values[1]}.")
+    require(values[2] in clock.ROLLING, f"There is no unit {values[2]!r}.", f"Units: {', '.join(clock.ROLLING)}.")
+
+
+def _check_period(values: Sequence[Any]) -> None:
+    require(values[1] in clock.PERIODS, f"There is no period {values[1]!r}.", f"Periods: {', '.join(clock.PERIODS)}.")
+
+
+def _check_dates(values: Sequence[Any]) -> None:
+    for text in values[1:]:
+        clock.parse_instant(text, "UTC")
+
+
+N, UNIT = Param("n", "integer", constant=True), Param("unit", "text", constant=True)
+DAY = Param("date", "text", constant=True)
+
+
+def _time(
+    name: str, params: tuple[Param, ...], zh: str, en: str, examples: tuple[Example, ...], sql: Render, check: Any,
+    *, looks_ahead: bool = False,
+) -> Function:  # fmt: skip
+    return Function(
+        name, "time", "windows", (TS, *params), BOOLEAN, zh, en, NULLS, examples, sql, sql,
+        check=check, looks_ahead=looks_ahead,
+    )  # fmt: skip
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _time(
+        "within", (N, UNIT, Param("ago", "integer", constant=True, optional=True)),
+        "在截止时刻之前的 n 个单位之内，[as_of - n, as_of)；给出 ago 则整体再往前移。day 等为滚动 24 小时，calendar_day 等按工作区时区的日历。",
+        "In the n units before the as-of instant, or before `ago` units earlier. day, week, hour, minute roll by 24 h; "
+        "calendar_day, calendar_month, … follow the calendar of the workspace's zone.",
+        (Example("count(sample) filter (where within(30, 'day'))", {1: 2, 2: 1, 3: 0, 4: 0}),
+         Example("count(sample) filter (where within(30, 'day', 30))", {1: 1, 2: 0, 3: 0, 4: 0})),
+        _within, _check_window,
+    ),
+    _time("this", (UNIT,), "在本日、周、月、季、年之内（到截止时刻）。", "In the current day, week, month, quarter or year so far.",
+          (Example("count(sample) filter (where this('month'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _period(0), _check_period),
+    _time("previous", (UNIT,), "在上一个整日、周、月、季、年之内。", "In the whole day, week, month, quarter or year before the current one.",
+          (Example("count(sample) filter (where previous('month'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _period(1), _check_period),
+    _time("between_dates", (DAY, Param("end", "text", constant=True)), "在两个日期之间，含首不含尾。", "From one date to another, the second excluded.",
+          (Example("count(sample) filter (where between_dates('2017-08-01', '2017-09-01'))", {1: 1, 2: 0, 3: 0, 4: 0}),),
+          _between_dates, _check_dates),
+    _time("since", (DAY,), "自某日起。", "From a date on.",
+          (Example("count(sample) filter (where since('2017-09-01'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _since, _check_dates),
+    _time("before", (DAY,), "早于某日。", "Before a date.",
+          (Example("count(sample) filter (where before('2017-09-01'))", {1: 2, 2: 1, 3: 1, 4: 0}),), _before, _check_dates),
+    _time("ahead", (N, UNIT), "在截止时刻之后的 n 个单位之内；只能用于模型目标。", "In the n units after the as-of instant; only in the target of a model.",
+          (Example("count(sample) filter (where ahead(30, 'day'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _ahead, _check_ahead, looks_ahead=True),
+    _time("during", (), "在所度量的时期之内；只能用于活动的结果指标。", "In the period being measured; only in the outcome of a campaign.",
+          (), _during, None, looks_ahead=True),
+)  # fmt: skip

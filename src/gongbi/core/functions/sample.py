@@ -1,0 +1,32 @@
+"""The few rows on which the examples of aggregates, windows and ranks are run and printed in the documentation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from gongbi.core.types import BOOLEAN, INTEGER, TEXT, decimal
+from gongbi.core.world import FactShape, SubjectShape, World
+
+AS_OF = datetime(2017, 9, 15, tzinfo=UTC)
+
+MEMBERS = (1, 2, 3, 4)
+
+#: member, ts, amount, quantity, category, promoted. Member 4 has no row; the last row comes after `AS_OF`.
+ROWS = (
+    (1, datetime(2017, 7, 20, 9), Decimal("10.00"), 1, "A", True),
+    (1, datetime(2017, 8, 20, 10), Decimal("20.00"), 2, "B", False),
+    (1, datetime(2017, 9, 5, 18), Decimal("30.00"), 3, "A", False),
+    (2, datetime(2017, 3, 1, 12), Decimal("5.00"), 1, "B", True),
+    (2, datetime(2017, 9, 10, 12), Decimal("5.00"), 4, "A", True),
+    (3, datetime(2017, 1, 15, 8), None, 1, "C", None),
+    (1, datetime(2017, 9, 20, 8), Decimal("99.00"), 9, "C", False),
+)
+
+COLUMNS = {"amount": decimal(2), "quantity": INTEGER, "category": TEXT, "promoted": BOOLEAN}
+
+WORLD = World(
+    subjects={"member": SubjectShape("member", INTEGER)},
+    facts={"sample": FactShape("sample", "fact_sample", COLUMNS, {"member": INTEGER})},
+    zone="UTC",
+)

@@ -1,0 +1,129 @@
+"""Text: pieces, search, patterns, conversion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, require
+from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
+from gongbi.errors import WrongType
+
+if TYPE_CHECKING:
+    from gongbi.core.expr import Call
+    from gongbi.core.render import Rendering
+
+S = Param("text", "text")
+COUNT = Param("n", "integer", constant=True)
+_OUTSIDE_BOTH = re.compile(r"\(\?(?!:|i\))|\\[1-9bBAZzGQEpPkKRXhHvVuUxXcC]|[*+?}]\+|\[\[:|&&|\[[^\]]*\[")
+
+
+def _text(
+    name: str, params: tuple[Param, ...], returns: Any, zh: str, en: str, examples: tuple[Example, ...],
+    duckdb: Any, spark: Any = None, *, check: Any = None,
+) -> Function:  # fmt: skip
+    return Function(
+        name, "scalar", "text", params, returns, zh, en, PROPAGATES, examples, duckdb, spark or duckdb, check=check
+    )
+
+
+def _substr(call: Call, args: Sequence[str], to: Rendering) -> str:
+    # A start below 1 means different things to the engines; here it means 1.
+    tail = f", {args[2]}" if len(args) > 2 else ""
+    return f"substr({args[0]}, {args[1]}{tail})"
+
+
+def _check_substr(values: Sequence[Any]) -> None:
+    require(values[1] is None or values[1] >= 1, "`substr` counts characters from 1.")
+    if len(values) > 2:
+        require(values[2] is None or values[2] >= 0, "`substr` takes 0 characters or more.")
+
+
+def _at_least_zero(values: Sequence[Any]) -> None:
+    require(values[1] is None or 0 <= values[1] <= 10_000, f"The count must be 0 to 10,000, not {values[1]}.")
+
+
+def _check_part(values: Sequence[Any]) -> None:
+    require(bool(values[1]), "`split_part` needs a delimiter of at least one character.")
+    require(values[2] is None or values[2] >= 1, "`split_part` counts parts from 1.")
+
+
+def check_pattern(values: Sequence[Any]) -> None:
+    """Refuse a regular expression that the two engines would read differently, or that cannot be read."""
+    pattern = values[1]
+    if pattern is None:
+        return
+    require(len(pattern) <= 500, "A regular expression has at most 500 characters.")
+    odd = _OUTSIDE_BOTH.search(pattern)
+    require(
+        odd is None,
+        f"The regular expression uses {odd.group()!r}, which engines read differently." if odd else "",
+        "Use classes, groups, alternatives, anchors, counts and the prefix (?i).",
+    )
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        require(False, f"{pattern!r} is not a regular expression: {error}.")
+
+
+def _to_text(call: Call, args: Sequence[str], to: Rendering) -> str:
+    return f"cast({args[0]} as {to.type(TEXT)})"
+
+
+def _to_text_type(types: Sequence[Type]) -> Type:
+    if types[0].name in ("double", "timestamp", "list"):
+        hint = "Round it first." if types[0].name == "double" else "Take parts of it, e.g. date(ts)."
+        raise WrongType(f"A {types[0]} has no single way to be written.", hint=hint)
+    return TEXT
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _text("length", (S,), INTEGER, "字符数。", "Number of characters.", (Example("length('工笔画')", 3),), "length({0})",
+          "cast(length({0}) as bigint)"),
+    _text("lower", (S,), TEXT, "转小写。", "In lower case.", (Example("lower('GongBi')", "gongbi"),), "lower({0})"),
+    _text("upper", (S,), TEXT, "转大写。", "In upper case.", (Example("upper('dairy')", "DAIRY"),), "upper({0})"),
+    _text("trim", (S,), TEXT, "去掉两端空格。", "Without spaces at both ends.", (Example("trim('  a ')", "a"),), "trim({0})"),
+    _text("ltrim", (S,), TEXT, "去掉左端空格。", "Without spaces on the left.", (Example("ltrim('  a ')", "a "),), "ltrim({0})"),
+    _text("rtrim", (S,), TEXT, "去掉右端空格。", "Without spaces on the right.", (Example("rtrim(' a  ')", " a"),), "rtrim({0})"),
+    _text(
+        "substr", (S, Param("start", "integer", constant=True), Param("n", "integer", constant=True, optional=True)), TEXT,
+        "从第 start 个字符起（从 1 数）取 n 个字符。", "n characters from the start-th, counted from 1.",
+        (Example("substr('portrait', 1, 4)", "port"), Example("substr('画像', 2)", "像")), _substr, check=_check_substr,
+    ),
+    _text("left", (S, COUNT), TEXT, "左边 n 个字符。", "The first n characters.", (Example("left('画像标签', 2)", "画像"),),
+          "left({0}, {1})", "left({0}, cast({1} as int))", check=_at_least_zero),
+    _text("right", (S, COUNT), TEXT, "右边 n 个字符。", "The last n characters.", (Example("right('35-49K', 3)", "49K"),),
+          "right({0}, {1})", "right({0}, cast({1} as int))", check=_at_least_zero),
+    _text("replace", (S, Param("old", "text"), Param("new", "text")), TEXT, "替换所有出现。", "Every occurrence replaced.",
+          (Example("replace('a-b-c', '-', '')", "abc"),), "replace({0}, {1}, {2})"),
+    _text("contains", (S, Param("part", "text")), BOOLEAN, "包含。", "Holds the part.", (Example("contains('FROZEN PIZZA', 'PIZZA')", True),),
+          "contains({0}, {1})"),
+    _text("starts_with", (S, Param("part", "text")), BOOLEAN, "以其开头。", "Begins with the part.",
+          (Example("starts_with('Type A', 'Type')", True),), "starts_with({0}, {1})", "startswith({0}, {1})"),
+    _text("ends_with", (S, Param("part", "text")), BOOLEAN, "以其结尾。", "Ends with the part.", (Example("ends_with('22 LB', 'LB')", True),),
+          "ends_with({0}, {1})", "endswith({0}, {1})"),
+    _text("position", (S, Param("part", "text")), INTEGER, "首次出现的位置，从 1 数；没有为 0。", "Where the part first stands, from 1; 0 if nowhere.",
+          (Example("position('grocery', 'c')", 4), Example("position('grocery', 'z')", 0)), "instr({0}, {1})",
+          "cast(instr({0}, {1}) as bigint)"),
+    _text(
+        "split_part", (S, Param("delimiter", "text", constant=True), COUNT), TEXT,
+        "按分隔符切开后的第 n 段，超出为空文本。", "The n-th piece between delimiters; empty text beyond the last.",
+        (Example("split_part('BREAD:ITALIAN/FRENCH', ':', 2)", "ITALIAN/FRENCH"), Example("split_part('a', ',', 3)", "")),
+        "split_part({0}, {1}, {2})", "split_part({0}, {1}, cast({2} as int))", check=_check_part,
+    ),
+    _text("lpad", (S, COUNT, Param("fill", "text", constant=True)), TEXT, "左侧补足到 n 个字符；过长则截断。",
+          "Filled on the left to n characters; cut if longer.", (Example("lpad('7', 3, '0')", "007"),),
+          "lpad({0}, cast({1} as integer), {2})", "lpad({0}, cast({1} as int), {2})",
+          check=lambda v: (_at_least_zero(v), require(bool(v[2]), "`lpad` needs something to fill with."))[0]),
+    _text(
+        "matches", (S, Param("pattern", "text", constant=True)), BOOLEAN,
+        "某处符合正则表达式（只许两种引擎读法一致的写法）。",
+        "Somewhere the text fits a regular expression, written in the part that both engines read alike.",
+        (Example("matches('35-49K', '^[0-9]+-')", True), Example("matches('Cat', '(?i)^cat$')", True)),
+        "regexp_matches({0}, {1})", "({0} rlike {1})", check=check_pattern,
+    ),
+    Function("to_text", "scalar", "conversion", (Param("x", "any"),), _to_text_type, "转为文本。", "As text.", PROPAGATES,
+             (Example("to_text(42)", "42"), Example("to_text(date('2017-09-01'))", "2017-09-01"), Example("to_text(true)", "true")),
+             _to_text, _to_text),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""Text of an expression → tokens. Full-width signs outside literals are read as half-width; names become NFC."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from gongbi.core.syntax import Span
+from gongbi.errors import InvalidExpression
+
+MAX_LENGTH = 10_000
+
+TokenKind = Literal["number", "text", "name", "quoted", "sign", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of the expression. `text` is normalised; the span points into the text as it was written."""
+
+    kind: TokenKind
+    text: str
+    span: Span
+
+    @property
+    def word(self) -> str:
+        """The lower-case word if this is a bare name, else an empty string."""
+        return self.text.lower() if self.kind == "name" else ""
+
+
+# One character for one, so that spans stay true to what was typed.
+_WIDE = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_WIDE |= {"\u3000": " ", "‘": "'", "’": "'", "“": '"', "”": '"', "。": ".", "，": ",", "＇": "'", "＂": '"'}
+_WIDE |= {"≥": "≥", "≤": "≤", "≠": "≠", "×": "*", "÷": "/", "－": "-", "—": "-"}
+
+_SIGNS = ("=>", "<=", ">=", "<>", "!=", "==", "||", "≥", "≤", "≠", *"+-*/%=<>(),.")
+_SAME_SIGN = {"==": "=", "!=": "<>", "≠": "<>", "≥": ">=", "≤": "<="}
+_NUMBER = re.compile(r"(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?")
+_NAME = re.compile(r"[^\W\d]\w*", re.UNICODE)
+
+
+def fail(message: str, text: str, span: Span, hint: str | None = None) -> InvalidExpression:
+    """An error that shows the part at fault and where it stands."""
+    error = InvalidExpression(f"{message}{shown(text, span)}", hint=hint)
+    return error
+
+
+def shown(text: str, span: Span) -> str:
+    """Quote the part at fault, and say at which character of the expression it begins."""
+    part = " ".join(text[span.start : span.end].split())
+    if len(part) > 60:
+        part = part[:57] + "…"
+    return f" At character {span.start + 1}: `{part}`." if part else " At the end of the expression."
+
+
+def tokens(text: str) -> list[Token]:
+    """Split an expression into tokens, the last of kind ``end``.
+
+    Raises
+    ------
+    InvalidExpression
+        Longer than 10,000 characters; a comment; an unfinished literal; a character the language does not use.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InvalidExpression(
+            f"The expression has {len(text):,} characters; at most {MAX_LENGTH:,} are allowed.",
+            hint="Split it into several tags and refer to them with `tag.name`.",
+        )
+    found: list[Token] = []
+    at = 0
+    while at < len(text):
+        char = _WIDE.get(text[at], text[at])
+        if char.isspace():
+            at += 1
+            continue
+        token = _next(text, at, char)
+        found.append(token)
+        at = token.span.end
+    found.append(Token("end", "", Span(len(text), len(text))))
+    return found
+
+
+def _next(text: str, at: int, char: str) -> Token:
+    ahead = "".join(_WIDE.get(c, c) for c in text[at : at + 2])
+    if ahead in ("--", "/*", "*/", "//") or char == "#":
+        raise fail("Comments are not part of an expression.", text, Span(at, at + 2), "Use the field `about`.")
+    if char == ";":
+        raise fail("An expression is one expression, without `;`.", text, Span(at, at + 1))
+    if char in "'\"":
+        return _quoted(text, at, char)
+    half = "".join(_WIDE.get(c, c) for c in text[at : at + 400])
+    if number := _NUMBER.match(half):
+        end = at + number.end()
+        if end < len(text) and (_WIDE.get(text[end], text[end]).isalnum() or text[end] == "_"):
+            raise fail("A number runs into a name.", text, Span(at, end + 1), "Names begin with a letter.")
+        return Token("number", number.group(), Span(at, end))
+    if name := _NAME.match(half):
+        return Token("name", unicodedata.normalize("NFC", name.group()), Span(at, at + name.end()))
+    for sign in _SIGNS:
+        if half.startswith(sign):
+            return Token("sign", _SAME_SIGN.get(sign, sign), Span(at, at + len(sign)))
+    raise fail(f"The language has no character {text[at]!r}.", text, Span(at, at + 1))
+
+
+def _quoted(text: str, start: int, quote: str) -> Token:
+    """Read a literal or a quoted name; a doubled quote stands for itself. Inside, nothing is normalised but names."""
+    parts: list[str] = []
+    at = start + 1
+    # A literal opened by a half-width quote ends at a half-width one, so that ‘ ’ inside it stay what they are.
+    wide = text[start] != quote
+    while at < len(text):
+        here = _WIDE.get(text[at], text[at]) if wide else text[at]
+        if here == quote:
+            after = text[at + 1] if at + 1 < len(text) else ""
+            if not wide and after == quote:
+                parts.append(quote)
+                at += 2
+                continue
+            body = "".join(parts)
+            kind: TokenKind = "text" if quote == "'" else "quoted"
+            if kind == "quoted":
+                body = unicodedata.normalize("NFC", body)
+            if kind == "quoted" and not body:
+                raise fail("A quoted name is empty.", text, Span(start, at + 1))
+            if "\x00" in body:
+                raise fail("A text cannot contain a zero byte.", text, Span(start, at + 1))
+            return Token(kind, body, Span(start, at + 1))
+        parts.append(text[at])
+        at += 1
+    what = "text" if quote == "'" else "quoted name"
+    raise fail(f"A {what} is opened and never closed.", text, Span(start, len(text)), f"Close it with {quote}.")

@@ -1,0 +1,344 @@
+"""Tokens → syntax tree, by operator precedence.
+
+Grammar, loosest first::
+
+    or · and · not · comparison, is, in, between, like · || · + - · * / % · unary -
+
+The language is a closed list: what is not here cannot be written, so there is nothing to forbid afterwards. A parser of
+our own, because errors must name the part at fault and because depth must be bounded before recursion
+(docs/decisions/0001).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from gongbi.core.lexer import Token, fail, tokens
+from gongbi.core.syntax import Apply, Literal, Name, Node, Span, children
+from gongbi.errors import InvalidExpression
+
+MAX_DEPTH = 100
+MAX_TREE = 150
+
+_NEGATING, _COMPARING = 3, 4
+_BINDING = {
+    "or": 1, "and": 2, "||": 5, "+": 6, "-": 6, "*": 7, "/": 7, "%": 7,
+    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "is", "in", "between", "like"), _COMPARING),
+}
+_WORDS = frozenset(
+    "and or not in is between like case when then else end null absent true false filter where distinct".split()
+)
+_FORBIDDEN = frozenset("select from join union insert update delete drop create with over order group".split())
+
+
+def parse(text: str) -> Node:
+    """Read one expression.
+
+    Raises
+    ------
+    InvalidExpression
+        With the part at fault and its position.
+    """
+    if not text.strip():
+        raise InvalidExpression("The expression is empty.")
+    tree = _Parser(text).whole()
+    level, below = 0, [tree]
+    while below:
+        # Whoever walks the tree later may recurse: its depth is bounded here, without recursion.
+        level += 1
+        if level > MAX_TREE:
+            raise InvalidExpression(f"The expression is nested more than {MAX_TREE} deep.", hint="Split it into tags.")
+        below = [child for node in below for child in children(node)]
+    return tree
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = tokens(text)
+        self.at = 0
+        self.depth = 0
+
+    # -- moving along -----------------------------------------------------------------------------
+
+    @property
+    def here(self) -> Token:
+        return self.tokens[self.at]
+
+    def take(self) -> Token:
+        token = self.here
+        self.at += 1
+        return token
+
+    def is_sign(self, *signs: str) -> bool:
+        return self.here.kind == "sign" and self.here.text in signs
+
+    def is_word(self, *words: str) -> bool:
+        return self.here.word in words
+
+    def expect(self, sign: str, why: str) -> Token:
+        if not self.is_sign(sign):
+            raise self.fault(f"Expected `{sign}` {why}.")
+        return self.take()
+
+    def expect_word(self, word: str, why: str) -> Token:
+        if not self.is_word(word):
+            raise self.fault(f"Expected `{word}` {why}.")
+        return self.take()
+
+    def fault(self, message: str, span: Span | None = None, hint: str | None = None) -> InvalidExpression:
+        return fail(message, self.text, span or self.here.span, hint)
+
+    # -- the grammar ------------------------------------------------------------------------------
+
+    def whole(self) -> Node:
+        node = self.expression()
+        if self.here.kind != "end":
+            hint = None
+            if self.here.word in _FORBIDDEN:
+                hint = "Write a single expression, not a query."
+            raise self.fault("The expression should end here.", hint=hint)
+        return node
+
+    def expression(self) -> Node:
+        return self.operation(0)
+
+    def operation(self, floor: int) -> Node:
+        """Precedence climbing: read a value and every operator that binds at least as tightly as `floor`."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self.fault(f"The expression is nested more than {MAX_DEPTH} deep.", hint="Split it into tags.")
+        node = self.prefixed(floor)
+        length = 0
+        while (binds := self.binding()) is not None and binds >= floor:
+            node = self.combined(node, binds)
+            length += 1
+            if length > MAX_DEPTH and not (isinstance(node, Apply) and node.function in ("and", "or")):
+                raise self.fault(f"More than {MAX_DEPTH} terms in a row.", node.span, "Split it into tags.")
+        self.depth -= 1
+        return node
+
+    def binding(self) -> int | None:
+        """How tightly the operator here binds; None where there is no operator."""
+        if self.here.kind == "sign":
+            return _BINDING.get(self.here.text)
+        if self.here.word == "not":
+            return _COMPARING
+        return _BINDING.get(self.here.word) if self.here.kind == "name" else None
+
+    def prefixed(self, floor: int) -> Node:
+        if self.is_word("not"):
+            if floor > _NEGATING:
+                raise self.fault("`not` needs brackets here.", hint="Write (not …).")
+            start = self.take().span
+            operand = self.operation(_NEGATING)
+            return Apply("not", (operand,), start.to(operand.span))
+        return self.signed()
+
+    def combined(self, left: Node, binds: int) -> Node:
+        """Read the operator here and what stands to its right."""
+        if binds == _COMPARING:
+            return self.comparison(left)
+        sign = self.take().word or self.tokens[self.at - 1].text
+        right = self.operation(binds + 1)
+        flat = sign in ("and", "or") and isinstance(left, Apply) and left.function == sign and not self.bracketed(left)
+        # A chain `a and b and c` is one node with three arguments: it stays flat however long it is.
+        args = (*left.args, right) if flat and isinstance(left, Apply) else (left, right)
+        return Apply(sign, args, left.span.to(right.span))
+
+    def bracketed(self, node: Node) -> bool:
+        return self.text[node.span.start : node.span.start + 1] in ("(", "（")
+
+    def comparison(self, left: Node) -> Node:
+        above = _COMPARING + 1
+        if self.is_word("is"):
+            return self.absence(left)
+        node: Node
+        negated = self.is_word("not")
+        if negated:
+            self.take()
+            if not self.is_word("in", "between", "like"):
+                raise self.fault("Expected `in`, `between` or `like` after `not`.")
+        if self.is_word("in"):
+            node = self.membership(left)
+        elif self.is_word("between"):
+            self.take()
+            low = self.operation(above)
+            self.expect_word("and", "between the two bounds of `between`")
+            high = self.operation(above)
+            node = Apply("between", (left, low, high), left.span.to(high.span))
+        else:
+            sign = "like" if self.is_word("like") else self.here.text
+            self.take()
+            right = self.operation(above)
+            node = Apply(sign, (left, right), left.span.to(right.span))
+        if self.binding() == _COMPARING and not self.is_word("is"):
+            raise self.fault("Comparisons do not chain.", hint="Join them with `and`, or use `between`.")
+        return Apply("not", (node,), node.span) if negated else node
+
+    def absence(self, left: Node) -> Node:
+        self.take()
+        negated = self.is_word("not")
+        if negated:
+            self.take()
+        if not self.is_word("null", "absent", "true", "false"):
+            raise self.fault("Expected `absent`, `null`, `true` or `false` after `is`.")
+        what = self.take()
+        name = "is_absent" if what.word in ("null", "absent") else f"is_{what.word}"
+        node = Apply(name, (left,), left.span.to(what.span))
+        return Apply("not", (node,), node.span) if negated else node
+
+    def membership(self, left: Node) -> Node:
+        self.take()
+        self.expect("(", "after `in`")
+        items = [self.expression()]
+        while self.is_sign(","):
+            self.take()
+            items.append(self.expression())
+        end = self.expect(")", "at the end of the list")
+        return Apply("in", (left, *items), left.span.to(end.span))
+
+    def signed(self) -> Node:
+        minus: list[Span] = []
+        while self.is_sign("-", "+"):
+            token = self.take()
+            if token.text == "-":
+                minus.append(token.span)
+            if len(minus) > MAX_DEPTH:
+                raise self.fault(f"More than {MAX_DEPTH} signs in a row.")
+        node = self.primary()
+        for span in reversed(minus):
+            if isinstance(node, Literal) and isinstance(node.value, int | Decimal) and not isinstance(node.value, bool):
+                node = Literal(-node.value, span.to(node.span))
+            else:
+                node = Apply("negative", (node,), span.to(node.span))
+        return node
+
+    def primary(self) -> Node:
+        token = self.here
+        if token.kind == "number":
+            return self.number()
+        if token.kind == "text":
+            self.take()
+            return Literal(token.text, token.span)
+        if self.is_sign("("):
+            start = self.take()
+            node = self.expression()
+            end = self.expect(")", "to close the bracket")
+            return _respanned(node, start.span.to(end.span))
+        if self.is_word("null", "absent"):
+            self.take()
+            return Literal(None, token.span)
+        if self.is_word("true", "false"):
+            self.take()
+            return Literal(token.word == "true", token.span)
+        if self.is_word("case"):
+            return self.case()
+        if token.kind == "quoted" or (token.kind == "name" and token.word not in _WORDS):
+            return self.name()
+        if token.kind == "end":
+            raise self.fault("The expression ends too early.")
+        hint = "Write `count(fact)` to count rows." if self.is_sign("*") else None
+        raise self.fault("Expected a value, a name or a function.", hint=hint)
+
+    def number(self) -> Node:
+        token = self.take()
+        if "e" in token.text.lower():
+            return Literal(float(token.text), token.span)
+        if "." in token.text:
+            value = Decimal(token.text)
+            exponent = value.as_tuple().exponent
+            if len(value.as_tuple().digits) > 29 or (isinstance(exponent, int) and -exponent > 9):
+                raise self.fault("A number has at most 29 digits, 9 of them after the point.", token.span)
+            return Literal(value, token.span)
+        if int(token.text) > 2**63 - 1:
+            raise self.fault("A whole number has at most 64 bits.", token.span)
+        return Literal(int(token.text), token.span)
+
+    def case(self) -> Node:
+        start = self.take()
+        args: list[Node] = []
+        subject = None if self.is_word("when") else self.expression()
+        while self.is_word("when"):
+            self.take()
+            condition = self.expression()
+            if subject is not None:
+                condition = Apply("=", (subject, condition), condition.span)
+            self.expect_word("then", "after the condition of `when`")
+            args += [condition, self.expression()]
+        if not args:
+            raise self.fault("`case` needs at least one `when … then …`.")
+        if self.is_word("else"):
+            self.take()
+            args.append(self.expression())
+        else:
+            args.append(Literal(None, self.here.span))
+        end = self.expect_word("end", "at the end of `case`")
+        return Apply("case", tuple(args), start.span.to(end.span))
+
+    def name(self) -> Node:
+        first = self.take()
+        if first.word in _FORBIDDEN and not self.is_sign("("):
+            raise self.fault("An expression is not a query.", first.span, "Write the value alone, e.g. sum(fact.x).")
+        if self.is_sign("(") and first.kind == "name":
+            return self.call(first)
+        parts, span = [first.text], first.span
+        while self.is_sign("."):
+            self.take()
+            if self.here.kind not in ("name", "quoted"):
+                raise self.fault("Expected a name after the dot.")
+            part = self.take()
+            parts.append(part.text)
+            span = span.to(part.span)
+        if self.is_sign("("):
+            raise self.fault("A function's name has no dots.", span)
+        return Name(tuple(parts), span)
+
+    def call(self, name: Token) -> Node:
+        self.take()
+        args: list[Node] = []
+        named: list[tuple[str, Node]] = []
+        distinct = star = False
+        if self.is_word("distinct"):
+            self.take()
+            distinct = True
+        if self.is_sign("*"):
+            star = True
+            self.take()
+        elif not self.is_sign(")"):
+            while True:
+                self.argument(args, named)
+                if not self.is_sign(","):
+                    break
+                self.take()
+        end = self.expect(")", f"to close {name.text}(…")
+        span, condition = name.span.to(end.span), None
+        if self.is_word("filter"):
+            self.take()
+            self.expect("(", "after `filter`")
+            self.expect_word("where", "in `filter (where …)`")
+            condition = self.expression()
+            span = span.to(self.expect(")", "to close `filter (where …`").span)
+        if self.is_word("over"):
+            raise self.fault("There is no `over`.", hint="Use rank, ntile, percent_rank or score.")
+        return Apply(name.text.lower(), tuple(args), span, distinct, star, condition, tuple(named))
+
+    def argument(self, args: list[Node], named: list[tuple[str, Node]]) -> None:
+        following = self.tokens[self.at + 1]
+        if self.here.kind == "name" and following.kind == "sign" and following.text == "=>":
+            key = self.take().text.lower()
+            self.take()
+            named.append((key, self.expression()))
+            return
+        if named:
+            raise self.fault("A named argument cannot be followed by a plain one.")
+        args.append(self.expression())
+
+
+def _respanned(node: Node, span: Span) -> Node:
+    """The same node, its span including the brackets around it."""
+    if isinstance(node, Literal):
+        return Literal(node.value, span)
+    if isinstance(node, Name):
+        return Name(node.parts, span)
+    return Apply(node.function, node.args, span, node.distinct, node.star, node.filter, node.named)

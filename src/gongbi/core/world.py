@@ -1,0 +1,93 @@
+"""The names that an expression may use, with their types: subjects, facts, tags. Made from the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gongbi.core.types import TIMESTAMP, Type
+from gongbi.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeShape:
+    """An attribute of a subject and the table that keeps it."""
+
+    name: str
+    type: Type
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectShape:
+    """A subject, as expressions see it."""
+
+    name: str
+    id_type: Type
+    attributes: Mapping[str, AttributeShape] = field(default_factory=dict)
+
+    def attribute(self, name: str) -> AttributeShape:
+        """Return an attribute by name."""
+        if name not in self.attributes:
+            raise UnknownName(f"attribute of {self.name}", name, [*self.attributes, "id"])
+        return self.attributes[name]
+
+
+@dataclass(frozen=True, slots=True)
+class FactShape:
+    """A fact, as expressions see it: its own columns and the subjects that its rows name."""
+
+    name: str
+    table: str
+    columns: Mapping[str, Type]
+    subjects: Mapping[str, Type]
+    grain: Literal["instant", "date"] = "instant"
+
+    def column(self, name: str) -> Type | None:
+        """Type of a column, `ts` and subject ids included; None where there is none."""
+        if name == "ts":
+            return TIMESTAMP
+        return self.columns.get(name) or self.subjects.get(name)
+
+    @property
+    def names(self) -> list[str]:
+        """All names that may follow ``fact.``."""
+        return ["ts", *self.columns, *self.subjects]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that can be named.
+
+    Attributes
+    ----------
+    tags
+        (subject, tag) → type.
+    segments
+        segment → (subject, text of its expression).
+    zone
+        The workspace's IANA zone.
+    """
+
+    subjects: Mapping[str, SubjectShape]
+    facts: Mapping[str, FactShape]
+    tags: Mapping[tuple[str, str], Type] = field(default_factory=dict)
+    segments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    zone: str = "UTC"
+
+    def subject(self, name: str) -> SubjectShape:
+        """Return a subject by name."""
+        if name not in self.subjects:
+            raise UnknownName("subject", name, self.subjects)
+        return self.subjects[name]
+
+    def fact(self, name: str) -> FactShape:
+        """Return a fact by name."""
+        if name not in self.facts:
+            raise UnknownName("fact", name, self.facts)
+        return self.facts[name]
+
+    def tags_of(self, subject: str) -> dict[str, Type]:
+        """The tags of one subject."""
+        return {tag: type_ for (owner, tag), type_ in self.tags.items() if owner == subject}
