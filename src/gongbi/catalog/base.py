@@ -267,9 +267,9 @@ class TimeMap:
     column
         The raw column; absent where `lookup` gives the time.
     zone
-        IANA zone of wall-clock times; the workspace's where absent. A time that the clocks skip in spring is read as
-        the instant of the jump, one that they show twice in autumn as the first of the two. A time that
-        carries its own offset needs no zone.
+        IANA zone of wall-clock times; the workspace's where absent. A time that the clocks skip in spring is moved on
+        by the length of the gap (02:30 is read as 03:30), one that they show twice in autumn is the first of the two.
+        A time that carries its own offset needs no zone.
     format
         strptime-like format of text; ISO 8601 where absent.
     grain
