@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from gongbi.errors import UnknownName
+from gongbi.errors import InvalidInput, UnknownName
 from gongbi.store.repository import Repository
 from gongbi.store.tables import campaign_assignments, campaign_runs
 
@@ -79,7 +80,10 @@ class Campaigns(Repository):
             run_id = connection.execute(insert(campaign_runs).values(values).returning(campaign_runs.c.id)).scalar_one()
             for batch in _batches(assignments):
                 rows = [{"campaign_run_id": run_id, **asdict(item)} for item in batch]
-                connection.execute(insert(campaign_assignments), rows)
+                try:
+                    connection.execute(insert(campaign_assignments), rows)
+                except IntegrityError as error:
+                    raise InvalidInput(f"The audience of {campaign!r} names one customer twice.") from error
                 held = sum(item.arm == HELD_OUT for item in batch)
                 held_out, treated = held_out + held, treated + len(batch) - held
             return self._change(run_id, {"treated": treated, "held_out": held_out})

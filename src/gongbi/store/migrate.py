@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from gongbi.errors import WorkspaceProblem
 
@@ -46,7 +47,13 @@ def migrate(database: Database) -> None:
                 hint="Upgrade Gongbi, or restore a backup made before the upgrade.",
             )
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError as error:
+            raise WorkspaceProblem(
+                f"The store could not be brought up to date from {found or 'nothing'} to {head}: {error.orig}.",
+                hint="It is as it was before. Does the database belong to something else?",
+            ) from error
 
 
 def current_version(connection: Connection) -> str | None:
