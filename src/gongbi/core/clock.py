@@ -120,11 +120,3 @@ def ahead(as_of: datetime, n: int, unit: str) -> Window:
     """The n units from `as_of` on: what a model is to predict."""
     return Window(as_of, shift(as_of, n, unit))
 
-
-def visible_before(as_of: datetime, grain: str, zone: str) -> datetime:
-    """The bound below which a fact's `ts` is visible.
-
-    A fact whose time is only a date carries the first instant of that day and is visible from the day's end: it is
-    visible if its day is before the local day of `as_of`.
-    """
-    return as_of if grain == "instant" else midnight(local_date(as_of, zone), zone)

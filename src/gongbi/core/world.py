@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
 from gongbi.core.types import TIMESTAMP, Type
 from gongbi.errors import UnknownName
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeShape:
-    """An attribute of a subject and the table that keeps it."""
+    """An attribute of a subject and the table that keeps it.
+
+    `unique` says that the table has at most one row per member, so that none has to be chosen.
+    """
 
     name: str
     type: Type
     table: str
+    unique: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,16 @@ class SubjectShape:
 
 @dataclass(frozen=True, slots=True)
 class FactShape:
-    """A fact, as expressions see it: its own columns and the subjects that its rows name."""
+    """A fact, as expressions see it: its own columns and the subjects that its rows name.
+
+    A row is visible as of an instant if its `ts` is before it; where only a day is known, `ts` is that day's last
+    microsecond.
+    """
 
     name: str
     table: str
     columns: Mapping[str, Type]
     subjects: Mapping[str, Type]
-    grain: Literal["instant", "date"] = "instant"
 
     def column(self, name: str) -> Type | None:
         """Type of a column, `ts` and subject ids included; None where there is none."""
