@@ -121,12 +121,12 @@ class _Compiler:
         scan = f"_scan_{fact.name}"
         consumers = bool(plain) + len({self.group_key(new) for new, _ in grouped})
         sql = self.scan(fact, seen, shared, everything=ahead)
-        plan = plan.then(self.quote(scan), sql, materialize=consumers > 1)
+        plan = plan.then(scan, sql, materialize=consumers > 1)
         rendering = self.rendering(self.row_name)
         if plain:
             name = f"_agg_{fact.name}"
             columns = [f"{render(new, rendering)} as {self.alias[old]}" for new, old in plain]
-            plan = plan.then(self.quote(name), f"select _m, {', '.join(columns)} from {self.quote(scan)} group by _m")
+            plan = plan.then(name, f"select _m, {', '.join(columns)} from {self.quote(scan)} group by _m")
             sources.append((name, [self.alias[old] for _, old in plain]))
         return self.with_regroups(plan, fact, scan, grouped, sources)
 
@@ -236,7 +236,7 @@ class _Compiler:
                 assert how is not None
                 args = [render(arg, rendering) for arg in new.args]
                 columns.append(f"{how.outer(args, rendering)} as {self.alias[old]}")
-            plan = plan.then(self.quote(name), f"select _m, {', '.join(columns)} from ({text}) t group by _m")
+            plan = plan.then(name, f"select _m, {', '.join(columns)} from ({text}) t group by _m")
             sources.append((name, [self.alias[old] for _, old in members]))
         return plan
 
