@@ -260,7 +260,7 @@ def _purchases_if_alive(
     if abs(a - 1) < 1e-4:
         return _integrated_rate(params, x, end, later, 0.0)
     with np.errstate(all="ignore"):
-        expected: FloatArray = c / (a - 1) * (1 - (1 - z) ** (a - 1) * hyp2f1(a + b - 1 - r, a - 1, c, z))
+        expected: FloatArray = c / (a - 1) * (1 - (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, c, z))
     poor = (np.abs(c) < 1e-4) | ~np.isfinite(expected)
     if poor.any():
         expected[poor] = _integrated_rate(params, x[poor], end[poor], later[poor], 0.0)
@@ -282,9 +282,30 @@ def _integrated_rate(
     total = np.zeros_like(x)
     for node, weight in zip((_NODES + 1) / 2, _WEIGHTS / 2, strict=True):
         u = longest * node
-        rate = (r + x) * np.exp((1 - a) * u) * hyp2f1(a + b - 1 - r, a, a + b + x, -np.expm1(-u))
+        rate = (r + x) * np.exp((1 - a) * u) * _hypergeometric(a + b - 1 - r, a, a + b + x, -np.expm1(-u))
         total += weight * longest * rate * np.exp(-force * scale * np.expm1(u))
     return total
+
+
+def _hypergeometric(first: float, second: float, third: FloatArray, z: FloatArray) -> FloatArray:
+    """Return Gauss's F(first, second; third; z) for z in [0, 1), also where the third argument is large.
+
+    There SciPy's transformation to 1 - z overflows, while the defining series (DLMF 15.2.1) converges within some
+    hundred terms; SciPy does the rest.
+    """
+    with np.errstate(all="ignore"):
+        value: FloatArray = hyp2f1(first, second, third, z)
+    large = (third > 2 * (abs(first) + abs(second)) + 20) | ~np.isfinite(value)
+    if large.any():
+        third, z = third[large], z[large]
+        term, total = np.ones_like(z), np.ones_like(z)
+        for n in range(5000):
+            term = term * ((first + n) * (second + n) / (n + 1)) * z / (third + n)
+            total += term
+            if (np.abs(term) <= 1e-17 * np.abs(total)).all():
+                break
+        value[large] = total
+    return value
 
 
 def _checked_horizon(horizon: float) -> float:

@@ -1,0 +1,149 @@
+"""The propensity model: columns of all kinds, calibration, monotone columns, repeatability."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from gongbi.errors import InvalidInput, UnknownName
+from gongbi.estimators.checks import NotFitted
+from gongbi.estimators.propensity import PropensityModel
+from gongbi.estimators.stats import auc, brier, calibration_table
+
+KINDS = ["calm", "eager", "idle"]
+
+
+def members(n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(KINDS, n)
+    recency, visits = rng.exponential(30, n), rng.poisson(4, n).astype(float)
+    log_odds = -1.5 - 0.03 * recency + 0.25 * visits + 1.5 * (kind == "eager")
+    visits[rng.random(n) < 0.1] = np.nan
+    frame = pd.DataFrame({"recency": recency, "visits": visits, "kind": kind, "vip": rng.random(n) < 0.2})
+    return frame, (rng.random(n) < 1 / (1 + np.exp(-log_odds))).astype(int)
+
+
+def test_responders_score_higher_and_the_useful_columns_are_named() -> None:
+    model = PropensityModel().fit(*members(2000, seed=0))
+    fresh, y = members(2000, seed=1)
+    proba = model.predict_proba(fresh)
+    assert proba.shape == (2000, 2)
+    assert proba.sum(axis=1) == pytest.approx(1)
+    assert auc(y, proba[:, 1]) > 0.72
+    assert auc(members(2000, seed=0)[1], model.out_of_fold_) == pytest.approx(auc(y, proba[:, 1]), abs=0.04)
+    assert model.feature_importances_.sum() == pytest.approx(1)
+    assert model.feature_names_in_ == ["recency", "visits", "kind", "vip"]
+    assert int(np.argmin(model.feature_importances_)) == 3
+
+
+@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+def test_calibration_improves_overconfident_trees(kind: str) -> None:
+    # One hundred fast trees for few rows: far too sure of themselves.
+    settings = {"learning_rate": 0.5, "leaves": 31, "min_leaf": 3, "l2": 0.0}
+    data = members(600, seed=2)
+    fresh, y = members(4000, seed=3)
+    raw, calibrated = (
+        _with_fixed_trees(data, calibration=c, **settings).predict_proba(fresh)[:, 1] for c in (None, kind)
+    )
+    assert brier(y, calibrated) < brier(y, raw) - 0.01
+    errors = [calibration_table(y, p).expected_calibration_error for p in (raw, calibrated)]
+    assert errors[1] < errors[0] / 2
+
+
+def _with_fixed_trees(data: tuple[pd.DataFrame, np.ndarray], **settings: object) -> PropensityModel:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gongbi.estimators.propensity._best_size", lambda losses: 100)
+        return PropensityModel(**settings).fit(*data)
+
+
+def test_the_same_seed_gives_the_same_scores_whatever_the_threads() -> None:
+    data, fresh = members(800, seed=4), members(100, seed=5)[0]
+    one, two = (PropensityModel(threads=t).fit(*data).predict_proba(fresh) for t in (1, 2))
+    assert (one == two).all()
+
+
+def test_a_monotone_column_never_turns_back() -> None:
+    frame, y = members(800, seed=6)
+    model = PropensityModel(monotone={"recency": -1, "visits": 1}).fit(frame, y)
+    row = pd.DataFrame({"recency": np.linspace(0, 200, 300), "visits": 4.0, "kind": "calm", "vip": False})
+    assert (np.diff(model.predict_proba(row)[:, 1]) <= 1e-12).all()
+    free = PropensityModel().fit(frame, y).predict_proba(row)[:, 1]
+    assert (np.diff(free) > 1e-6).any()
+
+
+def test_columns_are_found_by_name_and_unseen_categories_count_as_missing() -> None:
+    frame, y = members(600, seed=7)
+    model = PropensityModel().fit(frame, y)
+    expected = model.predict_proba(frame)
+    assert (model.predict_proba(frame[["vip", "kind", "visits", "recency"]].assign(extra=1)) == expected).all()
+    absent, unseen = (model.predict_proba(frame.assign(kind=kind)) for kind in (None, "never seen"))
+    assert (absent == unseen).all()
+
+
+@pytest.mark.parametrize(
+    "turn", [lambda f: f.convert_dtypes(), lambda f: f.astype({"kind": "category"}), pa.Table.from_pandas]
+)
+def test_the_kind_of_frame_does_not_matter(turn) -> None:
+    frame, y = members(500, seed=8)
+    plain = PropensityModel().fit(frame, y).predict_proba(frame)
+    assert PropensityModel().fit(turn(frame), y).predict_proba(turn(frame)) == pytest.approx(plain, abs=1e-12)
+
+
+def test_arrays_work_too_with_codes_as_categories() -> None:
+    frame, y = members(800, seed=9)
+    codes = np.column_stack([frame["recency"], frame["visits"], frame["kind"].map(KINDS.index)])
+    model = PropensityModel(categorical=[2]).fit(codes, y)
+    assert auc(y, model.out_of_fold_) > 0.68
+    assert model.feature_names_in_ == ["0", "1", "2"]
+    with pytest.raises(InvalidInput, match="trained on 3 columns, not on 2"):
+        model.predict_proba(codes[:, :2])
+
+
+def test_a_model_survives_pickling() -> None:
+    frame, y = members(400, seed=10)
+    for kind in ("platt", "isotonic", None):
+        model = PropensityModel(calibration=kind).fit(frame, y)
+        assert (pickle.loads(pickle.dumps(model)).predict_proba(frame) == model.predict_proba(frame)).all()
+
+
+def test_columns_that_say_nothing_give_everybody_about_the_base_rate() -> None:
+    rng = np.random.default_rng(11)
+    noise, y = rng.normal(size=(400, 5)), (np.arange(400) % 5 == 0).astype(int)
+    chance = PropensityModel().fit(noise, y).predict_proba(rng.normal(size=(400, 5)))[:, 1]
+    assert chance.mean() == pytest.approx(0.2, abs=0.04)
+    assert chance.std() < 0.06
+
+
+def test_very_few_members_still_give_probabilities() -> None:
+    chance = (
+        PropensityModel().fit([[1.0], [2.0], [3.0], [4.0], [5.0]], [0, 0, 1, 1, 0]).predict_proba([[1.0], [9.0]])[:, 1]
+    )
+    assert ((chance > 0.2) & (chance < 0.7)).all()
+    assert PropensityModel().fit(*members(300, seed=1)).predict_proba(members(300, seed=1)[0].head(0)).shape == (0, 2)
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
+    frame, y = members(50, seed=12)
+    with pytest.raises(NotFitted):
+        PropensityModel().predict_proba(frame)
+    with pytest.raises(InvalidInput, match="0 of 50 outcomes are positive"):
+        PropensityModel().fit(frame, np.zeros(50))
+    with pytest.raises(InvalidInput, match="X has 50 rows, y has 49"):
+        PropensityModel().fit(frame, y[:49])
+    with pytest.raises(InvalidInput, match="'seen' holds times"):
+        PropensityModel().fit(frame.assign(seen=pd.Timestamp("2024-01-01")), y)
+    with pytest.raises(InvalidInput, match="'visits' holds an infinite value"):
+        PropensityModel().fit(frame.assign(visits=np.inf), y)
+    with pytest.raises(UnknownName, match="recency"):
+        PropensityModel(monotone={"recencey": -1}).fit(frame, y)
+    with pytest.raises(InvalidInput, match="monotone"):
+        PropensityModel(monotone={"kind": 1}).fit(frame, y)
+    model = PropensityModel().fit(frame, y)
+    with pytest.raises(InvalidInput, match="lacks columns the model was trained on: kind"):
+        model.predict_proba(frame.drop(columns="kind"))
+    with pytest.raises(InvalidInput, match="trained on a frame"):
+        model.predict_proba(np.zeros((2, 4)))
