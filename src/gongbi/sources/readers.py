@@ -240,10 +240,7 @@ def _query(origin: Origin, resources: ExitStack, place: Place | None) -> Piece:
     try:
         database = sa.create_engine(url)
         with database.connect().execution_options(stream_results=True) as connection:
-            table = sa.table(*_named(query)) if statement is None else None
-            result = connection.execute(
-                sa.select(sa.text("*")).select_from(table) if table is not None else sa.text(query)
-            )
+            result = connection.execute(_statement(query))
             header = column_names(list(result.keys()), name)
             schema = pa.schema([(column, pa.string()) for column in header])
             content = 0

@@ -51,7 +51,7 @@ def raw_types(schema: pa.Schema) -> dict[str, Type]:
 
 
 def normal(values: pa.Array) -> pa.Array:
-    """Return values in the Arrow type that stands for their type: int64, float64, string, date32, naive UTC …"""
+    """Return values in the Arrow type that stands for their type: int64, float64, string, date32, UTC."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     type_ = raw_type(values.type)
