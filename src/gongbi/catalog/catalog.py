@@ -1,0 +1,328 @@
+"""All definitions put together: names resolved, expressions checked, circles found, tags in order."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gongbi.catalog import tables
+from gongbi.catalog.base import (
+    CampaignDef,
+    CategoryType,
+    Definition,
+    ModelDef,
+    SegmentDef,
+    SourceDef,
+    SubjectDef,
+    TagDef,
+)
+from gongbi.core import expr as ir
+from gongbi.core.expr import Expr
+from gongbi.core.language import check_condition, check_expression
+from gongbi.core.lexer import tokens
+from gongbi.core.types import DOUBLE, Type
+from gongbi.core.world import AttributeShape, FactShape, SubjectShape, World
+from gongbi.errors import Cycle, GongbiError, InvalidDefinition, Place, UnknownName, WrongType
+
+#: Tags that a purchase model writes, after ``model.NAME.``.
+PURCHASE_SCORES: Mapping[str, str] = {
+    "alive": "probability",
+    "purchases": "purchases",
+    "value": "money",
+}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A consistent set of definitions.
+
+    Attributes
+    ----------
+    expressions
+        (subject, tag) → checked expression, in an order in which every tag follows those it uses.
+    conditions
+        segment → checked expression.
+    world
+        All names with their types.
+    """
+
+    subjects: Mapping[str, SubjectDef]
+    sources: Mapping[str, SourceDef]
+    tags: Mapping[str, TagDef]
+    segments: Mapping[str, SegmentDef]
+    models: Mapping[str, ModelDef]
+    campaigns: Mapping[str, CampaignDef]
+    world: World
+    expressions: Mapping[tuple[str, str], Expr] = field(default_factory=dict)
+    conditions: Mapping[str, Expr] = field(default_factory=dict)
+
+    def tags_of(self, subject: str) -> dict[str, Expr]:
+        """Checked expressions of one subject's tags, each after those it uses."""
+        return {tag: expr for (owner, tag), expr in self.expressions.items() if owner == subject}
+
+    def tag(self, name: str) -> TagDef:
+        """Return a tag's definition."""
+        if name not in self.tags:
+            raise UnknownName("tag", name, self.tags)
+        return self.tags[name]
+
+    def segment(self, name: str) -> SegmentDef:
+        """Return a segment's definition."""
+        if name not in self.segments:
+            raise UnknownName("segment", name, self.segments)
+        return self.segments[name]
+
+    def model(self, name: str) -> ModelDef:
+        """Return a model's definition."""
+        if name not in self.models:
+            raise UnknownName("model", name, self.models)
+        return self.models[name]
+
+    def campaign(self, name: str) -> CampaignDef:
+        """Return a campaign's definition."""
+        if name not in self.campaigns:
+            raise UnknownName("campaign", name, self.campaigns)
+        return self.campaigns[name]
+
+    def features(self, patterns: Sequence[str], subject: str) -> list[str]:
+        """Tags of a subject that fit names or patterns such as ``rfm.*``, in the order of the patterns."""
+        known = list(self.tags_of(subject))
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            fitting = [tag for tag in known if fnmatch.fnmatchcase(tag, pattern)]
+            if not fitting:
+                raise UnknownName(f"tag of {subject}", pattern, known)
+            found |= dict.fromkeys(fitting)
+        return list(found)
+
+
+def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog:
+    """Check a whole set of definitions.
+
+    Raises
+    ------
+    InvalidDefinition
+        A contradiction between definitions.
+    InvalidExpression, UnknownName, WrongType, Cycle
+        In an expression, with file and line of its definition.
+    """
+    definitions = list(definitions)
+    subjects = {d.subject: d for d in definitions if isinstance(d, SubjectDef)}
+    sources = {d.source: d for d in definitions if isinstance(d, SourceDef)}
+    tags = {d.tag: d for d in definitions if isinstance(d, TagDef)}
+    segments = {d.segment: d for d in definitions if isinstance(d, SegmentDef)}
+    models = {d.model: d for d in definitions if isinstance(d, ModelDef)}
+    campaigns = {d.campaign: d for d in definitions if isinstance(d, CampaignDef)}
+    world = World(
+        subjects=_subject_shapes(subjects, sources),
+        facts=_fact_shapes(subjects, sources),
+        tags=_model_tags(models),
+        segments={s.segment: (s.subject, s.expr) for s in segments.values()},
+        zone=zone,
+    )
+    clash = sorted(set(world.facts) & set(world.subjects))
+    if clash:
+        raise InvalidDefinition(f"{clash[0]!r} names both a fact and a subject.", hint="Rename one of them.")
+    expressions, world = _checked_tags(tags, world)
+    conditions = {s.segment: check_condition(s.expr, world, s.subject, place=s.place) for s in segments.values()}
+    catalog = Catalog(subjects, sources, tags, segments, models, campaigns, world, expressions, conditions)
+    for model in models.values():
+        _check_model(model, catalog)
+    for campaign in campaigns.values():
+        _check_campaign(campaign, catalog)
+    return catalog
+
+
+def _subject_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, SourceDef]) -> dict[str, SubjectShape]:
+    attributes: dict[str, dict[str, AttributeShape]] = {name: {} for name in subjects}
+    for source in sources.values():
+        _check_subjects(source, subjects)
+        if source.attributes is None:
+            continue
+        resolved = bool(subjects[source.attributes].identifiers)
+        unique = not resolved and source.valid_from is None
+        for name, column in source.columns.items():
+            known = attributes[source.attributes]
+            if name in known or name == "id":
+                raise InvalidDefinition(
+                    f"Attribute {name!r} of {source.attributes} is defined twice, once in source {source.source!r}.",
+                    hint="Rename one of them.",
+                ).at(source.place or Place(f"source {source.source}"))
+            table = tables.attribute_table_name(source.source)
+            known[name] = AttributeShape(name, column.value_type, table, unique)
+    return {name: SubjectShape(name, subject.id_type, attributes[name]) for name, subject in subjects.items()}
+
+
+def _check_subjects(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> None:
+    named = [*source.subjects.items(), *([(source.attributes, source.id)] if source.id else [])]
+    for name, given in named:
+        if name not in subjects:
+            raise UnknownName("subject", str(name), subjects, place=source.place)
+        unknown = set(given.identifiers) - set(subjects[str(name)].identifiers)
+        if unknown and source.from_.fact is None:
+            raise UnknownName(
+                f"identifier of {name}", min(unknown), subjects[str(name)].identifiers, place=source.place
+            )
+
+
+def _fact_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, SourceDef]) -> dict[str, FactShape]:
+    found: dict[str, FactShape] = {}
+    for source in sources.values():
+        if source.fact is None:
+            continue
+        if source.fact in found:
+            raise InvalidDefinition(f"Fact {source.fact!r} has two sources.", hint="Give them one fact each.")
+        columns = {name: column.value_type for name, column in source.columns.items()}
+        ids = {name: subjects[name].id_type for name in source.subjects}
+        both = sorted(set(columns) & set(ids))
+        if both or "ts" in columns:
+            raise InvalidDefinition(f"Fact {source.fact!r}: {(both or ['ts'])[0]!r} is named twice.")
+        found[source.fact] = FactShape(source.fact, tables.fact_table_name(source.fact), columns, ids)
+    for source in sources.values():
+        if source.from_.fact is not None and source.from_.fact not in found:
+            raise UnknownName("fact", source.from_.fact, found, place=source.place)
+    return found
+
+
+def _model_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
+    found: dict[tuple[str, str], Type] = {}
+    for model in models.values():
+        for name in model_tags(model):
+            found[model.subject, name] = DOUBLE
+    return found
+
+
+def model_tags(model: ModelDef) -> dict[str, str]:
+    """Tags that a model writes → column of its score table."""
+    if model.estimator == "propensity":
+        return {f"model.{model.model}": "score"}
+    return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
+
+
+def _mentioned(text: str) -> set[str]:
+    """Tag names that stand in a text, read without knowing what they are."""
+    words = [t for t in tokens(text) if t.kind != "end"]
+    found: set[str] = set()
+    for i, word in enumerate(words):
+        if word.text != "tag" or i + 2 >= len(words) or words[i + 1].text != ".":
+            continue
+        parts, at = [words[i + 2].text], i + 3
+        while at + 1 < len(words) and words[at].text == ".":
+            parts.append(words[at + 1].text)
+            at += 2
+        found.add(".".join(parts))
+    return found
+
+
+def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[str, str], Expr], World]:
+    """Check tags, each after those it uses, so that their types are known."""
+    uses: dict[str, set[str]] = {}
+    for tag in tags.values():
+        try:
+            uses[tag.tag] = _mentioned(tag.expr) & set(tags)
+        except GongbiError as error:
+            raise (error.at(tag.place) if tag.place else error) from None
+    types = dict(world.tags)
+    expressions: dict[tuple[str, str], Expr] = {}
+    for name in _in_order(uses, tags):
+        tag = tags[name]
+        if tag.subject not in world.subjects:
+            raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
+        here = World(world.subjects, world.facts, types, world.segments, world.zone)
+        expr = check_expression(tag.expr, here, tag.subject, place=tag.place)
+        _check_declared(tag, expr)
+        if model := next((used for used in sorted(ir.tags_used(expr)) if used.startswith("model.")), None):
+            raise InvalidDefinition(
+                f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."
+            ).at(tag.place or Place(f"tag {tag.tag}"))
+        types[tag.subject, name] = expr.type
+        expressions[tag.subject, name] = expr
+    return expressions, World(world.subjects, world.facts, types, world.segments, world.zone)
+
+
+def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[str]:
+    order: list[str] = []
+    state: dict[str, int] = {}
+    for start in uses:
+        stack = [(start, iter(sorted(uses[start])))]
+        if state.get(start):
+            continue
+        state[start] = 1
+        while stack:
+            name, below = stack[-1]
+            following = next(below, None)
+            if following is None:
+                state[name] = 2
+                order.append(name)
+                stack.pop()
+            elif state.get(following) == 1:
+                circle = [n for n, _ in stack]
+                circle = [*circle[circle.index(following) :], following]
+                raise Cycle(f"Tags depend on each other: {' → '.join(circle)}.").at(
+                    tags[name].place or Place(f"tag {name}")
+                )
+            elif not state.get(following):
+                state[following] = 1
+                stack.append((following, iter(sorted(uses[following]))))
+    return order
+
+
+def _check_declared(tag: TagDef, expr: Expr) -> None:
+    declared = tag.type_
+    if declared is None:
+        return
+    name = expr.type.name
+    if isinstance(declared, CategoryType):
+        kinds = {
+            "integer" if isinstance(v, int) else "double" if isinstance(v, float) else "text" for v in declared.category
+        }
+        fits = name in kinds or (name in ("decimal", "double") and kinds <= {"integer", "double"})
+    else:
+        fits = declared == name or (declared, name) in {
+            ("number", "integer"),
+            ("number", "decimal"),
+            ("number", "double"),
+        }
+        fits = fits or (declared == "money" and expr.type.currency is not None)
+    if not fits:
+        error = WrongType(f"Tag {tag.tag!r} is declared as {declared}, but its expression is {expr.type}.")
+        raise error.at(tag.place) if tag.place else error
+
+
+def _check_model(model: ModelDef, catalog: Catalog) -> None:
+    world, subject = catalog.world, model.subject
+    try:
+        if model.estimator == "purchases":
+            fact = world.fact(model.fact or "")
+            amount = fact.column(model.amount or "")
+            if amount is None or not amount.is_number:
+                raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
+            return
+        catalog.features(model.features, subject)
+        for cohort in (*model.train, *model.test):
+            check_condition(cohort.population, world, subject)
+            check_condition(cohort.target, world, subject, ahead=True)
+        if model.score is not None:
+            check_condition(model.score, world, subject)
+        if model.baseline is not None and model.baseline not in world.tags_of(subject):
+            raise UnknownName(f"tag of {subject}", model.baseline, world.tags_of(subject))
+    except GongbiError as error:
+        raise (error.at(model.place) if model.place else error) from None
+
+
+def _check_campaign(campaign: CampaignDef, catalog: Catalog) -> None:
+    world = catalog.world
+    try:
+        check_condition(campaign.eligible, world, "customer")
+        check_expression(campaign.score, world, "customer")
+        for text in (campaign.received, campaign.responded, *campaign.funnel.values()):
+            check_condition(text, world, "customer", ahead=True)
+        for text in campaign.reasons:
+            check_condition(text, world, "customer")
+        outcome = check_expression(campaign.outcome, world, "customer", ahead=True)
+        if not outcome.type.is_number:
+            raise WrongType(f"`outcome` must be a number, not {outcome.type}.")
+        catalog.features([*campaign.match_on, *campaign.by], "customer")
+    except GongbiError as error:
+        raise (error.at(campaign.place) if campaign.place else error) from None
