@@ -162,6 +162,7 @@ def test_forecasts_grow_with_the_horizon_and_are_never_negative(
     assert math.isfinite(far)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @pytest.mark.parametrize("x", [0, 1, 7, 40, 400, 4000])
 @pytest.mark.parametrize("a", [0.3, 0.793, 1.0, 1 + 1e-6, 1.02, 4.0])
 @pytest.mark.parametrize("horizon", [0.5, 39.0, 1000.0])
