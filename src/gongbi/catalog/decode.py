@@ -30,6 +30,8 @@ from gongbi.catalog.shape import (
     Spot,
     is_required,
     keys_of,
+    label_of,
+    seen,
     suggestion,
 )
 from gongbi.errors import GongbiError, InvalidDefinition, Place
@@ -39,19 +41,7 @@ MOST_VALUES = 200_000
 
 
 class TooManyValues(Exception):
-    """The file unfolds to more values than `MOST_VALUES`; ends the reading of the file."""
-
-
-def _seen(node: Node) -> str:
-    if isinstance(node, ScalarNode):
-        text = str(node.value)
-        return "nothing" if node.tag == NULL else repr(text if len(text) <= 60 else text[:59] + "…")
-    return "a list" if isinstance(node, SequenceNode) else "a mapping"
-
-
-def _label(path: Path) -> str:
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
-    return f"`{''.join(parts).lstrip('.')}`" if parts else "This"
+    """The file unfolds to more than a person would write; ends the reading of the file."""
 
 
 class Decoder:
@@ -66,7 +56,7 @@ class Decoder:
     def definition(self, node: Node, kind: Kind | None = None) -> Definition:
         """Read a definition; without `kind`, the first key says which of the six it is."""
         if not isinstance(node, MappingNode) or not node.value:
-            raise self._error(node, f"A definition is a mapping, not {_seen(node)}.", "Begin with `tag: NAME`.")
+            raise self._error(node, f"A definition is a mapping, not {seen(node)}.", "Begin with `tag: NAME`.")
         self._parts = {}
         if kind is None:
             keys = [str(key.value) for key, _ in node.value if isinstance(key, ScalarNode)]
@@ -106,7 +96,7 @@ class Decoder:
         if place is not None:
             self._parts[path] = place
         if node.tag not in (STR, INT, FLOAT, BOOL, NULL, MAP, SEQ):
-            raise self._error(node, f"{_label(path)} has the YAML tag {node.tag!r}; tags are not used here.")
+            raise self._error(node, f"{label_of(path)} has the YAML tag {node.tag!r}; tags are not used here.")
         origin, arguments = get_origin(hint), get_args(hint)
         if origin in (Union, types.UnionType):
             if node.tag == NULL and type(None) in arguments:
@@ -125,7 +115,7 @@ class Decoder:
     def _list(self, node: Node, item: Any, path: Path) -> tuple[Any, ...]:
         if not isinstance(node, SequenceNode):
             hint = f"Write [{node.value}]." if isinstance(node, ScalarNode) and node.tag != NULL else None
-            raise self._error(node, f"{_label(path)} must be a list, not {_seen(node)}.", hint)
+            raise self._error(node, f"{label_of(path)} must be a list, not {seen(node)}.", hint)
         values, errors = [], []
         for n, child in enumerate(node.value):
             try:
@@ -140,7 +130,7 @@ class Decoder:
         first: dict[str, Node] = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode) or key.tag not in (STR, INT, FLOAT, BOOL, NULL):
-                errors.append(self._error(key, f"A key is a plain text, not {_seen(key)}."))
+                errors.append(self._error(key, f"A key is a plain text, not {seen(key)}."))
                 continue
             name = str(key.value).rstrip("\n") if key.style in ("|", ">") else str(key.value)
             if name in first:
@@ -152,7 +142,7 @@ class Decoder:
 
     def _mapping(self, node: Node, item: Any, path: Path) -> dict[str, Any]:
         if not isinstance(node, MappingNode):
-            raise self._error(node, f"{_label(path)} must be a mapping, not {_seen(node)}.")
+            raise self._error(node, f"{label_of(path)} must be a mapping, not {seen(node)}.")
         values: dict[str, Any] = {}
         errors: list[GongbiError] = []
         for name, _, child in self._pairs(node, errors):
@@ -172,7 +162,7 @@ class Decoder:
         elif isinstance(node, MappingNode):
             values = self._fields(node, class_, path)
         else:
-            raise self._error(node, f"{_label(path)} must be a mapping, not {_seen(node)}.")
+            raise self._error(node, f"{label_of(path)} must be a mapping, not {seen(node)}.")
         if not path and (place := self.place(node)):
             values["place"] = Spot(place.file, place.line, place.column, self._parts)
         try:
@@ -193,25 +183,25 @@ class Decoder:
                 elif name in known:
                     value = self._value(child, known[name][1], (*path, name))
                 else:
-                    where = _label(path) if path else f"A {node.value[0][0].value}"
+                    where = label_of(path) if path else f"A {node.value[0][0].value}"
                     raise self._error(key, f"{where} has no key {name!r}.", suggestion(name, known))
                 if name in given:
-                    raise self._error(key, f"{_label(path)} says both `identifier` and `identifiers`.")
+                    raise self._error(key, f"{label_of(path)} says both `identifier` and `identifiers`.")
                 values[known[name][0].name] = value
             except GongbiError as error:
                 errors.append(error)
             given.add(name)
         for name, (field_, _) in known.items():
             if is_required(field_) and name not in given:
-                errors.append(self._error(node, f"{_label(path) if path else 'The definition'} lacks `{name}`."))
+                errors.append(self._error(node, f"{label_of(path) if path else 'The definition'} lacks `{name}`."))
         if errors:
             raise InvalidDefinitions(errors)
         return values
 
     def _scalar(self, node: Node, hint: Any, path: Path) -> Any:
-        label = _label(path)
+        label = label_of(path)
         if not isinstance(node, ScalarNode):
-            raise self._error(node, f"{label} must be a single value, not {_seen(node)}.")
+            raise self._error(node, f"{label} must be a single value, not {seen(node)}.")
         # The line break that ends a block scalar belongs to YAML, not to the text.
         text = str(node.value).rstrip("\n") if node.style in ("|", ">") else str(node.value)
         if hint is Any:
@@ -228,7 +218,7 @@ class Decoder:
         fits = {int: (INT,), float: (INT, FLOAT), bool: (BOOL,)}
         if node.tag not in fits[hint]:
             hint_ = "Digits only: no quotes, no separators." if hint is not bool else None
-            raise self._error(node, f"{label} must be {names[hint]}, not {_seen(node)}.", hint_)
+            raise self._error(node, f"{label} must be {names[hint]}, not {seen(node)}.", hint_)
         return self._free(node, text, label)
 
     def _free(self, node: ScalarNode, text: str, label: str) -> str | int | float | bool | None:
@@ -240,7 +230,7 @@ class Decoder:
             return float(text)
         if node.tag == STR:
             return text
-        raise self._error(node, f"{label} is not a number that can be kept: {_seen(node)}.")
+        raise self._error(node, f"{label} is not a number that can be kept: {seen(node)}.")
 
 
 def to_node(value: Any) -> Node:

@@ -9,6 +9,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from typing import Any, Final, cast, get_type_hints
 
+from yaml.nodes import Node, ScalarNode, SequenceNode
+
 from gongbi.catalog.base import ColumnMap, SubjectMap, TimeMap
 from gongbi.errors import GongbiError, InvalidDefinition, Place
 
@@ -99,3 +101,17 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+
+
+def seen(node: Node) -> str:
+    """Return what stands there, for a message."""
+    if isinstance(node, ScalarNode):
+        text = str(node.value)
+        return "nothing" if node.tag == NULL else repr(text if len(text) <= 60 else text[:59] + "…")
+    return "a list" if isinstance(node, SequenceNode) else "a mapping"
+
+
+def label_of(path: Path) -> str:
+    """Return a path as people write it: `columns.amount.type`."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
+    return f"`{''.join(parts).lstrip('.')}`" if parts else "This"

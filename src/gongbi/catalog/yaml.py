@@ -10,6 +10,7 @@ A definition's `place` is its first line. The places of its values are kept besi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 MOST_BYTES = 1_000_000
+MOST_LEVELS = 30
 _WIDTH = 100
 
 
@@ -56,12 +58,12 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
     lines = text.split("\n")
+    printable = all(line.isprintable() for line in lines)
     # Only what a block scalar gives back unchanged: the reader drops its last line break.
-    tame = text.isprintable() or all(line.isprintable() for line in lines)
-    tame = tame and all(line and line == line.strip() for line in lines)
+    tame = printable and all(line and line == line.strip() for line in lines)
     style = None
-    if tame and len(lines) > 1:
-        style = "|"
+    if len(lines) > 1 or not printable:
+        style = "|" if tame else '"'
     elif tame and len(text) > _WIDTH - 20 and " " in text:
         style = ">"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
@@ -156,12 +158,15 @@ def _read(text: str, file: str | None) -> tuple[list[Definition], list[GongbiErr
                     errors.append(error)
     except yaml.YAMLError as error:
         errors.append(_syntax_error(error, file))
-    except (TooManyValues, RecursionError):
-        errors.append(InvalidDefinition("The file unfolds to too many values.", place=Place(file, 1)))
+    except TooManyValues:
+        errors.append(
+            InvalidDefinition("The file is nested too deeply, or its aliases unfold to too much.", place=Place(file, 1))
+        )
     return definitions, errors
 
 
 def _documents(text: str) -> Iterator[Node]:
+    _check_depth(text)
     loader = _Loader(text)
     try:
         while loader.check_node():
@@ -170,6 +175,16 @@ def _documents(text: str) -> Iterator[Node]:
                 yield node
     finally:
         loader.dispose()
+
+
+def _check_depth(text: str) -> None:
+    # The composer calls itself for each level, and the one in C then ends the process without a word.
+    depth = 0
+    with suppress(yaml.YAMLError):  # It is met again, and told, when the documents are composed.
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_LEVELS:
+                raise TooManyValues
 
 
 def _syntax_error(error: yaml.YAMLError, file: str | None) -> InvalidDefinition:
