@@ -11,13 +11,13 @@ from gongbi.errors import UnknownName
 __all__ = ["Capabilities", "Engine", "Inputs", "OnProgress", "open_engine"]
 
 #: Where each engine keeps its tables, below the workspace's own folder.
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "spark")
 
 
 def open_engine(name: str, root: Path, **settings: Any) -> Engine:
     """Open the engine of that name with its tables below the folder `root`.
 
-    Only the chosen engine's libraries are imported. Settings are those of `DuckDBEngine`.
+    Only the chosen engine's libraries are imported. Settings are those of `DuckDBEngine` or `SparkEngine`.
     """
     if name == "duckdb":
         from gongbi.engine.duckdb import DuckDBEngine
@@ -25,4 +25,8 @@ def open_engine(name: str, root: Path, **settings: Any) -> Engine:
         root.mkdir(parents=True, exist_ok=True)
         settings.setdefault("temp_directory", root / "tmp")
         return DuckDBEngine(root / "tables.duckdb", **settings)
+    if name == "spark":
+        from gongbi.engine.spark import SparkEngine
+
+        return SparkEngine(root / "spark", **settings)
     raise UnknownName("engine", name, ENGINES)

@@ -43,15 +43,25 @@ class Engine(Protocol):
     """Somewhere tables are kept and plans are carried out.
 
     All changes happen inside `transaction()`: a reader sees all of them or none, also when the process is killed.
-    Outside a transaction every changing call is a transaction of its own. Instants are naive UTC `timestamp[us]` in
-    Arrow; decimals are `decimal128`; a table is created from a `Table` definition and never from data.
+    Outside a transaction every changing call is a transaction of its own. Every call may come from any thread; a
+    transaction belongs to the thread that opened it. A change that collides with another thread's raises
+    `EngineFailure` and changes nothing; appends to one table never collide. All errors are `GongbiError`s.
+
+    Types are those of the language: whatever integer, float, text or time an engine or a caller has becomes int64,
+    float64, string, date32, `timestamp[us]` or a list of these, in tables as well as in results. Instants are naive
+    UTC `timestamp[us]` in Arrow; decimals are `decimal128`; a table is created from a `Table` definition and never
+    from data.
     """
 
     capabilities: Capabilities
     dialect: Dialect
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All changes inside are published together, or not at all when the block raises."""
+        """All changes inside are published together, or not at all when the block raises.
+
+        A nested block joins the outer one. A call that failed inside spoils the block even when its error was caught:
+        leaving it then raises `EngineFailure`, because no engine can tell which half of the call was done.
+        """
         ...
 
     def tables(self) -> Sequence[str]:
@@ -75,7 +85,10 @@ class Engine(Protocol):
         ...
 
     def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
-        """Append rows, matched by column name; columns that `rows` lacks become null. Return how many."""
+        """Append rows, matched by column name; columns that `rows` lacks become null. Return how many.
+
+        A reader is streamed. Values are converted only where nothing is lost; else `InvalidInput`, and no row arrives.
+        """
         ...
 
     def insert(self, table: str, plan: Plan, *, inputs: Inputs = None) -> int:
@@ -89,18 +102,24 @@ class Engine(Protocol):
     def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
         """Write the plan's rows as the table `into`, replacing it; return how many.
 
-        All or nothing: a reader sees the old table or the new one, never part. Column names and types are the plan's.
+        All or nothing: a reader sees the old table or the new one, never part. Column names are the plan's, types
+        too, as far as the language has them. `on_progress` is called from another thread.
         """
         ...
 
     def query(self, plan: Plan | str, *, inputs: Inputs = None) -> pa.Table:
-        """Carry out a plan and return its rows. `inputs` are Arrow tables or readers the plan may read by name."""
+        """Carry out a plan and return its rows.
+
+        `inputs` are Arrow tables or readers that the plan may read by name, in front of a table of that name; a reader
+        is read once, into memory or to disk. Anything but one reading statement is refused.
+        """
         ...
 
     def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
         """Give a function that, called from another thread, stops what this thread runs inside the block.
 
-        The stopped call raises `Cancelled`. Where `capabilities.cancels` is false the function does nothing.
+        The stopped call and those after it in the block raise `Cancelled`. Blocks inside each other are one. Where
+        `capabilities.cancels` is false the function does nothing.
         """
         ...
 

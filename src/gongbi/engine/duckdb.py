@@ -154,7 +154,7 @@ class DuckDBEngine:
     def _schema(self, table: str) -> pa.Schema:
         self._require(table)
         with self._cursor() as cursor:
-            rows = cursor.sql(f"select * from {_main(table)} limit 0").to_arrow_table()
+            rows = cursor.sql(f"select * from {self._main(table)} limit 0").to_arrow_table()
         return canonical_schema(rows.schema)
 
     def _require(self, table: str) -> None:
@@ -167,10 +167,10 @@ class DuckDBEngine:
             raise InvalidInput(f"Table {table.name!r} has no columns.")
         ident, type_ = self.dialect.ident, self.dialect.type
         columns = ", ".join(f"{ident(c.name)} {type_(c.type, _STORED)}" for c in table.columns)
-        self._change(f"create {'or replace ' if replace else ''}table {_main(table.name)} ({columns})")
+        self._change(f"create {'or replace ' if replace else ''}table {self._main(table.name)} ({columns})")
 
     def drop(self, table: str) -> None:
-        self._change(f"drop table if exists {_main(table)}")
+        self._change(f"drop table if exists {self._main(table)}")
 
     def rename(self, table: str, to: str) -> None:
         self._require(table)
@@ -179,7 +179,7 @@ class DuckDBEngine:
         with self.transaction():
             if table.lower() != to.lower():  # DuckDB takes them for one name
                 self.drop(to)
-            self._change(f"alter table {_main(table)} rename to {self.dialect.ident(to)}")
+            self._change(f"alter table {self._main(table)} rename to {self.dialect.ident(to)}")
 
     # -- rows
 
@@ -199,7 +199,7 @@ class DuckDBEngine:
             with self._cursor() as cursor:
                 cursor.register(_ROWS, source)
                 try:
-                    return _run(cursor, f"insert into {_main(table)} by name select * from {_ROWS}")
+                    return _run(cursor, f"insert into {self._main(table)} by name select * from {_ROWS}")
                 finally:
                     _forget(cursor, _ROWS)
         except GongbiError as error:
@@ -210,11 +210,11 @@ class DuckDBEngine:
         sql = self.to_sql(plan)
         with self._cursor(inputs) as cursor:
             refuse_all_but_select(cursor, sql)
-            return _run(cursor, f"insert into {_main(table)} by name\n{sql}")
+            return _run(cursor, f"insert into {self._main(table)} by name\n{sql}")
 
     def delete(self, table: str, where: str) -> int:
         self._require(table)
-        return self._change(f"delete from {_main(table)} where (\n{where}\n)")
+        return self._change(f"delete from {self._main(table)} where (\n{where}\n)")
 
     def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
         sql = self.to_sql(plan)
@@ -222,7 +222,7 @@ class DuckDBEngine:
             refuse_all_but_select(cursor, sql)
             source = _kept(cursor.sql(sql), sql)
             with _reporting(cursor, on_progress):
-                return _run(cursor, f"create or replace table {_main(into)} as\n{source}")
+                return _run(cursor, f"create or replace table {self._main(into)} as\n{source}")
 
     def query(self, plan: Plan | str, *, inputs: Inputs = None) -> pa.Table:
         sql = self.to_sql(plan)
@@ -257,6 +257,10 @@ class DuckDBEngine:
     def close(self) -> None:
         self._session.close()
 
+    def _main(self, table: str) -> str:
+        # In full, so that neither an input nor a step of that name can stand in for the table.
+        return f"{self.dialect.ident(self._session.catalog)}.main.{self.dialect.ident(table)}"
+
     def _change(self, sql: str) -> int:
         with self._cursor() as cursor:
             return _run(cursor, sql)
@@ -273,11 +277,6 @@ class _Bound(threading.local):
     doomed = False
 
 
-def _main(table: str) -> str:
-    # With the schema, so that neither an input nor a step of that name can stand in for the table.
-    return f"main.{DUCKDB.ident(table)}"
-
-
 @contextmanager
 def _our_words() -> Iterator[None]:
     try:
@@ -291,6 +290,7 @@ def _our_words() -> Iterator[None]:
 def _run(cursor: Cursor, sql: str) -> int:
     """Run one changing statement; return how many rows it says it changed."""
     with _our_words():
+        sql.encode()  # half a surrogate pair fails here and now
         rows = cursor.execute(sql).fetchall()
     return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
 

@@ -66,11 +66,11 @@ class DuckDBSession:
             "allow_community_extensions": False,
             "python_enable_replacements": False,
         }
+        room: int | str | None = None
         if temp_directory:
             temp_directory.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(temp_directory).free * 8 // 10
-            size = free if max_temp_directory_size is None else max_temp_directory_size
-            config["max_temp_directory_size"] = f"{size}B" if isinstance(size, int) else size
+            room = free if max_temp_directory_size is None else max_temp_directory_size
         self.path = path
         self._lock = threading.Lock()
         self._closed = False
@@ -80,8 +80,15 @@ class DuckDBSession:
             folders = [str(folder.absolute()) for folder in allowed_directories]
             if folders:
                 self._root.execute("set allowed_directories = ?", [folders])
+            if room is not None:
+                # DuckDB 2.0 shows the setting but does not obey it when it is given on connecting.
+                size = f"{room}B" if isinstance(room, int) else room
+                self._root.execute("set max_temp_directory_size = ?", [size])
             self._root.execute("set enable_external_access = false")
             self._root.execute("set global TimeZone = 'UTC'")
+            (found,) = self._root.execute("select current_database()").fetchall()
+            #: The name of the database among those that a statement can see (another is `temp`).
+            self.catalog: str = found[0]
             self._idle = [self._root.cursor() for _ in range(REPORTING_CURSORS)]
             for cursor in self._idle:
                 cursor.execute("set enable_progress_bar = true")
@@ -96,12 +103,17 @@ class DuckDBSession:
     def _connect(
         path: Path | None, config: dict[str, str | bool | int | float | list[str]]
     ) -> duckdb.DuckDBPyConnection:
+        ours = WorkspaceBusy(
+            f"{path} is already open in this process.", hint="Close the other engine first, or use that one."
+        )
         try:
-            return duckdb.connect(str(path) if path else ":memory:", config=config)
+            root = duckdb.connect(str(path) if path else ":memory:", config=config)
+            # With the same settings DuckDB gives the database that is open already, and that one is locked.
+            if root.execute("select current_setting('lock_configuration')").fetchall() == [(False,)]:
+                return root
+            root.close()
         except duckdb.ConnectionException as error:
-            raise WorkspaceBusy(
-                f"{path} is already open in this process.", hint="Close the other engine first, or use that one."
-            ) from error
+            raise ours from error
         except duckdb.IOException as error:
             if "lock" in str(error).lower():
                 holder = re.search(r"held in (\S+) \(PID (\d+)\)", str(error))
@@ -112,6 +124,7 @@ class DuckDBSession:
             raise WorkspaceProblem(f"{path} cannot be opened: {first_line(error)}") from error
         except duckdb.Error as error:
             raise translated(error) from error
+        raise ours
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -143,7 +156,7 @@ class DuckDBSession:
                 cursor.close()
 
 
-_SPACE = re.compile(r"no space left|max_temp_directory_size|disk full|could not write|temp.*director", re.IGNORECASE)
+_SPACE = re.compile(r"no space left|max_temp_directory_size|disk full|disk quota", re.IGNORECASE)
 _CALLER = (
     duckdb.ProgrammingError,  # parser, binder, catalog, syntax
     duckdb.DataError,  # conversion, out of range
@@ -179,6 +192,7 @@ def translated(error: duckdb.Error) -> GongbiError:
 
 def refuse_all_but_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Refuse what is not exactly one reading statement; `sql()` would run the others at once."""
+    sql.encode()  # half a surrogate pair fails here and now
     statements = cursor.extract_statements(sql)
     if len(statements) != 1:
         raise InvalidInput(f"A plan is one statement, not {len(statements)}.")
