@@ -16,8 +16,10 @@ LogLikelihood = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
 # Per customer, on the scale of log-parameters. Below this a further step changes nothing that can be measured.
 GRADIENT_TOLERANCE = 1e-7
-# Further away than e^25 from 1 a parameter is running off to zero or to infinity.
-FARTHEST_LOG = 25.0
+# A parameter that moved ten thousand-fold from its start runs off to zero or to infinity: the data show no maximum.
+FARTHEST_MOVE = 1e4
+# Beyond e^50 nothing can be computed.
+FARTHEST_LOG = 50.0
 
 
 class DidNotConverge(GongbiError, ArithmeticError):
@@ -69,7 +71,7 @@ def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *
         params = np.exp(log_params)
         value, gradient, hessian = log_likelihood(params)
         ends.append("(" + ", ".join(f"{param:.3g}" for param in params) + ")")
-        if not np.isfinite(value) or np.abs(log_params).max() > FARTHEST_LOG:
+        if not np.isfinite(value) or np.abs(log_params - np.log(start)).max() > np.log(FARTHEST_MOVE):
             continue
         information = -(np.outer(params, params) * hessian + np.diag(params * gradient)) / size
         flat = not np.isfinite(information).all() or np.linalg.eigvalsh(information)[0] < 1e-9
@@ -88,12 +90,12 @@ def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *
 
 def _climb(log_likelihood: LogLikelihood, log_start: FloatArray, size: float) -> FloatArray:
     def loss(log_params: FloatArray) -> tuple[float, FloatArray]:
-        params = np.exp(np.clip(log_params, -2 * FARTHEST_LOG, 2 * FARTHEST_LOG))
+        params = np.exp(np.clip(log_params, -FARTHEST_LOG, FARTHEST_LOG))
         value, gradient, _ = log_likelihood(params)
         return -value / size, -params * gradient / size
 
     def curvature(log_params: FloatArray) -> FloatArray:
-        params = np.exp(np.clip(log_params, -2 * FARTHEST_LOG, 2 * FARTHEST_LOG))
+        params = np.exp(np.clip(log_params, -FARTHEST_LOG, FARTHEST_LOG))
         _, gradient, hessian = log_likelihood(params)
         return -(np.outer(params, params) * hessian + np.diag(params * gradient)) / size
 
