@@ -256,12 +256,12 @@ def _purchases_if_alive(
     r, alpha, a, b = params
     c = a + b + x - 1
     z = later / (alpha + end + later)
-    # Where a nears 1, or c nears 0, the closed form is a difference of almost equal numbers over almost nothing.
+    # Where a nears 1, or c or z nears 0, the closed form is a difference of almost equal numbers over almost nothing.
     if abs(a - 1) < 1e-4:
         return _integrated_rate(params, x, end, later, 0.0)
     with np.errstate(all="ignore"):
         expected: FloatArray = c / (a - 1) * (1 - (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, c, z))
-    poor = (np.abs(c) < 1e-4) | ~np.isfinite(expected)
+    poor = (np.abs(c) < 1e-4) | (z < 1e-4) | ~np.isfinite(expected)
     if poor.any():
         expected[poor] = _integrated_rate(params, x[poor], end[poor], later[poor], 0.0)
     return expected
