@@ -1,0 +1,130 @@
+"""Build tags: one new version per subject, published when it is whole."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from gongbi.core.compiler import Request
+from gongbi.errors import NotYet, UnknownName
+from gongbi.services.context import Context
+from gongbi.store.builds import Build
+from gongbi.tags.base import Built, TagColumn
+from gongbi.tags.run import build_tags, describe_tags
+
+#: How many old builds of a subject stay beside the current one.
+KEPT = 4
+
+
+def build(
+    ctx: Context, *, as_of: str | datetime | None = None, subjects: list[str] | None = None, force: bool = False
+) -> dict[str, Any]:
+    """Compute all tags of the subjects as of an instant.
+
+    Parameters
+    ----------
+    as_of
+        ISO date or instant; by default now, or the end of old data. A build of an earlier instant than the current
+        one never becomes the current one.
+    subjects
+        Only these; by default every subject that has tags.
+    force
+        Build again where a build of the same definitions, data and instant exists.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``builds`` (one per subject), ``seconds``.
+    """
+    catalog = ctx.catalog()
+    having = list(dict.fromkeys(subject for subject, _ in catalog.expressions))
+    for name in subjects or ():
+        if name not in having:
+            raise UnknownName("subject with tags", name, having)
+    if not having:
+        raise NotYet("There are no tags to build.", hint="Write some under definitions/tags and run `gongbi apply`.")
+    instant = ctx.as_of(as_of)
+    started = time.monotonic()
+    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat()) as (_, inner):
+        wanted = subjects or having
+        built = []
+        for i, subject in enumerate(wanted):
+            inner.progress(f"build {subject}", i, len(wanted))
+            built.append(_build_subject(inner, subject, instant, force=force))
+        inner.progress("build", len(wanted), len(wanted))
+    return {
+        "as_of": instant.isoformat(),
+        "builds": [b.to_json() for b in built],
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _build_subject(ctx: Context, subject: str, as_of: datetime, *, force: bool) -> Built:
+    builds, catalog = ctx.store.builds, ctx.catalog()
+    fingerprint = ctx.store.definitions.fingerprint(["subject", "source", "tag", "segment"])
+    version = ctx.store.loads.data_version()
+    current = builds.current(subject)
+    leads = current is None or as_of >= current.as_of
+    known = None if force else builds.find(subject, as_of, fingerprint, version)
+    if known is not None and known.table in ctx.engine.tables():
+        if leads and (current is None or known.id != current.id):
+            builds.publish(known.id, make_current=True, now=ctx.now())
+        return _built(known, reused=True, current=leads)
+    started = time.monotonic()
+    expressions = catalog.tags_of(subject)
+    columns = [TagColumn(name, expr.type) for name, expr in expressions.items()]
+    row = builds.start(subject, as_of=as_of, definitions_fingerprint=fingerprint, data_version=version, now=ctx.now())
+    try:
+        request = Request(subject, expressions, as_of, {})
+        members = build_tags(ctx.engine, catalog.world, request, row.table)
+        ctx.check_cancelled()
+        stats = describe_tags(ctx.engine, row.table, columns, members)
+    except BaseException:
+        # Nothing was published: the last good build is still the current one.
+        builds.fail(row.id)
+        ctx.engine.drop(row.table)
+        raise
+    done = builds.publish(
+        row.id,
+        make_current=leads,
+        now=ctx.now(),
+        members=members,
+        tags=[c.to_json() for c in columns],
+        seconds=time.monotonic() - started,
+        stats=stats,
+    )
+    drop_old(ctx, subject)
+    return _built(done, reused=False, current=leads)
+
+
+def _built(row: Build, *, reused: bool, current: bool) -> Built:
+    return Built(
+        row.subject,
+        row.id,
+        row.as_of,
+        row.members or 0,
+        len(row.tags),
+        row.seconds or 0.0,
+        reused=reused,
+        current=current,
+    )
+
+
+def drop_old(ctx: Context, subject: str | None = None) -> list[int]:
+    """Drop builds that the retention rule gives up; the current ones always stay."""
+    dropped = []
+    for old in ctx.store.builds.droppable(keep=KEPT, subject=subject):
+        ctx.engine.drop(old.table)
+        ctx.store.builds.drop(old.id)
+        dropped.append(old.id)
+    return dropped
+
+
+def repair_builds(ctx: Context) -> list[int]:
+    """Give up builds that a dead process left unfinished; called when a workspace is opened by its owner."""
+    left = [b for b in ctx.store.builds.list(status="building")]
+    for unfinished in left:
+        ctx.engine.drop(unfinished.table)
+        ctx.store.builds.fail(unfinished.id)
+    return [b.id for b in left]

@@ -1,0 +1,161 @@
+"""What every use case is given: the engine, the store, the definitions, the clock, a way to report and to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gongbi.catalog.catalog import Catalog, assemble, model_tags
+from gongbi.catalog.yaml import from_json
+from gongbi.core import clock
+from gongbi.core.compiler import Stored
+from gongbi.engine import Engine
+from gongbi.errors import Cancelled, GongbiError, NotYet
+from gongbi.store import Store
+from gongbi.store.runs import Run
+
+#: Called with (stage, done, total); total is None where it is not known.
+Progress = Callable[[str, int, int | None], None]
+
+#: A workspace whose newest fact is older than this is taken for a demo: its "now" is the end of its data.
+STALE = timedelta(days=7)
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Report nothing."""
+
+
+@dataclass
+class Context:
+    """The ports of a use case.
+
+    Attributes
+    ----------
+    root
+        The workspace's folder.
+    zone
+        Its IANA zone.
+    actor
+        Who asks; recorded, not verified until accounts exist.
+    owner
+        Token of the owning process.
+    """
+
+    root: Path
+    zone: str
+    engine: Engine
+    store: Store
+    actor: str = "local"
+    owner: str = ""
+    report: Progress = silent
+    cancelled: Callable[[], bool] = lambda: False
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """The present instant, UTC."""
+        return self.clock()
+
+    def progress(self, stage: str, done: int, total: int | None = None) -> None:
+        """Tell how far the work is; stops it where someone asked for that."""
+        self.check_cancelled()
+        self.report(stage, done, total)
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if the caller wants the work to stop."""
+        if self.cancelled():
+            raise Cancelled("The work was stopped.", hint="Run the same command again to go on.")
+
+    def remembered(self, key: str, version: str, make: Callable[[], Any]) -> Any:
+        """Return `make()`, made once for each version of what it depends on."""
+        known = self.memory.get(key)
+        if known is None or known[0] != version:
+            known = (version, make())
+            self.memory[key] = known
+        return known[1]
+
+    def catalog(self) -> Catalog:
+        """The definitions that are in force."""
+
+        def make() -> Catalog:
+            current = self.store.definitions.current()
+            return assemble((from_json(d.kind, d.body) for d in current), zone=self.zone)  # type: ignore[arg-type]
+
+        return self.remembered("catalog", self.store.definitions.fingerprint(), make)  # type: ignore[no-any-return]
+
+    def newest_fact(self) -> datetime | None:
+        """The instant of the newest fact; None where there is none."""
+
+        def make() -> datetime | None:
+            there = set(self.engine.tables())
+            tables = [fact.table for fact in self.catalog().world.facts.values() if fact.table in there]
+            if not tables:
+                return None
+            parts = " union all ".join(f"select max(ts) as ts from {self.engine.dialect.ident(t)}" for t in tables)
+            newest = self.engine.query(f"select max(ts) as ts from ({parts}) t")["ts"][0].as_py()
+            return newest.replace(tzinfo=UTC) if newest is not None else None
+
+        version = self.store.loads.data_version() + self.store.definitions.fingerprint()
+        return self.remembered("newest", version, make)  # type: ignore[no-any-return]
+
+    def as_of(self, given: str | datetime | None = None) -> datetime:
+        """The instant of a computation: as given, else now, else the end of data that are older than a week.
+
+        The end of the data is the first local midnight after the newest fact.
+        """
+        if isinstance(given, datetime):
+            return given if given.tzinfo else given.replace(tzinfo=UTC)
+        if given is not None:
+            return clock.parse_instant(given, self.zone)
+        newest = self.newest_fact()
+        if newest is None:
+            raise NotYet("There are no facts yet.", hint="Run `gongbi ingest` first.")
+        if self.now() - newest <= STALE:
+            return self.now()
+        return clock.midnight(clock.local_date(newest, self.zone) + timedelta(days=1), self.zone)
+
+    def stored(self, subject: str) -> Mapping[str, Stored]:
+        """Where the tags of a subject are kept: its current build, and the scores of models."""
+        found: dict[str, Stored] = {}
+        build = self.store.builds.current(subject)
+        if build is not None:
+            found |= {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
+        there = set(self.engine.tables())
+        for model in self.catalog().models.values():
+            if model.subject == subject and f"model_{model.model}" in there:
+                found |= {tag: Stored(f"model_{model.model}", column) for tag, column in model_tags(model).items()}
+        return found
+
+    @contextmanager
+    def run(self, kind: str, subject: str = "", **params: Any) -> Iterator[tuple[Run, Context]]:
+        """Put a piece of work on record; gives the run and a context whose progress is recorded too."""
+        run = self.store.runs.start(
+            kind, subject, actor=self.actor, owner=self.owner, now=self.now(), params=params or None
+        )
+        last = [0.0]
+        stopped = [False]
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            self.report(stage, done, total)
+            if time.monotonic() - last[0] > 0.5:
+                last[0] = time.monotonic()
+                stopped[0] = self.store.runs.advance(run.id, stage=stage, done=done, total=total).cancel_requested
+
+        inner = replace(self, report=report, cancelled=lambda: stopped[0] or self.cancelled())
+        try:
+            yield run, inner
+        except (Cancelled, KeyboardInterrupt):
+            self.store.runs.cancel(run.id, self.now())
+            raise
+        except GongbiError as error:
+            self.store.runs.fail(run.id, error.to_json(), self.now())
+            raise
+        except Exception as error:
+            self.store.runs.fail(run.id, {"code": "bug", "message": f"{type(error).__name__}: {error}"}, self.now())
+            raise
+        self.store.runs.finish(run.id, self.now())

@@ -1,0 +1,85 @@
+"""Write result tables to files that people open."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from gongbi.errors import EngineFailure, InvalidInput
+
+FORMATS = (".csv", ".xlsx", ".parquet")
+#: Rows of one Excel sheet, its header aside.
+EXCEL_ROWS = 1_048_575
+#: A cell that begins so would be run as a formula by a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(FORMATS)}.")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
+    partial = path.with_name(f".{path.name}.partial{suffix}")
+    try:
+        if suffix == ".parquet":
+            parquet.write_table(table, partial, compression="zstd")
+        elif suffix == ".csv":
+            with partial.open("wb") as file:
+                file.write(b"\xef\xbb\xbf")
+                csv.write_csv(_defused(table), file)
+        else:
+            _write_excel(table, partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise EngineFailure(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _defused(table: pa.Table) -> pa.Table:
+    """Texts that a spreadsheet would run as formulas get an apostrophe before them."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            values = [_plain(v) for v in table.column(i).to_pylist()]
+            table = table.set_column(i, field.name, pa.array(values, pa.string()))
+        elif pa.types.is_list(field.type):
+            joined = [None if v is None else "|".join(map(str, v)) for v in table.column(i).to_pylist()]
+            table = table.set_column(i, field.name, pa.array(joined, pa.string()))
+    return table
+
+
+def _plain(value: str | None) -> str | None:
+    return f"'{value}" if value is not None and value.startswith(_FORMULA) else value
+
+
+def _write_excel(table: pa.Table, path: Path) -> None:
+    if table.num_rows > EXCEL_ROWS:
+        raise InvalidInput(
+            f"An Excel sheet holds {EXCEL_ROWS:,} rows; this list has {table.num_rows:,}.",
+            hint="Write .csv or .parquet.",
+        )
+    import xlsxwriter
+
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        sheet = book.add_worksheet("members")
+        head = book.add_format({"bold": True})
+        day = book.add_format({"num_format": "yyyy-mm-dd"})
+        for j, name in enumerate(table.column_names):
+            sheet.write_string(0, j, name, head)
+        formats = [day if pa.types.is_date(f.type) or pa.types.is_timestamp(f.type) else None for f in table.schema]
+        at = 1
+        for batch in table.to_batches():
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                for j, value in enumerate(row):
+                    if isinstance(value, list):
+                        sheet.write_string(at, j, "|".join(map(str, value)))
+                    elif value is not None:
+                        sheet.write(at, j, float(value) if isinstance(value, Decimal) else value, formats[j])
+                at += 1
+        sheet.freeze_panes(1, 1)
+        sheet.autofilter(0, 0, max(at - 1, 1), max(table.num_columns - 1, 0))

@@ -1,0 +1,255 @@
+"""Find groups: count, list, compare, export."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.core import expr as ir
+from gongbi.core.compiler import Request, Stored
+from gongbi.core.expr import Expr, TagValue
+from gongbi.core.language import check_condition, check_expression
+from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.segments.run import binned, count_members, indices, list_members, profile
+from gongbi.services.context import Context
+from gongbi.services.files import FORMATS, write_table
+from gongbi.tags.base import TagColumn
+
+
+def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple[Expr, str]:
+    """Read the name of a saved segment or an expression; gives the condition and the subject it is about."""
+    catalog = ctx.catalog()
+    name = expression.strip().removeprefix("segment.")
+    if name in catalog.segments:
+        return catalog.conditions[name], catalog.segments[name].subject
+    if not expression.strip():
+        raise InvalidInput("The expression is empty.", hint="Write a condition, or the name of a segment.")
+    return check_condition(expression, catalog.world, subject), subject
+
+
+def request(
+    ctx: Context, expression: str, subject: str = "customer", columns: Mapping[str, Expr] | None = None
+) -> Request:
+    """The request for a group as of the instant of the current build, so that tags and raw facts agree."""
+    where, subject = condition(ctx, expression, subject)
+    return Request(subject, columns or {}, instant(ctx, subject), ctx.stored(subject), where=where)
+
+
+def instant(ctx: Context, subject: str) -> datetime:
+    """The instant that the tags in force belong to; the default instant where nothing was built."""
+    build = ctx.store.builds.current(subject)
+    return build.as_of if build is not None else ctx.as_of(None)
+
+
+def count(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
+    """How many members an expression, or a saved segment, holds for.
+
+    Returns
+    -------
+    dict
+        ``count``, ``of`` (all known members), ``as_of``, ``expression``, ``subject``.
+    """
+    wanted = request(ctx, expression, subject)
+    found = count_members(ctx.engine, ctx.catalog().world, wanted)
+    return {
+        "count": found,
+        "of": population(ctx, wanted.subject, wanted.as_of),
+        "as_of": wanted.as_of.isoformat(),
+        "expression": expression,
+        "subject": wanted.subject,
+    }
+
+
+def population(ctx: Context, subject: str, as_of: datetime) -> int:
+    """How many members of a subject are known as of an instant."""
+    version = f"{as_of.isoformat()} {ctx.store.loads.data_version()} {ctx.store.definitions.fingerprint()}"
+    request_ = Request(subject, {}, as_of, {})
+    return int(
+        ctx.remembered(
+            f"population {subject}", version, lambda: count_members(ctx.engine, ctx.catalog().world, request_)
+        )
+    )
+
+
+def members(
+    ctx: Context,
+    expression: str,
+    *,
+    subject: str = "customer",
+    columns: Sequence[str] = (),
+    limit: int | None = None,
+    order: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The members of a group with chosen columns: tags, attributes, or any expression.
+
+    Returns
+    -------
+    dict
+        ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``.
+    """
+    _, about = condition(ctx, expression, subject)
+    chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
+    wanted = request(ctx, expression, subject, chosen)
+    if limit is not None and limit < 0:
+        raise InvalidInput(f"A limit is 0 or more, not {limit}.")
+    table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
+    return {"table": table, "as_of": wanted.as_of.isoformat(), "subject": about}
+
+
+def column(ctx: Context, name: str, subject: str) -> Expr:
+    """A column of a list: a tag by its name, an attribute, or any expression."""
+    world = ctx.catalog().world
+    tags = world.tags_of(subject)
+    if name.removeprefix("tag.") in tags:
+        bare = name.removeprefix("tag.")
+        return TagValue(bare, tags[bare])
+    return check_expression(name, world, subject)
+
+
+def insight(
+    ctx: Context,
+    expression: str,
+    *,
+    base: str | None = None,
+    subject: str = "customer",
+    tags: Sequence[str] | None = None,
+    min_support: int = 20,
+    limit: int | None = None,
+    include_absent: bool = True,
+) -> dict[str, Any]:
+    """What sets a group apart: the TGI of every value of every tag against a base, most different first.
+
+    Parameters
+    ----------
+    base
+        Another group; by default everybody known.
+    tags
+        Only these; by default all tags of the subject.
+    min_support
+        Bins in which the group has, and would be expected to have, fewer members are left out.
+    include_absent
+        Whether the unknown are shown as a bin of their own. They always count in the shares' denominators.
+
+    Returns
+    -------
+    dict
+        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``note``.
+    """
+    wanted = request(ctx, expression, subject)
+    about, world = wanted.subject, ctx.catalog().world
+    cut, tables = _binned(ctx, about, wanted.stored)
+    if tags is not None:
+        unknown = [t for t in tags if t not in world.tags_of(about)]
+        if unknown:
+            raise UnknownName(f"tag of {about}", unknown[0], world.tags_of(about))
+        cut = [b for b in cut if b.tag in set(tags)]
+    n_group, n_base, group, basis = profile(ctx.engine, world, wanted, cut, tables)
+    if base is not None:
+        other = request(ctx, base, subject)
+        if other.subject != about:
+            raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
+        n_base, _, basis, _ = profile(ctx.engine, world, other, cut, tables)
+    bins = [bin_ for tag in cut for bin_ in tag.bins]
+    found = indices(bins, group, n_group, basis, n_base, min_support=min_support)
+    if not include_absent:
+        found = [index for index in found if index.label != "—"]
+    return {
+        "size": n_group,
+        "base_size": n_base,
+        "as_of": wanted.as_of.isoformat(),
+        "expression": expression,
+        "base": base,
+        "rows": [index.to_json() for index in found[:limit]],
+        "compared": len(found),
+        "note": "Shares are of all members, the unknown included; they are the bin “—”.",
+    }
+
+
+def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> tuple[list[Any], dict[str, str]]:
+    build = ctx.store.builds.current(subject)
+    if build is None:
+        raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
+    columns = [TagColumn.from_json(tag) for tag in build.tags]
+    tables = {name: where.table for name, where in stored.items() if where.column == name}
+
+    def make() -> list[Any]:
+        stats = {s.tag: s for s in ctx.store.builds.stats(build.id)}
+        return binned(ctx.engine, columns, tables, stats)
+
+    return ctx.remembered(f"bins {subject}", str(build.id), make), tables
+
+
+def export(
+    ctx: Context,
+    expression: str,
+    to: str,
+    *,
+    subject: str = "customer",
+    columns: Sequence[str] = (),
+    limit: int | None = None,
+    order: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write a group to a file (csv, xlsx, parquet); every export is put on record.
+
+    Returns
+    -------
+    dict
+        ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record).
+    """
+    path = Path(to).expanduser()
+    if path.suffix.lower() not in FORMATS:
+        raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(FORMATS)}.")
+    found = members(ctx, expression, subject=subject, columns=columns, limit=limit, order=order)
+    table: pa.Table = found["table"]
+    write_table(table, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    build = ctx.store.builds.current(found["subject"])
+    record = ctx.store.exports.record(
+        actor=ctx.actor,
+        columns=table.column_names,
+        rows=table.num_rows,
+        format=path.suffix.lower().removeprefix("."),
+        path=str(path.resolve()),
+        sha256=digest,
+        build_ids=[build.id] if build else [],
+        as_of=datetime.fromisoformat(found["as_of"]),
+        now=ctx.now(),
+        segment=expression.strip() if expression.strip() in ctx.catalog().segments else None,
+        expression=expression,
+    )
+    ctx.store.audit.append(
+        actor=ctx.actor, action="export", object=expression, now=ctx.now(), details={"rows": table.num_rows}
+    )
+    return {
+        "path": str(path.resolve()),
+        "rows": table.num_rows,
+        "columns": table.column_names,
+        "sha256": digest,
+        "export": record.id,
+    }
+
+
+def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
+    """All saved segments, with their sizes."""
+    catalog = ctx.catalog()
+    found = []
+    for segment in catalog.segments.values():
+        row: dict[str, Any] = {
+            "segment": segment.segment,
+            "subject": segment.subject,
+            "name": {"zh": segment.name.zh, "en": segment.name.en},
+            "about": {"zh": segment.about.zh, "en": segment.about.en},
+            "expr": segment.expr,
+            "owner": segment.owner,
+            "uses": sorted(ir.tags_used(catalog.conditions[segment.segment])),
+        }
+        if counted:
+            size = count(ctx, segment.segment)
+            row |= {"count": size["count"], "of": size["of"]}
+        found.append(row)
+    return found

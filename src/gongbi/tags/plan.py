@@ -1,0 +1,64 @@
+"""Plans over a build: what can be said of each tag. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gongbi.core.dialect import Dialect
+from gongbi.core.plan import Plan
+from gongbi.tags.base import TagColumn
+
+#: A tag with at most this many different values is shown value by value, one with more as a histogram.
+FEW_VALUES = 12
+BINS = 12
+TOP = 12
+
+
+def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, exact: bool) -> Plan:
+    """Per tag: how many members have a value, how many different ones, the extremes and the mean.
+
+    Grain: one row in all; columns ``n`` and, for the i-th tag, ``c{i}``, ``d{i}``, ``lo{i}``, ``hi{i}``, ``avg{i}``.
+    """
+    columns = ["count(*) as n"]
+    for i, tag in enumerate(tags):
+        name = dialect.ident(tag.name)
+        different = f"count(distinct {name})" if exact else f"approx_count_distinct({name})"
+        columns += [f"count({name}) as c{i}", f"{different} as d{i}"]
+        if tag.type.is_number:
+            double = f"cast({name} as {dialect.types['double']})"
+            columns += [f"min({double}) as lo{i}", f"max({double}) as hi{i}", f"avg({double}) as avg{i}"]
+        elif tag.type.name in ("date", "timestamp"):
+            text = dialect.types["text"]
+            columns += [f"cast(min({name}) as {text}) as lo{i}", f"cast(max({name}) as {text}) as hi{i}"]
+    return Plan().then("statistics", f"select {', '.join(columns)} from {dialect.ident(table)}")
+
+
+def values_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect) -> Plan:
+    """The most frequent values of each tag. Grain: one row per (tag, value), columns ``tag``, ``value``, ``n``."""
+    parts = [
+        f"(select {dialect.literal(tag.name)} as tag, cast({name} as {dialect.types['text']}) as value, count(*) as n"
+        f" from {dialect.ident(table)} where {name} is not null group by {name}"
+        f" order by count(*) desc, {name} limit {TOP})"
+        for tag in tags
+        for name in [dialect.ident(tag.name)]
+    ]
+    return Plan().then("top_values", " union all ".join(parts))
+
+
+def histogram_plan(table: str, ranges: Mapping[str, tuple[float, float]], dialect: Dialect) -> Plan:
+    """Counts in bins of equal width. Grain: one row per (tag, bin), columns ``tag``, ``bin`` from 0, ``n``.
+
+    The last bin takes its upper end too.
+    """
+    parts = []
+    for tag, (low, high) in ranges.items():
+        name = f"cast({dialect.ident(tag)} as {dialect.types['double']})"
+        width = dialect.literal((high - low) / BINS)
+        place = (
+            f"least({BINS - 1}, cast(floor(({name} - {dialect.literal(low)}) / {width}) as {dialect.types['integer']}))"
+        )
+        parts.append(
+            f"select {dialect.literal(tag)} as tag, {place} as bin, count(*) as n from {dialect.ident(table)}"
+            f" where {name} is not null group by 2"
+        )
+    return Plan().then("histogram", " union all ".join(parts))

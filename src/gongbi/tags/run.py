@@ -1,0 +1,80 @@
+"""Carry out builds and describe their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gongbi.core.compiler import Request, compile_members
+from gongbi.core.world import World
+from gongbi.engine import Engine, OnProgress
+from gongbi.store.builds import TagStats
+from gongbi.tags import plan as plans
+from gongbi.tags.base import TagColumn
+
+#: Above this many members, different values are estimated.
+EXACT_UP_TO = 200_000
+
+
+def build_tags(
+    engine: Engine, world: World, request: Request, table: str, *, on_progress: OnProgress | None = None
+) -> int:
+    """Write one row per member with its tags as the table; return how many members."""
+    return engine.build(compile_members(request, world, engine.dialect), table, on_progress=on_progress)
+
+
+def describe_tags(engine: Engine, table: str, tags: Sequence[TagColumn], members: int) -> list[TagStats]:
+    """Coverage, distinct values, extremes and distribution of each tag of a build."""
+    if not tags:
+        return []
+    dialect = engine.dialect
+    row = engine.query(plans.statistics_plan(table, tags, dialect, exact=members <= EXACT_UP_TO)).to_pylist()[0]
+    few = [t for i, t in enumerate(tags) if row[f"c{i}"] and (row[f"d{i}"] <= plans.FEW_VALUES or not t.type.is_number)]
+    few = [t for t in few if t.type.name not in ("date", "timestamp")]
+    ranges = {
+        t.name: (row[f"lo{i}"], row[f"hi{i}"])
+        for i, t in enumerate(tags)
+        if t.type.is_number and t not in few and row[f"c{i}"] and row[f"hi{i}"] > row[f"lo{i}"]
+    }
+    top = _grouped(engine, plans.values_plan(table, few, dialect)) if few else {}
+    bins = _grouped(engine, plans.histogram_plan(table, ranges, dialect)) if ranges else {}
+    return [_statistics(i, tag, row, top, bins, ranges) for i, tag in enumerate(tags)]
+
+
+def _grouped(engine: Engine, plan: Any) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in engine.query(plan).to_pylist():
+        found.setdefault(row.pop("tag"), []).append(row)
+    return found
+
+
+def _statistics(
+    i: int,
+    tag: TagColumn,
+    row: Mapping[str, Any],
+    top: Mapping[str, list[dict[str, Any]]],
+    bins: Mapping[str, list[dict[str, Any]]],
+    ranges: Mapping[str, tuple[float, float]],
+) -> TagStats:
+    present = row[f"c{i}"]
+    histogram = None
+    if tag.name in ranges:
+        low, high = ranges[tag.name]
+        width = (high - low) / plans.BINS
+        counts = {r["bin"]: r["n"] for r in bins.get(tag.name, [])}
+        histogram = [
+            {"low": low + b * width, "high": low + (b + 1) * width, "count": counts.get(b, 0)}
+            for b in range(plans.BINS)
+        ]
+    values = [{"value": r["value"], "count": r["n"]} for r in top[tag.name]] if tag.name in top else None
+    return TagStats(
+        tag.name,
+        present=present,
+        coverage=present / row["n"] if row["n"] else 0.0,
+        distinct=row[f"d{i}"],
+        minimum=row.get(f"lo{i}"),
+        maximum=row.get(f"hi{i}"),
+        mean=row.get(f"avg{i}"),
+        histogram=histogram,
+        top=sorted(values, key=lambda v: -v["count"]) if values else None,
+    )
