@@ -10,7 +10,6 @@ from gongbi.errors import UnknownName
 
 __all__ = ["Capabilities", "Engine", "Inputs", "OnProgress", "open_engine"]
 
-#: Where each engine keeps its tables, below the workspace's own folder.
 ENGINES = ("duckdb", "spark")
 
 

@@ -146,16 +146,18 @@ def _start(master: str, folder: Path, shuffle_partitions: int) -> SparkSession:
 
 def stop_shared_session() -> None:
     """Stop Spark, and remove the logs that a local cluster leaves in Spark's own folder."""
+    import pyspark
+
     global _shared
     with _mutex:
         session, _shared = _shared, None
         if session is None:
             return
         context = session.sparkContext
-        application, home = context.applicationId, os.environ.get("SPARK_HOME")
+        application, home = context.applicationId, os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
         with suppress(Exception):
             session.stop()
-        if home and application:
+        if application:
             shutil.rmtree(Path(home, "work", application), ignore_errors=True)
 
 
