@@ -1,0 +1,49 @@
+"""The rows of facts that stand behind a value."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from gongbi.core import expr as ir
+from gongbi.core.compiler import Request, _Compiler
+from gongbi.core.dialect import Dialect
+from gongbi.core.expr import Call, FactColumn
+from gongbi.core.functions import CATALOGUE
+from gongbi.core.plan import Plan
+from gongbi.core.render import render
+from gongbi.core.world import World
+
+
+def evidence_plan(
+    call: Call, subject: str, member: Any, as_of: datetime, world: World, dialect: Dialect, *, limit: int
+) -> Plan:
+    """The rows that an aggregate reads for one member, newest first.
+
+    Grain: one row per fact row that passes the aggregate's filter; columns: the fact's own and the related attributes
+    that the aggregate uses, then ``_load`` and ``_row``, which lead to the line of a file.
+    """
+    assert call.fact is not None
+    fact = world.fact(call.fact)
+    own = [
+        FactColumn(fact.name, name, fact.column(name) or world.fact(fact.name).subjects[name]) for name in fact.names
+    ]
+    origin = [FactColumn(fact.name, name, own[0].type) for name in ("_load", "_row")]
+    # A function that only lists columns, so that the scan fetches all of them.
+    every = Call(CATALOGUE["coalesce"], (*own, *origin), own[0].type, "row", fact.name)
+    compiler = _Compiler(Request(subject, {"x": call}, as_of, {}), world, dialect)
+    scan = compiler.scan(fact, [call, every], call.filter, everything=ir.looks_ahead(call))
+    related = dict.fromkeys(
+        f"{part.subject}.{part.attribute}" for part in ir.walk(call) if isinstance(part, ir.RelatedColumn)
+    )
+    names = ["ts", *(n for n in fact.names if n not in ("ts", subject)), *related, "_load", "_row"]
+    columns = ", ".join(dialect.ident(name) for name in names)
+    # An aggregate over a column skips rows that lack it; they are no evidence.
+    rendering = compiler.rendering(compiler.row_name)
+    present = [f"{render(arg, rendering)} is not null" for arg in call.args[:1] if arg.level == "row"]
+    conditions = " and ".join([f"_m = {dialect.literal(member)}", *present])
+    return (
+        Plan()
+        .then("_rows", scan)
+        .then("_evidence", f"select {columns} from _rows where {conditions} order by ts desc, _row limit {int(limit)}")
+    )

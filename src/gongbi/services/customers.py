@@ -1,0 +1,194 @@
+"""One member of a subject: who it is, its tags with the facts behind them, its time line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gongbi.core import expr as ir
+from gongbi.core.evidence import evidence_plan
+from gongbi.core.expr import Call, Expr
+from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.services.context import Context
+from gongbi.services.segments import instant
+
+
+def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
+    """Turn what a person types into a member's id: the id itself, an identifier's value, or ``kind:value``."""
+    shape, dialect = ctx.catalog().world.subject(subject), ctx.engine.dialect
+    definition = ctx.catalog().subjects[subject]
+    text = str(given).strip()
+    kind, _, value = text.partition(":")
+    table = dialect.ident(f"member_{subject}")
+    if f"member_{subject}" not in ctx.engine.tables():
+        raise NotYet(f"No {subject} is known yet.", hint="Run `gongbi ingest` first.")
+    if not (value and kind in definition.identifiers):
+        try:
+            key: Any = int(text) if shape.id_type.name == "integer" else text
+        except ValueError:
+            key = None
+        if key is not None and -(2**63) <= (key if isinstance(key, int) else 0) < 2**63:
+            sql = f"select id from {table} where id = {dialect.literal(key)}"
+            if ctx.engine.query(sql).num_rows:
+                return key
+    if definition.identifiers and "identifier" in ctx.engine.tables():
+        condition = f"value = {dialect.literal(value or text)}"
+        if value and kind in definition.identifiers:
+            condition += f" and kind = {dialect.literal(kind)}"
+        found = ctx.engine.query(f"select distinct customer from identifier where {condition}")["customer"].to_pylist()
+        if len(found) > 1:
+            raise InvalidInput(f"{text!r} names {len(found)} {subject}s.", hint="Write it as kind:value.")
+        if found:
+            return found[0]
+    raise UnknownName(subject, text, [])
+
+
+def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 50) -> dict[str, Any]:  # noqa: A002
+    """Everything known about one member as of the instant of the current build.
+
+    Returns
+    -------
+    dict
+        ``id``, ``identifiers``, ``attributes``, ``tags`` (name, words, value, unit, category), ``timeline`` (the
+        newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``.
+    """
+    catalog, dialect = ctx.catalog(), ctx.engine.dialect
+    member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
+    here = dialect.literal(member)
+    identifiers: list[dict[str, Any]] = []
+    if catalog.subjects[subject].identifiers and "identifier" in ctx.engine.tables():
+        sql = f"select kind, value from identifier where customer = {here} order by kind, value"
+        identifiers = ctx.engine.query(sql).to_pylist()
+    return {
+        "subject": subject,
+        "id": member,
+        "as_of": as_of.isoformat(),
+        "identifiers": identifiers,
+        "attributes": _attributes(ctx, subject, member),
+        "tags": _tags(ctx, subject, member),
+        "timeline": _timeline(ctx, subject, member, events),
+        "facts": _counts(ctx, subject, member),
+    }
+
+
+def _attributes(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
+    dialect, shape = ctx.engine.dialect, ctx.catalog().world.subject(subject)
+    now = dialect.literal(instant(ctx, subject))
+    found: dict[str, Any] = dict.fromkeys(shape.attributes)
+    there = set(ctx.engine.tables())
+    for table in dict.fromkeys(a.table for a in shape.attributes.values()):
+        if table not in there:
+            continue
+        names = [a.name for a in shape.attributes.values() if a.table == table]
+        sql = (
+            f"select {', '.join(dialect.ident(n) for n in names)} from {dialect.ident(table)}"
+            f" where id = {dialect.literal(member)} and (valid_from is null or valid_from <= {now})"
+            f" and (valid_to is null or valid_to > {now}) order by valid_from desc nulls last, _load desc, _row desc limit 1"
+        )
+        for row in ctx.engine.query(sql).to_pylist():
+            found |= row
+    return found
+
+
+def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
+    catalog, dialect = ctx.catalog(), ctx.engine.dialect
+    stored = ctx.stored(subject)
+    values: dict[str, Any] = {}
+    for table in dict.fromkeys(s.table for s in stored.values()):
+        sql = f"select * from {dialect.ident(table)} where id = {dialect.literal(member)}"
+        row = next(iter(ctx.engine.query(sql).to_pylist()), {})
+        values |= {tag: row.get(s.column) for tag, s in stored.items() if s.table == table}
+    found = []
+    for tag, value in values.items():
+        definition = catalog.tags.get(tag)
+        found.append(
+            {
+                "tag": tag,
+                "value": value,
+                "unit": definition.unit if definition else None,
+                "category": definition.category if definition else "预测/模型",
+                "name": {"zh": definition.name.zh, "en": definition.name.en} if definition else {"zh": tag, "en": tag},
+                "about": {"zh": definition.about.zh, "en": definition.about.en} if definition else {"zh": "", "en": ""},
+            }
+        )
+    return found
+
+
+def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[str, Any]]:
+    """The newest rows of all facts, each with its own columns."""
+    dialect, world = ctx.engine.dialect, ctx.catalog().world
+    there, as_of = set(ctx.engine.tables()), dialect.literal(instant(ctx, subject))
+    events: list[dict[str, Any]] = []
+    for fact in world.facts.values():
+        if subject not in fact.subjects or fact.table not in there:
+            continue
+        columns = ", ".join(dialect.ident(n) for n in fact.names if n != subject)
+        sql = (
+            f"select {columns} from {dialect.ident(fact.table)} where {dialect.ident(subject)} = {dialect.literal(member)}"
+            f" and ts < {as_of} order by ts desc limit {int(limit)}"
+        )
+        events += [{"fact": fact.name, **row} for row in ctx.engine.query(sql).to_pylist()]
+    return sorted(events, key=lambda e: e["ts"], reverse=True)[:limit]
+
+
+def _counts(ctx: Context, subject: str, member: Any) -> dict[str, int]:
+    dialect, world = ctx.engine.dialect, ctx.catalog().world
+    there = set(ctx.engine.tables())
+    found = {}
+    for fact in world.facts.values():
+        if subject in fact.subjects and fact.table in there:
+            sql = f"select count(*) as n from {dialect.ident(fact.table)}"
+            condition = f" where {dialect.ident(subject)} = {dialect.literal(member)}"
+            found[fact.name] = ctx.engine.query(sql + condition)["n"][0].as_py()
+    return found
+
+
+def evidence(
+    ctx: Context,
+    id: Any,  # noqa: A002
+    tag: str,
+    *,
+    subject: str = "customer",
+    limit: int = 50,
+) -> dict[str, Any]:
+    """The facts behind a tag of one member.
+
+    Returns
+    -------
+    dict
+        ``tag``, ``value``, ``expr``, ``as_of`` and ``parts``: one per aggregate of the tag and of the tags it uses, with
+        its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
+    """
+    catalog = ctx.catalog()
+    definition = catalog.tag(tag)
+    member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
+    if definition.subject != subject:
+        raise InvalidInput(f"The tag {tag!r} describes a {definition.subject}, not a {subject}.")
+    parts = []
+    for owner, call in _aggregates_behind(catalog.expressions[subject, tag], tag, catalog.tags_of(subject)):
+        plan = evidence_plan(call, subject, member, as_of, catalog.world, ctx.engine.dialect, limit=limit)
+        parts.append({"tag": owner, "fact": call.fact, "table": ctx.engine.query(plan)})
+    values = {row["tag"]: row["value"] for row in _tags(ctx, subject, member)}
+    return {
+        "tag": tag,
+        "id": member,
+        "value": values.get(tag),
+        "expr": definition.expr.strip(),
+        "as_of": as_of.isoformat(),
+        "parts": parts,
+    }
+
+
+def _aggregates_behind(expression: Expr, tag: str, tags: dict[str, Expr]) -> list[tuple[str, Call]]:
+    """The different row sets that a tag rests on, its own and those of the tags it uses."""
+    found: dict[tuple[str | None, Expr | None, Expr | None], tuple[str, Call]] = {}
+    queue, seen = [(tag, expression)], {tag}
+    while queue:
+        name, expr = queue.pop(0)
+        for call in ir.aggregates(expr):
+            first = call.args[0] if call.args and call.args[0].level == "row" else None
+            found.setdefault((call.fact, call.filter, first), (name, call))
+        for used in sorted(ir.tags_used(expr)):
+            if used not in seen and used in tags:
+                seen.add(used)
+                queue.append((used, tags[used]))
+    return list(found.values())

@@ -1,0 +1,168 @@
+"""Definitions: from YAML into the store, out again, and what the tag library holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gongbi.catalog.base import KINDS, Words, kind_of, name_of
+from gongbi.catalog.catalog import assemble
+from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
+from gongbi.core import expr as ir
+from gongbi.errors import InvalidInput, Refused
+from gongbi.services.context import Context
+from gongbi.store.definitions import NewDefinition
+
+
+def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> dict[str, Any]:
+    """Check a folder of YAML and put it in force, all of it or nothing.
+
+    Parameters
+    ----------
+    folder
+        By default the workspace's ``definitions``.
+    retire
+        Definitions that are in force and not in the folder are retired.
+
+    Returns
+    -------
+    dict
+        ``added``, ``changed``, ``unchanged``, ``retired`` (lists of ``kind name``), ``counts`` by kind.
+    """
+    path = Path(folder) if folder else ctx.root / "definitions"
+    if not path.is_dir():
+        raise InvalidInput(f"There is no folder {str(path)!r}.", hint="Give the folder that holds the YAML files.")
+    definitions = read_definitions(path)
+    if not definitions:
+        raise InvalidInput(
+            f"{str(path)!r} holds no definitions (*.yaml).", hint="`gongbi init --demo retail` writes some."
+        )
+    catalog = assemble(definitions, zone=ctx.zone)
+    _check_migrations(ctx, definitions)
+    given = {(kind_of(d), name_of(d)) for d in definitions}
+    known = {(d.kind, d.name) for d in ctx.store.definitions.current()}
+    gone = sorted(known - given) if retire else []
+    with ctx.run("apply", str(path)):
+        applied = ctx.store.definitions.put_all(
+            [NewDefinition(kind_of(d), name_of(d), to_json(d), d.place.file if d.place else None) for d in definitions],
+            ctx.actor,
+            ctx.now(),
+            retire=gone,
+        )
+    if applied.anything:
+        ctx.store.audit.append(
+            actor=ctx.actor,
+            action="apply",
+            object=str(path),
+            now=ctx.now(),
+            details={"added": len(applied.added), "changed": len(applied.changed), "retired": len(applied.retired)},
+        )
+    return {
+        "added": [f"{k.kind} {k.name}" for k in applied.added],
+        "changed": [f"{k.kind} {k.name}" for k in applied.changed],
+        "unchanged": len(applied.unchanged),
+        "retired": [f"{k.kind} {k.name}" for k in applied.retired],
+        "counts": {kind: sum(1 for d in definitions if kind_of(d) == kind) for kind in KINDS},
+        "tags": {s: len(catalog.tags_of(s)) for s in catalog.subjects if catalog.tags_of(s)},
+    }
+
+
+def _check_migrations(ctx: Context, definitions: list[Any]) -> None:
+    """Refuse an edited mapping whose loaded rows can neither be kept nor read again."""
+    from gongbi.sources import plan_migration
+
+    old = {d.name: from_json("source", d.body) for d in ctx.store.definitions.current("source")}
+    for new in definitions:
+        if kind_of(new) != "source" or name_of(new) not in old or not ctx.store.loads.active_of(name_of(new)):
+            continue
+        migration = plan_migration(old[name_of(new)], new)
+        if migration.kind == "refuse":
+            raise Refused(
+                f"Source {name_of(new)!r} has loaded rows that the new mapping cannot take over: "
+                f"{'; '.join(migration.reasons)}.",
+                hint="Undo its loads first (`gongbi sources loads`, `gongbi sources undo ID`), or keep the mapping.",
+                place=new.place,
+            )
+
+
+def export_definitions(ctx: Context, folder: str) -> dict[str, Any]:
+    """Write the definitions in force as YAML files below a folder."""
+    definitions = [from_json(d.kind, d.body) for d in ctx.store.definitions.current()]  # type: ignore[arg-type]
+    if not definitions:
+        raise InvalidInput("There are no definitions to export.", hint="Run `gongbi apply` first.")
+    files = write_definitions(definitions, Path(folder))
+    return {"folder": str(Path(folder).resolve()), "definitions": len(definitions), "files": len(files)}
+
+
+def pending(ctx: Context) -> list[str]:
+    """Definitions whose YAML in the workspace differs from what is in force; empty where all is applied."""
+    path = ctx.root / "definitions"
+    if not path.is_dir():
+        return []
+    here = {(kind_of(d), name_of(d)): to_json(d) for d in read_definitions(path)}
+    force = {(d.kind, d.name): d.body for d in ctx.store.definitions.current()}
+    return sorted(
+        f"{kind} {name}"
+        for kind, name in here.keys() | force.keys()
+        if here.get((kind, name)) != force.get((kind, name))
+    )  # type: ignore[arg-type]
+
+
+def _words(words: Words) -> dict[str, str]:
+    return {"zh": words.zh, "en": words.en}
+
+
+def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[dict[str, Any]]:
+    """The tag library: definitions with the figures of the current build.
+
+    Parameters
+    ----------
+    search
+        Part of a name, a title in either language, or a category.
+    """
+    catalog = ctx.catalog()
+    users: dict[str, list[str]] = {}
+    for name, expr in [*((f"tag {t}", e) for (_, t), e in catalog.expressions.items())] + [
+        (f"segment {s}", e) for s, e in catalog.conditions.items()
+    ]:
+        for used in ir.tags_used(expr):
+            users.setdefault(used, []).append(name)
+    stats: dict[tuple[str, str], Any] = {}
+    for owner in catalog.subjects:
+        build = ctx.store.builds.current(owner)
+        if build is not None:
+            stats |= {(owner, s.tag): s for s in ctx.store.builds.stats(build.id)}
+    found = []
+    needle = search.strip().lower()
+    for (owner, name), expr in catalog.expressions.items():
+        tag = catalog.tags[name]
+        hay = " ".join([name, tag.name.zh, tag.name.en, tag.category]).lower()
+        if (subject and owner != subject) or (needle and needle not in hay):
+            continue
+        figures = stats.get((owner, name))
+        found.append(
+            {
+                "tag": name,
+                "subject": owner,
+                "name": _words(tag.name),
+                "about": _words(tag.about),
+                "category": tag.category,
+                "type": str(expr.type),
+                "unit": tag.unit,
+                "owner": tag.owner,
+                "refresh": tag.refresh,
+                "expr": tag.expr.strip(),
+                "facts": sorted(ir.facts_used(expr)),
+                "uses": sorted(ir.tags_used(expr)),
+                "used_by": sorted(users.get(name, [])),
+                "coverage": figures.coverage if figures else None,
+                "present": figures.present if figures else None,
+                "distinct": figures.distinct if figures else None,
+                "min": figures.minimum if figures else None,
+                "max": figures.maximum if figures else None,
+                "mean": figures.mean if figures else None,
+                "histogram": figures.histogram if figures else None,
+                "top": figures.top if figures else None,
+            }
+        )
+    return found
