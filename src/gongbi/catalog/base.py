@@ -467,14 +467,26 @@ class SegmentDef:
 class Cohort:
     """One training or test set: who, as of when, and what counts as a yes.
 
-    `as_of` is an ISO date or instant; a date is its first instant in the workspace zone. Features see only what was
-    known before it; the target may use ``ahead(n, unit)`` to look at what came after.
+    Parameters
+    ----------
+    as_of
+        ISO date or instant; a date is its first instant in the workspace zone. Features see only what was known
+        before it.
+    population
+        Who belongs to it: a boolean expression, as of `known_by`.
+    target
+        What counts as a yes: a boolean expression that uses ``ahead(n, unit)`` to look at what came after `as_of`.
+    known_by
+        ISO date or instant by which the population is known; `as_of` where absent. A mailing list is settled before
+        a campaign begins but comes on record with its first day: without this the list would still be empty. Give
+        the earliest instant that will do, since it is the only part that sees beyond `as_of` and picks the members.
     """
 
     name: str
     as_of: str
     population: str
     target: str
+    known_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,11 +563,14 @@ class CampaignDef:
     reasons
         Expression → words; the first that is true is the reason on record.
     received, responded
-        For the measurement: boolean expressions (with ``between(ts, …)`` or a campaign key) that say who received
-        it and who responded.
+        For the measurement: boolean expressions (with ``during()``, ``between(ts, …)`` or a campaign key) that say who
+        received it and who responded. They are read at the end of the campaign's period, `days` local days from
+        `as_of`, and ``during()`` stands for that period.
+    funnel
+        Condition → words: the steps between receiving and responding, in order; read like `responded`.
     outcome
         Numeric expression measured over `days` before and after `as_of`; it contains ``during()``, which stands for
-        the period being measured.
+        the period being measured. It must not be absent: ``coalesce(sum(…), 0)`` where there may be no rows.
     match_on
         Tags as of `as_of` on which receivers are matched with non-receivers.
     by
@@ -574,7 +589,7 @@ class CampaignDef:
     holdout: float = 0.1
     days: int = 56
     reasons: Mapping[str, Words] = field(default_factory=dict)
-    funnel: Mapping[str, str] = field(default_factory=dict)
+    funnel: Mapping[str, Words] = field(default_factory=dict)
     match_on: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     owner: str = ""

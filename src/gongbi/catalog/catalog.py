@@ -315,14 +315,18 @@ def _check_campaign(campaign: CampaignDef, catalog: Catalog) -> None:
     world = catalog.world
     try:
         check_condition(campaign.eligible, world, "customer")
-        check_expression(campaign.score, world, "customer")
-        for text in (campaign.received, campaign.responded, *campaign.funnel.values()):
+        score = check_expression(campaign.score, world, "customer")
+        if not score.type.is_number:
+            raise WrongType(f"`score` must be a number, not {score.type}.")
+        for text in (campaign.received, campaign.responded, *campaign.funnel):
             check_condition(text, world, "customer", ahead=True)
         for text in campaign.reasons:
             check_condition(text, world, "customer")
         outcome = check_expression(campaign.outcome, world, "customer", ahead=True)
         if not outcome.type.is_number:
             raise WrongType(f"`outcome` must be a number, not {outcome.type}.")
+        if not ir.looks_ahead(outcome):
+            raise InvalidDefinition("`outcome` does not say when it is measured.", hint="Filter it by during().")
         catalog.features([*campaign.match_on, *campaign.by], "customer")
     except GongbiError as error:
         raise (error.at(campaign.place) if campaign.place else error) from None
