@@ -35,6 +35,10 @@ def _top_share(args: Sequence[str], to: Rendering) -> str:
     return f"(cast(max(n) as {double}) / nullif(cast(sum(n) as {double}), 0))"
 
 
+def _repeated(args: Sequence[str], to: Rendering) -> str:
+    return f"(cast(count(case when n > 1 then 1 end) as {to.type(DOUBLE)}) / count(*))"
+
+
 def _entropy(args: Sequence[str], to: Rendering) -> str:
     n = f"cast(n as {to.type(DOUBLE)})"
     kept = " filter (where n > 0)"
@@ -98,6 +102,10 @@ FUNCTIONS: tuple[Function, ...] = (
     _group("entropy", (X, W), DOUBLE, "分布的香农熵（自然对数）：0 为只有一种，越大越分散。", "Shannon entropy in nats: 0 where all rows share one value, larger the more they spread.",
            (Example("entropy(sample.category)", {1: 0.6365141682948128, 2: 0.6931471805599453, 3: 0.0, 4: None}),),
            Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_entropy)),
+    _group("repeat_share", (X, Param("y", "ordered")), DOUBLE, "x 的不同值中，对应至少两个不同 y 的比例，如复购率：商品的 repeat_share(purchase.customer, purchase.basket)。",
+           "Share of the different x that come with at least two different y, e.g. the repeat buyers of a product: repeat_share(purchase.customer, purchase.basket).",
+           (Example("repeat_share(sample.category, sample.quantity)", {1: 0.5, 2: 0.0, 3: 0.0, 4: None}),),
+           Regroup(key=lambda a, to: a[0], inner={"n": lambda args, to: f"count(distinct {args[1]})"}, outer=_repeated)),
     _group("arg_max", (X, BY), _first, "by 最大的那一行的 x。", "x of the row with the largest `by`.",
            (Example("arg_max(sample.category, sample.amount)", {1: "A", 2: "A", 3: None, 4: None}),), _extreme("desc"), SMALLEST),
     _group("arg_min", (X, BY), _first, "by 最小的那一行的 x。", "x of the row with the smallest `by`.",
