@@ -1,0 +1,82 @@
+"""Who owns a workspace: a lock file that the operating system frees when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gongbi.errors import WorkspaceBusy, WorkspaceProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that has a workspace open, and its local door."""
+
+    pid: int
+    address: str
+    token: str
+
+
+class Lock:
+    """The lock file of one workspace. It is held through an open file, so a killed holder leaves no stale lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+
+    def take_or_find(self, *, wait: float = 0.0) -> Owner | None:
+        """Take the lock and return None, or return the owner that has it.
+
+        Raises
+        ------
+        WorkspaceBusy
+            Somebody holds the lock and has not said where it can be reached, `wait` seconds long (at least two).
+        """
+        deadline = time.monotonic() + max(wait, 2.0)
+        while True:
+            try:
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise WorkspaceProblem(f"{self.path} cannot be opened: {error.strerror}.") from error
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = self._read(handle)
+                os.close(handle)
+                if owner is not None:
+                    return owner
+            else:
+                os.ftruncate(handle, 0)
+                self._file = handle
+                return None
+            if time.monotonic() > deadline:
+                raise WorkspaceBusy(
+                    f"Another process is opening the workspace at {str(self.path.parent)!r}.", hint="Try again shortly."
+                )
+            time.sleep(0.05)
+
+    @staticmethod
+    def _read(handle: int) -> Owner | None:
+        try:
+            body = json.loads(os.pread(handle, 4096, 0))
+            return Owner(int(body["pid"]), str(body["address"]), str(body["token"]))
+        except (ValueError, KeyError, TypeError):
+            return None  # The owner has the lock and is still writing its address.
+
+    def announce(self, address: str, token: str) -> None:
+        """Say where the owner can be reached; only the same user can read it."""
+        assert self._file is not None
+        body = json.dumps({"pid": os.getpid(), "address": address, "token": token}).encode()
+        os.pwrite(self._file, body, 0)
+        os.ftruncate(self._file, len(body))
+
+    def release(self) -> None:
+        """Free the lock."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,356 @@
+"""A workspace: a folder with `gongbi.toml`, `definitions/`, the engine's tables and the stores.
+
+One process owns a workspace (docs/decisions/0002). The first to open it takes the lock and opens a local door; whoever
+comes later finds the owner's address in the lock file and works through that door, with the same results.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.api.local import Door, call_owner
+from gongbi.core.clock import zone_of
+from gongbi.errors import WorkspaceProblem
+from gongbi.lock import Lock, Owner
+from gongbi.services.context import Context, Progress, silent
+from gongbi.services.verbs import VERBS
+
+#: Version of the folder's layout. Older code refuses a newer one.
+FORMAT = 1
+SETTINGS = "gongbi.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `gongbi.toml` says."""
+
+    name: str = "workspace"
+    zone: str = "UTC"
+    engine: str = "duckdb"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    store: str = ""
+
+
+def read_settings(root: Path) -> Settings:
+    """Read `gongbi.toml`.
+
+    Raises
+    ------
+    WorkspaceProblem
+        No workspace here; a newer format; an unknown or wrong entry.
+    """
+    path = root / SETTINGS
+    if not path.is_file():
+        raise WorkspaceProblem(f"{str(root)!r} is no workspace: it has no {SETTINGS}.", hint="Run `gongbi init` there.")
+    try:
+        body = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceProblem(f"{path} cannot be read: {error}.") from error
+    version = body.pop("format", None)
+    if not isinstance(version, int) or version < 1:
+        raise WorkspaceProblem(f"{path} says no `format`.", hint=f"Add `format = {FORMAT}`.")
+    if version > FORMAT:
+        raise WorkspaceProblem(
+            f"{str(root)!r} has format {version}; this Gongbi knows formats up to {FORMAT}.", hint="Upgrade Gongbi."
+        )
+    engine = body.pop("engine", {})
+    known = {"name", "zone", "store"}
+    if unknown := sorted(set(body) - known):
+        raise WorkspaceProblem(
+            f"{path} has the unknown entry {unknown[0]!r}.", hint=f"Known: {', '.join(sorted(known))}."
+        )
+    zone_of(body.get("zone", "UTC"))
+    options = {k: v for k, v in engine.items() if k != "name"}
+    return Settings(engine=engine.get("name", "duckdb"), engine_options=options, **body)
+
+
+def init(path: str | Path, *, name: str | None = None, zone: str = "UTC", engine: str = "duckdb") -> Path:
+    """Make an empty workspace folder; an existing one is left as it is."""
+    root = Path(path).expanduser()
+    zone_of(zone)
+    if (root / SETTINGS).exists():
+        read_settings(root)
+        return root
+    if root.exists() and not root.is_dir():
+        raise WorkspaceProblem(f"{str(root)!r} is a file, not a folder.")
+    (root / "definitions").mkdir(parents=True, exist_ok=True)
+    title = (name or root.resolve().name).replace("\\", "\\\\").replace('"', '\\"')
+    text = f'format = {FORMAT}\nname = "{title}"\nzone = "{zone}"\n\n[engine]\nname = "{engine}"\n'
+    partial = root / f".{SETTINGS}.partial"
+    partial.write_text(text, "utf-8")
+    partial.replace(root / SETTINGS)
+    return root
+
+
+def copy_pack(root: Path, pack: str) -> list[Path]:
+    """Copy the definitions of a demo pack into a workspace; files that are there stay as they are."""
+    source = Path(__file__).parent / "packs" / pack / "demo" / "definitions"
+    if not source.is_dir():
+        names = sorted(p.parent.name for p in (Path(__file__).parent / "packs").glob("*/demo"))
+        raise WorkspaceProblem(f"There is no demo {pack!r}.", hint=f"Demos: {', '.join(names)}.")
+    written = []
+    for file in sorted(source.rglob("*.yaml")):
+        to = root / "definitions" / file.relative_to(source)
+        if not to.exists():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, to)
+            written.append(to)
+    return written
+
+
+def open(  # noqa: A001
+    path: str | Path = ".", *, actor: str | None = None, progress: Progress = silent, wait: float = 0.0
+) -> Workspace:
+    """Open a workspace: as its owner, or through the owner that has it open.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    actor
+        Who works; recorded with runs, exports and approvals.
+    progress
+        Called with (stage, done, total) during long work.
+    wait
+        Seconds to wait for an owner that does not answer yet.
+    """
+    root = Path(path).expanduser().resolve()
+    settings = read_settings(root)
+    who = actor or os.environ.get("GONGBI_ACTOR") or os.environ.get("USER") or "local"
+    lock = Lock(root / "gongbi.lock")
+    owner = lock.take_or_find(wait=wait)
+    if owner is not None:
+        return Workspace(root, settings, who, progress, remote=owner)
+    try:
+        context = _own(root, settings, who)
+    except BaseException:
+        lock.release()
+        raise
+    return Workspace(root, settings, who, progress, context=context, lock=lock)
+
+
+def _own(root: Path, settings: Settings, actor: str) -> Context:
+    from gongbi.engine import open_engine
+    from gongbi.services.build import repair_builds
+    from gongbi.services.sources import repair_loads
+    from gongbi.store import Store
+
+    store = Store.open(settings.store or root / "store.sqlite")
+    try:
+        engine = open_engine(settings.engine, root / "engine", **settings.engine_options)
+        owner = secrets.token_hex(8)
+        context = Context(root, settings.zone, engine, store, actor=actor, owner=owner)
+        store.runs.mark_interrupted(owner)
+        repair_builds(context)
+        repair_loads(context)
+    except BaseException:
+        store.close()
+        raise
+    return context
+
+
+class Workspace:
+    """An open workspace. Made by `gongbi.open`; also a context manager.
+
+    Examples
+    --------
+    >>> with gongbi.open("demo") as ws:  # doctest: +SKIP
+    ...     ws.ingest()
+    ...     ws.build()
+    ...     ws.segment("tag.rfm.recency >= 4").count()
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        actor: str,
+        progress: Progress,
+        *,
+        context: Context | None = None,
+        lock: Lock | None = None,
+        remote: Owner | None = None,
+    ) -> None:
+        self.root, self.settings, self.actor, self.progress = root, settings, actor, progress
+        self.context, self._lock, self._remote = context, lock, remote
+        self._door: Door | None = None
+        if context is not None and lock is not None:
+            self._door = Door(self._call_here)
+            lock.announce(self._door.address, self._door.token)
+
+    @property
+    def is_owner(self) -> bool:
+        """True in the process that has the engine open."""
+        return self.context is not None
+
+    def call(self, verb: str, /, **params: Any) -> Any:
+        """Carry out a use case by name, here or at the owner's."""
+        if self._remote is not None:
+            return call_owner(self._remote, verb, params, self.actor, self.progress)
+        return self._call_here(verb, params, self.actor, self.progress)
+
+    def _call_here(
+        self,
+        verb: str,
+        params: Mapping[str, Any],
+        actor: str,
+        progress: Progress,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Any:
+        if self.context is None:
+            raise WorkspaceProblem("The workspace is closed.", hint="Open it again with gongbi.open.")
+        if verb not in VERBS:
+            from gongbi.errors import UnknownName
+
+            raise UnknownName("verb", verb, VERBS)
+        context = replace(self.context, actor=actor, report=progress, cancelled=cancelled or self.context.cancelled)
+        return VERBS[verb](context, **params)
+
+    # -- verbs, spelled out -----------------------------------------------------------------------
+
+    def apply(self, folder: str | None = None) -> dict[str, Any]:
+        """Put the YAML of the workspace, or of a folder, in force."""
+        return self.call("apply", folder=folder)  # type: ignore[no-any-return]
+
+    def ingest(self, sources: Sequence[str] | None = None) -> dict[str, Any]:
+        """Load what is new in all sources, or in some."""
+        return self.call("ingest", sources=list(sources) if sources else None)  # type: ignore[no-any-return]
+
+    def build(self, *, as_of: str | datetime | None = None, force: bool = False) -> dict[str, Any]:
+        """Compute all tags as of an instant."""
+        given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        return self.call("build", as_of=given, force=force)  # type: ignore[no-any-return]
+
+    @property
+    def tags(self) -> Rows:
+        """The tag library with the figures of the current build."""
+        return Rows(self.call("tags"))
+
+    def segment(self, expression: str, *, subject: str = "customer") -> Segment:
+        """A group, by the name of a saved segment or by an expression."""
+        return Segment(self, expression, subject)
+
+    def customer(self, id: Any, *, subject: str = "customer") -> Portrait:  # noqa: A002
+        """One member: identifiers, attributes, tags, time line."""
+        return Portrait(self, self.call("customer", id=id, subject=subject))
+
+    def train(self, name: str | None = None) -> Any:
+        """Train and score the models."""
+        return self.call("train", name=name)
+
+    def runs(self, **params: Any) -> Rows:
+        """What ran."""
+        return Rows(self.call("runs", **params))
+
+    def report(self) -> dict[str, Any]:
+        """The figures of the main job."""
+        return self.call("report")  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Let go of the workspace; calling it twice is fine."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        if self.context is not None:
+            self.context.engine.close()
+            self.context.store.close()
+            self.context = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        how = "owner" if self.is_owner else "through its owner" if self._remote else "closed"
+        return f"<Workspace {self.settings.name!r} at {self.root} ({how}, {self.settings.engine})>"
+
+
+class Rows(list[dict[str, Any]]):
+    """A list of records that shows as a table in a notebook."""
+
+    def to_pandas(self) -> Any:
+        """As a data frame."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self))
+
+    def to_arrow(self) -> pa.Table:
+        """As an Arrow table."""
+        return pa.Table.from_pylist(list(self))
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(max_rows=60, notebook=True))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A group of members, found when asked."""
+
+    workspace: Workspace
+    expression: str
+    subject: str = "customer"
+
+    def count(self) -> int:
+        """How many members."""
+        return int(self.workspace.call("count", expression=self.expression, subject=self.subject)["count"])
+
+    def members(self, columns: Sequence[str] = (), *, limit: int | None = None, order: Sequence[str] = ()) -> pa.Table:
+        """Their ids and chosen columns: tags, attributes or expressions."""
+        found = self.workspace.call(
+            "members",
+            expression=self.expression,
+            subject=self.subject,
+            columns=list(columns),
+            limit=limit,
+            order=list(order),
+        )
+        return found["table"]
+
+    def insight(self, *, base: str | None = None, min_support: int = 20, limit: int | None = None) -> Rows:
+        """The TGI of every value of every tag, most different first."""
+        found = self.workspace.call(
+            "insight", expression=self.expression, subject=self.subject, base=base, min_support=min_support, limit=limit
+        )
+        return Rows(found["rows"])
+
+    def export(self, to: str | Path, columns: Sequence[str] = (), *, limit: int | None = None) -> dict[str, Any]:
+        """Write the members to a .csv, .xlsx or .parquet file; the export is put on record."""
+        path = str(Path(to).expanduser().resolve())
+        return self.workspace.call(  # type: ignore[no-any-return]
+            "export", expression=self.expression, subject=self.subject, to=path, columns=list(columns), limit=limit
+        )
+
+
+class Portrait(dict[str, Any]):
+    """One member, as a dict; shows its tags as a table in a notebook."""
+
+    def __init__(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+        super().__init__(body)
+        self._workspace = workspace
+
+    @property
+    def tags(self) -> dict[str, Any]:
+        """Values by tag."""
+        return {row["tag"]: row["value"] for row in self["tags"]}
+
+    def evidence(self, tag: str, *, limit: int = 50) -> dict[str, Any]:
+        """The facts behind one tag."""
+        return self._workspace.call("evidence", id=self["id"], tag=tag, subject=self["subject"], limit=limit)  # type: ignore[no-any-return]
+
+    def _repr_html_(self) -> str:
+        return Rows(self["tags"])._repr_html_()
