@@ -7,6 +7,8 @@ from typing import Any
 from gongbi.campaigns.base import Decision
 from gongbi.campaigns.run import choose, record
 from gongbi.core.clock import parse_instant
+from gongbi.measurement.run import measure as measure_campaign
+from gongbi.measurement.words import sentences
 from gongbi.services.context import Context
 from gongbi.store.campaigns import CampaignRun
 
@@ -47,3 +49,49 @@ def _decided(ctx: Context, name: str) -> tuple[CampaignRun, Decision]:
     run = record(decision, ctx.store, actor=ctx.actor, now=ctx.now())
     ctx.progress("campaign audience", 1, 1)
     return run, decision
+
+
+def measure(ctx: Context, name: str) -> dict[str, Any]:
+    """Measure a past campaign that was sent: its funnel, and its receivers against others like them.
+
+    The figures are kept with the record of the decision, which is made first where there is none.
+
+    Returns
+    -------
+    dict
+        ``members``, ``received``, ``responded``; ``funnel`` (a list of steps with ``count``, ``alone``,
+        ``of_received``, ``of_previous``); ``effect`` (``value``, ``low``, ``high``, ``level``), ``matched``,
+        ``dropped``, ``balance``, ``unmatched`` (change without matching), ``naive`` (no matching, the campaign's
+        period only), ``sums``; ``placebo``; ``by`` (one entry for each value of each tag); ``overlap`` of the decision
+        with the real list; ``words`` in ``zh`` and ``en``.
+    """
+    run, decision = _decided(ctx, name)
+    return _measured(ctx, run, decision)
+
+
+def campaign(ctx: Context, name: str) -> dict[str, Any]:
+    """Decide and measure; return ``decision`` (without its table) and ``measurement``."""
+    run, decision = _decided(ctx, name)
+    figures = {"run": run.id, "campaign": name, **decision.to_json()}
+    return {"decision": figures, "measurement": _measured(ctx, run, decision)}
+
+
+def _measured(ctx: Context, run: CampaignRun, decision: Decision) -> dict[str, Any]:
+    measured, overlap = measure_campaign(
+        decision.campaign,
+        ctx.catalog(),
+        ctx.engine,
+        decision.as_of,
+        ctx.zone,
+        known_until=ctx.as_of(None),
+        chosen={c.id for c in decision.chosen},
+        on_step=lambda done, total: ctx.progress("campaign measurement", done, total),
+    )
+    words = sentences(measured, overlap)
+    figures = {
+        **measured.to_json(),
+        "overlap": overlap.to_json() if overlap else None,
+        "words": {"zh": [w.zh for w in words], "en": [w.en for w in words]},
+    }
+    ctx.store.campaigns.set_figures(run.id, {"decision": decision.to_json(), "measurement": figures})
+    return figures
