@@ -97,28 +97,14 @@ class Ledger:
     def put(self, *entries: Entry) -> None:
         """Write entries, in place of those of the same load."""
         ident, literal = self._engine.dialect.ident, self._engine.dialect.literal
-        for entry in entries:
-            if (entry.load, entry.source) in self._entries:
-                where = f"{ident('_load')} = {entry.load} and {ident('source')} = {literal(entry.source)}"
-                self._engine.delete(LOADED.name, where)
-        rows = [
-            {
-                "_load": e.load,
-                "source": e.source,
-                "path": e.path,
-                "target": e.target,
-                "sha256": e.sha256,
-                "size": e.size,
-                "modified": e.modified,
-                "status": e.status,
-                "replaced_by": e.replaced_by,
-                "details": json.dumps(e.details, ensure_ascii=False),
-            }
-            for e in entries
-        ]
         types = {"integer": pa.int64(), "text": pa.string()}
         schema = pa.schema([(column.name, types[column.type.name]) for column in LOADED.columns])
-        self._engine.append(LOADED.name, pa.Table.from_pylist(rows, schema=schema))
+        with self._engine.transaction():
+            for entry in entries:
+                if (entry.load, entry.source) in self._entries:
+                    where = f"{ident('_load')} = {entry.load} and {ident('source')} = {literal(entry.source)}"
+                    self._engine.delete(LOADED.name, where)
+            self._engine.append(LOADED.name, pa.Table.from_pylist([_row(e) for e in entries], schema=schema))
         self._entries |= {(e.load, e.source): e for e in entries}
 
     def change(self, load: int, status: Status, *, replaced_by: int | None = None) -> None:
@@ -155,6 +141,21 @@ class Ledger:
         return {
             e.load: e.replaced_by for e in self.loads("replaced") if e.target in wanted and e.replaced_by is not None
         }
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "_load": entry.load,
+        "source": entry.source,
+        "path": entry.path,
+        "target": entry.target,
+        "sha256": entry.sha256,
+        "size": entry.size,
+        "modified": entry.modified,
+        "status": entry.status,
+        "replaced_by": entry.replaced_by,
+        "details": json.dumps(entry.details, ensure_ascii=False),
+    }
 
 
 def repair(engine: Engine, record: LoadRecord, now: datetime) -> list[str]:

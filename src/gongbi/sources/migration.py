@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gongbi.catalog.base import NO_WORDS, SchemaRule, SourceDef
+from gongbi.catalog.tables import key_columns
 
 Kind = Literal["none", "drop", "reload", "refuse"]
 
@@ -40,6 +41,8 @@ def plan_migration(old: SourceDef, new: SourceDef) -> Migration:
             reasons.append(f"`{word}` was edited.")
     if _reading(old) != _reading(new):
         reasons.append("`from` reads the file in another way.")
+    if key_columns(old) != key_columns(new) and not reasons:
+        reasons.append("A part of the key is kept in another column.")
     if reasons:
         return Migration("reload", tuple(reasons + [f"Column {name!r} was removed." for name in gone]))
     if gone:

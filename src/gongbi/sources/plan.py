@@ -258,6 +258,13 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
     plans: dict[str, Plan] = {}
     for role, (name, named) in roles(draft.source).items():
         subject = subject_of(subjects, name, draft.source)
+        if named.column is not None and subject.identifiers:
+            raise InvalidDefinition(
+                f"Source {draft.source.source!r} names {name!r} by the column {named.column!r}, but {name!r} has"
+                " identifiers.",
+                hint=f"Say which kind it is: `{{identifiers: {{{next(iter(subject.identifiers))}: {named.column}}}}}`.",
+                place=draft.source.place,
+            )
         if named.column is not None:
             value = draft.add(role, draft.direct(named.column, subject.id_type))
             _must_be_read(draft, named.column, value, required=named.required)
@@ -275,6 +282,10 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
             position = f"__{who}_{len(same)}"
             draft.read.append(f"{sql} as {position}")
             draft.refuse("wrong_type", column, f"({draft.given(column)} and {position} is null)")
+            if subject.identifiers[kind].primary:
+                # Surrogates of members without a primary identifier are -1, -2, … or ~1, ~2, …
+                taken = f"{position} < 0" if type_ == INTEGER else f"{position} like '~%'"
+                draft.refuse("not_allowed", column, taken)
             combined.append(f"{sql} as {draft.dialect.ident(kind)}")
             same.append(f"read.{position} is not distinct from {who}.__i{len(same)}")
         plans[role] = Plan().then("combined", f"select distinct {', '.join(combined)} from raw")

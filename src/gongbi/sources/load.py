@@ -1,0 +1,364 @@
+"""One load: a file's rows into its target, in one transaction of the engine."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.catalog.base import SourceDef, SubjectDef
+from gongbi.catalog.encode import to_json
+from gongbi.catalog.tables import attribute_table_name, target_table
+from gongbi.core.table import Table
+from gongbi.engine.base import Engine
+from gongbi.errors import GongbiError, InvalidDefinition
+from gongbi.sources import rejects
+from gongbi.sources.base import (
+    BadRow,
+    Batch,
+    IsCancelled,
+    LoadRecord,
+    LoadReport,
+    Progress,
+    Resolver,
+    UnreadableSource,
+    never,
+    no_progress,
+    stop_if,
+)
+from gongbi.sources.derive import money_columns, signs, unmatched
+from gongbi.sources.ledger import Entry, Ledger, figures
+from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
+from gongbi.sources.readers import Piece
+from gongbi.sources.schema import Changes, check_schema
+from gongbi.sources.settle import forget, settle, touch
+from gongbi.sources.shape import Prepared, described, prepare, prepared, raw_types
+from gongbi.sources.text import empty
+from gongbi.sources.versions import TWICE, has_twice, is_twice, keys_of, shared_keys, twice, twice_table
+
+ROWS_PER_CHUNK = 1_500_000
+_TRUSTED_AFTER = 2_000_000_000  # nanoseconds
+
+
+@dataclass(slots=True)
+class Work:
+    """What an ingest works with."""
+
+    engine: Engine
+    record: LoadRecord
+    ledger: Ledger
+    sources: Mapping[str, SourceDef]
+    subjects: Mapping[str, SubjectDef]
+    root: Path
+    zone: str
+    now: datetime
+    resources: ExitStack
+    resolver: Resolver | None = None
+    progress: Progress = no_progress
+    cancelled: IsCancelled = never
+    rows_per_chunk: int = ROWS_PER_CHUNK
+
+    @property
+    def references(self) -> dict[str, SourceDef]:
+        """Reference → the source that fills it."""
+        return {s.reference: s for s in self.sources.values() if s.reference is not None}
+
+    @property
+    def describing(self) -> dict[str, list[str]]:
+        """Subject → tables that describe its members."""
+        found: dict[str, list[str]] = {}
+        for source in self.sources.values():
+            if source.attributes is not None:
+                found.setdefault(source.attributes, []).append(attribute_table_name(source.source))
+        return found
+
+    def reference_loads(self, source: SourceDef) -> dict[str, list[int]]:
+        """Reference that a source looks up → the loads that it holds now."""
+        lookups = [m.lookup for m in source.columns.values()]
+        lookups += [t.lookup for t in (source.time, source.valid_from, source.valid_to) if t is not None]
+        names = {lookup.reference for lookup in lookups if lookup is not None}
+        filled = {name: self.references[name].source for name in sorted(names) if name in self.references}
+        loads = self.ledger.loads("loaded")
+        return {name: [e.load for e in loads if e.source == source_] for name, source_ in filled.items()}
+
+
+@dataclass(slots=True)
+class Filled:
+    """What became of the rows of a file."""
+
+    good: int = 0
+    repeated: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def read(self) -> int:
+        return self.good + self.repeated + sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A piece whose columns fit the mapping."""
+
+    piece: Piece
+    total: int | None
+    batches: Iterator[Batch]
+    absent: list[str]
+    columns: Mapping[str, str]
+    changes: Changes
+    plan: RowPlan
+
+
+def open_piece(work: Work, source: SourceDef, piece: Piece, *, compare: bool = True) -> Opened:
+    """Open a piece and plan how its rows are read; one that does not fit is refused before anything changes."""
+    stream = piece.open()
+    columns = described(stream.schema)
+    before = work.ledger.last_columns(source.source) if compare else {}
+    changes, absent = check_schema(source, piece.path, columns, before)
+    types = raw_types(pa.schema([*stream.schema, *((name, pa.string()) for name in absent)]))
+    plan = row_plan(source, work.subjects, work.references, types, work.engine.dialect, zone=work.zone, path=piece.path)
+    return Opened(piece, stream.total, stream.batches, absent, columns, changes, plan)
+
+
+def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int) -> Filled:
+    """Bring a file's rows into `table`: good ones, rejects, each key once. Inside the caller's transaction."""
+    engine, plan, path = work.engine, opened.plan, opened.piece.path
+    done = Filled()
+    inputs: dict[str, Any] = {found.name: _look_up(work, found) for found in plan.found}
+    seen = 0
+    for rows, numbers, bad in _chunks(opened, work.rows_per_chunk):
+        stop_if(work.cancelled)
+        raw = prepare(rows, numbers, plan.prepared)
+        inputs["raw"] = raw
+        for role, combined in plan.identifiers.items():
+            inputs[f"who_{role}"] = _who(work, source, role, engine.query(combined, inputs={"raw": raw}), load)
+        good = engine.insert(table.name, plan.good(load), inputs=inputs) if rows.num_rows else 0
+        aside = rejects.unreadable(bad)
+        if good < rows.num_rows:
+            aside += rejects.failing(plan, engine.query(plan.bad(), inputs=inputs), rows, numbers)
+        rejects.set_aside(engine, aside, load=load, source=source.source, path=path)
+        done.good += good
+        done.rejected.update(row["reason"] for row in aside)
+        seen += rows.num_rows + len(bad)
+        work.progress(source.source, seen, opened.total)
+    if seen == 0:
+        raise empty(path)
+    stop_if(work.cancelled)
+    _once(work, source, opened.piece, table, load, done)
+    stop_if(work.cancelled)
+    return done
+
+
+def _chunks(opened: Opened, size: int) -> Iterator[tuple[pa.Table, pa.Array, list[BadRow]]]:
+    waiting: list[Batch] = []
+
+    def gathered() -> tuple[pa.Table, pa.Array, list[BadRow]]:
+        rows = pa.Table.from_batches([batch.rows for batch in waiting])
+        for name in opened.absent:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        return rows, pa.concat_arrays([b.numbers for b in waiting]), [bad for b in waiting for bad in b.bad]
+
+    for batch in opened.batches:
+        waiting.append(batch)
+        if sum(b.rows.num_rows + len(b.bad) for b in waiting) >= size:
+            yield gathered()
+            waiting = []
+    if waiting:
+        yield gathered()
+
+
+def _look_up(work: Work, found: Found) -> pa.Table:
+    """Carry out a time lookup and turn its dates and wall-clock times into instants."""
+    rows = work.engine.query(found.plan)
+    values = rows.column("__v").combine_chunks()
+    target = found.name.removeprefix("found_")
+    how = how_of(target, found.time)
+    # A stored instant is in UTC already; what is only a date is a day in the zone.
+    zone = (found.time.zone or work.zone) if how != "instant" or found.type.name == "date" else "UTC"
+    instants = prepared(values, Prepared("v", "v", how, zone, None))
+    return rows.set_column(rows.schema.get_field_index("__v"), "__v", instants)
+
+
+def _who(work: Work, source: SourceDef, role: str, combined: pa.Table, load: int) -> pa.Table:
+    if work.resolver is None:
+        raise InvalidDefinition(
+            f"Source {source.source!r} names members by identifiers, and nobody resolves them.",
+            hint="Give `ingest` a resolver: gongbi.identity.run.Identities.",
+            place=source.place,
+        )
+    answer = work.resolver.resolve(source, role, combined, load)
+    kinds = {name: f"__i{i}" for i, name in enumerate(combined.column_names)}
+    return answer.rename_columns([kinds.get(name, f"__{name}") for name in answer.column_names])
+
+
+def _once(work: Work, source: SourceDef, piece: Piece, table: Table, load: int, done: Filled) -> None:
+    """Keep one row per key: the same content again is counted, other content is set aside."""
+    engine = work.engine
+    if not engine.query(has_twice(table, load, engine.dialect)).num_rows:
+        return
+    engine.create(twice_table(), replace=True)
+    count = engine.insert(TWICE, twice(table, load, engine.dialect))
+    other = engine.query(f"select __row from {TWICE} where not __repeated order by __row")["__row"].to_pylist()
+    engine.delete(table.name, is_twice(load, engine.dialect))
+    engine.drop(TWICE)
+    aside = rejects.same_key(piece, source.key, other) if other else []
+    rejects.set_aside(engine, aside, load=load, source=source.source, path=piece.path)
+    done.good -= count
+    done.repeated += count - len(other)
+    done.rejected.update(row["reason"] for row in aside)
+
+
+def settle_load(work: Work, table: Table, load: int, before: Entry | None) -> tuple[int, int]:
+    """Let a load's rows take the place of others'; return how many it replaced and superseded."""
+    engine = work.engine
+    names = (table.name, f"superseded_{table.name}")
+    ident = engine.dialect.ident
+    others = sum(
+        _count(engine, f"select count(*) as n from {ident(n)} where {ident('_load')} <> {load}") for n in names
+    )
+    if not others:
+        return 0, 0
+    replaced = work.ledger.replaced([table.name])
+    gone = 0
+    if before is not None:
+        replaced[before.load] = load
+        gone = sum(
+            _count(engine, f"select count(*) as n from {ident(n)} where {ident('_load')} = {before.load}")
+            for n in names
+        )
+    engine_keys = keys_of(table, [load, before.load], engine.dialect) if before else None
+    touched = touch(engine, table, engine_keys or shared_keys(table, load, engine.dialect))
+    if not touched:
+        forget(engine)
+        return 0, 0
+    mine = f"where {ident('_by')} = {load}" + (f" and {ident('_load')} <> {before.load}" if before else "")
+    settle(engine, table, replaced)
+    return gone, _count(engine, f"select count(*) as n from {ident(names[1])} {mine}")
+
+
+def _count(engine: Engine, sql: str) -> int:
+    return int(engine.query(sql)["n"][0].as_py())
+
+
+def entry_of(
+    work: Work, source: SourceDef, opened: Opened, load: int, sha256: str, report: LoadReport, **more: Any
+) -> Entry:
+    """What the engine remembers of a load."""
+    piece = opened.piece
+    # A file written a moment ago may change again within the same tick of its clock.
+    trusted = piece.modified and time.time_ns() - piece.modified > _TRUSTED_AFTER
+    details = {
+        "mapping": to_json(source),
+        "zone": work.zone,
+        "references": work.reference_loads(source),
+        "columns": dict(opened.columns),
+        "report": asdict(report),
+        **more,
+    }
+    target = target_table(source, work.subjects).name
+    return Entry(
+        load,
+        source.source,
+        piece.path,
+        target,
+        sha256,
+        piece.size,
+        piece.modified if trusted else 0,
+        "loaded",
+        None,
+        details,
+    )
+
+
+def report_of(
+    work: Work, source: SourceDef, opened: Opened, table: Table, load: int, done: Filled, moved: tuple[int, int]
+) -> LoadReport:
+    """Count what a report tells of a load that is in."""
+    engine = work.engine
+    counted = signs(source, table, load, engine.dialect)
+    found = engine.query(counted).to_pylist()[0] if counted else {}
+    money = money_columns(source)
+    query = unmatched(source, work.subjects, work.describing, engine.dialect, load=load) if source.fact else None
+    return LoadReport(
+        source.source,
+        opened.piece.path,
+        "loaded",
+        load,
+        done.read,
+        done.good,
+        done.repeated,
+        dict(done.rejected),
+        *moved,
+        unmatched={k: v for k, v in (engine.query(query).to_pylist()[0] if query else {}).items() if v},
+        negative={name: found[f"n{i}"] for i, name in enumerate(money) if found[f"n{i}"]},
+        zero={name: found[f"z{i}"] for i, name in enumerate(money) if found[f"z{i}"]},
+        schema_changes=opened.changes,
+    )
+
+
+def load_piece(
+    work: Work, source: SourceDef, piece: Piece, *, again: bool = False, repaired: bool = False
+) -> LoadReport:
+    """Load a piece unless its content is there; a piece that cannot be loaded is reported and changes nothing.
+
+    With `again`, content that was undone by hand is loaded once more; with `repaired`, it is a file of mended rejects.
+    """
+    started = time.perf_counter()
+    ledger, path = work.ledger, piece.path
+    before = ledger.active(source.source, path)
+    if before and before.modified and (before.size, before.modified) == (piece.size, piece.modified):
+        return LoadReport(source.source, path, "unchanged", before.load)
+    try:
+        sha256 = piece.digest()
+    except OSError as error:
+        problem = UnreadableSource("unreadable", path, f"{path} cannot be read: {error.strerror or error}.")
+        return LoadReport(source.source, path, "failed", problem=problem.to_json())
+    if before and before.sha256 == sha256:
+        if piece.modified and time.time_ns() - piece.modified > _TRUSTED_AFTER:
+            ledger.put(replace(before, size=piece.size, modified=piece.modified))
+        return LoadReport(source.source, path, "unchanged", before.load)
+    undone = [e for e in ledger.loads("undone") if (e.source, e.path, e.sha256) == (source.source, path, sha256)]
+    if undone and not again:
+        return LoadReport(source.source, path, "undone", undone[-1].load)
+    load = work.record.start(source.source, path, sha256=sha256, size=piece.size, now=work.now).id
+    try:
+        entry, report = _load(work, source, piece, load, sha256, before, repaired=repaired)
+    except UnreadableSource as error:
+        ledger.refresh()
+        work.record.fail(load, error.to_json(), work.now)
+        seconds = time.perf_counter() - started
+        return LoadReport(source.source, path, "failed", load, seconds=seconds, problem=error.to_json())
+    except BaseException as error:
+        with suppress(Exception):
+            ledger.refresh()
+            told = error.to_json() if isinstance(error, GongbiError) else {"code": type(error).__name__}
+            work.record.fail(load, told, work.now)
+        raise
+    work.record.finish(load, now=work.now, **figures(entry))
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def _load(
+    work: Work, source: SourceDef, piece: Piece, load: int, sha256: str, before: Entry | None, *, repaired: bool
+) -> tuple[Entry, LoadReport]:
+    opened = open_piece(work, source, piece, compare=not repaired)
+    table = target_table(source, work.subjects)
+    with work.engine.transaction():
+        done = fill(work, source, opened, table, load)
+        moved = settle_load(work, table, load, before)
+        merged = work.resolver.settle(source, load, work.now) if work.resolver and opened.plan.identifiers else 0
+        mended = rejects.mark_repaired(work.engine, piece, load) if repaired else 0
+        report = report_of(work, source, opened, table, load, done, moved)
+        report = replace(report, merged=merged, repaired=mended)
+        if before is not None:
+            work.ledger.change(before.load, "replaced", replaced_by=load)
+        more = {"repaired": to_json(source)["from"]} if repaired else {}
+        entry = entry_of(work, source, opened, load, sha256, report, **more)
+        work.ledger.put(entry)
+    return entry, report

@@ -1,0 +1,180 @@
+"""Rows that were set aside: writing them down, giving them out for repair, and taking them back."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.catalog.tables import REJECTS
+from gongbi.core.table import Column, Table
+from gongbi.core.types import INTEGER
+from gongbi.engine.base import Engine
+from gongbi.errors import NotYet
+from gongbi.sources.base import BadRow
+from gongbi.sources.plan import RowPlan
+from gongbi.sources.readers import Piece, cell_text
+from gongbi.sources.shape import positions_of, raw_json
+
+SCHEMA = pa.schema(
+    [
+        ("_load", pa.int64()),
+        ("_row", pa.int64()),
+        ("source", pa.string()),
+        ("path", pa.string()),
+        ("reason", pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("raw", pa.string()),
+        ("repaired_by", pa.int64()),
+    ]
+)
+#: Columns that an exported file of rejects has before the raw ones.
+EXPORTED = ("_load", "_row", "_reason", "_column", "_value")
+_REPAIRED = Table("working_repaired", (Column("__load", INTEGER), Column("__row", INTEGER)), grain="one row per reject")
+
+
+def set_aside(engine: Engine, rows: Sequence[Mapping[str, Any]], *, load: int, source: str, path: str) -> None:
+    """Write rejected rows of a load: each has `_row`, `reason`, `column`, `value` and `raw`."""
+    if rows:
+        common = {"_load": load, "source": source, "path": path, "repaired_by": None}
+        engine.append(REJECTS.name, pa.Table.from_pylist([{**common, **row} for row in rows], schema=SCHEMA))
+
+
+def unreadable(bad: Iterable[BadRow]) -> list[dict[str, Any]]:
+    """Rejects of rows that could not be split into columns."""
+    return [{"_row": b.row, "reason": b.reason, "column": None, "value": b.value, "raw": b.raw} for b in bad]
+
+
+def failing(plan: RowPlan, failed: pa.Table, rows: pa.Table, numbers: pa.Array) -> list[dict[str, Any]]:
+    """Rejects of rows that fail a check; `failed` is the answer of `plan.bad()`."""
+    wanted = failed.column("__row").to_pylist()
+    positions = positions_of(numbers, wanted)
+    texts = raw_json(rows, positions)
+    found = []
+    for row, number, position, text in zip(wanted, failed.column("__check").to_pylist(), positions, texts, strict=True):
+        check = plan.checks[number]
+        has = check.column in rows.column_names
+        value = cell_text(rows.column(check.column)[position].as_py()) if has else None
+        found.append({"_row": row, "reason": check.reason, "column": check.column, "value": value, "raw": text})
+    return found
+
+
+def same_key(piece: Piece, key: Sequence[str], wanted: Sequence[int]) -> list[dict[str, Any]]:
+    """Rejects of rows whose key came before in the file; they are read from it again."""
+    found = []
+    for batch in piece.open().batches:
+        positions = positions_of(batch.numbers, wanted)
+        if not positions:
+            continue
+        rows = pa.Table.from_batches([batch.rows])
+        for position, text in zip(positions, raw_json(rows, positions), strict=True):
+            values = [cell_text(rows.column(name)[position].as_py()) for name in key]
+            found.append(
+                {
+                    "_row": batch.numbers[position].as_py(),
+                    "reason": "duplicate_key",
+                    "column": ", ".join(key),
+                    "value": ", ".join(value or "" for value in values),
+                    "raw": text,
+                }
+            )
+    return found
+
+
+def rejected_rows(engine: Engine, load: int, *, repaired: bool = False) -> pa.Table:
+    """Rejected rows of a load in the order of the file; with `repaired`, also those that came again."""
+    ident = engine.dialect.ident
+    where = "" if repaired else " and repaired_by is null"
+    return engine.query(
+        f"select * from {REJECTS.name} where {ident('_load')} = {int(load)}{where} order by {ident('_row')}"
+    )
+
+
+def export_rejects(engine: Engine, load: int, to: Path) -> int:
+    """Write a load's rejects as CSV for repair; return how many.
+
+    The first columns say which row it was and why it was set aside; the raw columns follow. A line that could not be
+    split has its text in `_raw`. `load_repaired` takes the file back when it is mended; the first columns may stay.
+    """
+    rows = rejected_rows(engine, load).to_pylist()
+    if not rows:
+        raise NotYet(f"Load {load} has no rejected rows that wait for repair.")
+    parsed = [_parsed(row["raw"]) for row in rows]
+    names = dict.fromkeys(name for row in parsed for name in row)
+    with to.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*EXPORTED, *names])
+        for row, raw in zip(rows, parsed, strict=True):
+            head = [row["_load"], row["_row"], row["reason"], row["column"], row["value"]]
+            writer.writerow([*head, *(raw.get(name) for name in names)])
+    return len(rows)
+
+
+def _parsed(raw: str) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"_raw": raw}
+
+
+def mark_repaired(engine: Engine, piece: Piece, load: int) -> int:
+    """Mark the rejects that a load of repaired rows brought again; return how many."""
+    if not {"_load", "_row"} <= set(piece.open().schema.names):
+        return 0
+    ident = engine.dialect.ident
+    again = set(
+        engine.query(f"select {ident('_row')} as n from {REJECTS.name} where {ident('_load')} = {load}")[
+            "n"
+        ].to_pylist()
+    )
+    pairs = []
+    for batch in piece.open().batches:
+        table = pa.Table.from_batches([batch.rows])
+        columns = (batch.numbers.to_pylist(), table.column("_load").to_pylist(), table.column("_row").to_pylist())
+        pairs += [
+            {"__load": int(of), "__row": int(row)}
+            for number, of, row in zip(*columns, strict=True)
+            if number not in again and str(of).isdigit() and str(row).isdigit()
+        ]
+    schema = pa.schema([("__load", pa.int64()), ("__row", pa.int64())])
+    engine.create(_REPAIRED, replace=True)
+    engine.append(_REPAIRED.name, pa.Table.from_pylist(pairs, schema=schema))
+    where = f"exists (select 1 from {_REPAIRED.name} where __load = {ident('_load')} and __row = {ident('_row')})"
+    count = _remark(engine, f"{where} and repaired_by is null", load)
+    engine.drop(_REPAIRED.name)
+    return count
+
+
+def unmark_repaired(engine: Engine, load: int) -> None:
+    """The load that repaired rows is gone: they wait for repair again. Its own rejects go with it."""
+    engine.delete(REJECTS.name, f"{engine.dialect.ident('_load')} = {load}")
+    _remark(engine, f"repaired_by = {load}", None)
+
+
+def move_repaired(engine: Engine, old: int, new: int) -> None:
+    """A load was read again under another id: its rejects are there anew, and what it repaired is repaired still."""
+    ident = engine.dialect.ident
+    mine = f"{ident('_load')} = {old}"
+    repaired = engine.query(f"select {ident('_row')} as n, repaired_by from {REJECTS.name} where {mine}").to_pylist()
+    engine.delete(REJECTS.name, mine)
+    for by in sorted({row["repaired_by"] for row in repaired if row["repaired_by"] is not None}):
+        rows = ", ".join(str(row["n"]) for row in repaired if row["repaired_by"] == by)
+        _remark(engine, f"{ident('_load')} = {new} and {ident('_row')} in ({rows})", by)
+    _remark(engine, f"repaired_by = {old}", new)
+
+
+def _remark(engine: Engine, where: str, load: int | None) -> int:
+    rows = engine.query(f"select * from {REJECTS.name} where {where}")
+    if rows.num_rows:
+        engine.delete(REJECTS.name, where)
+        changed = rows.set_column(
+            rows.schema.get_field_index("repaired_by"), "repaired_by", pa.array([load] * rows.num_rows, pa.int64())
+        )
+        engine.append(REJECTS.name, changed)
+    return int(rows.num_rows)
