@@ -1,0 +1,99 @@
+"""What training gives back: small frozen values, ready for the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gongbi.catalog.base import Words
+from gongbi.core.plan import Plan
+
+#: What was measured, as JSON data: numbers, texts, lists and mappings.
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPlans:
+    """The three readings that make a training or test set; they are apart so that none can see what another may.
+
+    Attributes
+    ----------
+    name, role
+        The cohort, and whether it is learned from (``train``) or judged on (``test``).
+    as_of
+        The instant of the features.
+    matures
+        The end of what the target looks at; before it the outcome is not known.
+    members
+        Who: column ``id``.
+    features
+        What was known of them before `as_of`: ``id`` and one column per tag. It reads the input ``_members``.
+    target
+        What came after: ``id`` and the boolean ``yes``. It reads the input ``_members``.
+    """
+
+    name: str
+    role: str
+    as_of: datetime
+    matures: datetime
+    members: Plan
+    features: Plan
+    target: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a trained model may come into use, and why."""
+
+    promoted: bool
+    reason: Words
+
+    def to_json(self) -> Figures:
+        """Return it as JSON data."""
+        return {"promoted": self.promoted, "reason": {"zh": self.reason.zh, "en": self.reason.en}}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model that has learned, with everything the registry keeps about it.
+
+    Attributes
+    ----------
+    artifact
+        What it needs to score again, as JSON data; never pickled.
+    metrics, params
+        Its figures, and the numbers it learned or was set to.
+    window
+        As of when it learned and which days it looked at.
+    """
+
+    name: str
+    algorithm: str
+    artifact: Mapping[str, Any]
+    metrics: Figures
+    params: Figures
+    window: Figures
+    judgement: Judgement
+
+    def artifact_bytes(self) -> bytes:
+        """The artifact in canonical JSON: the same model gives the same bytes."""
+        return canonical_json(self.artifact)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys, in UTF-8."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def words_json(words: Words) -> dict[str, str]:
+    """A text in both languages as JSON data."""
+    return {"zh": words.zh, "en": words.en}

@@ -1,0 +1,235 @@
+"""Definitions of models → plans. Pure: what may be seen at which instant is settled here, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+from gongbi.catalog.base import Cohort, ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.core import clock
+from gongbi.core import expr as ir
+from gongbi.core.compiler import Request, compile_members
+from gongbi.core.dialect import Dialect
+from gongbi.core.expr import Call, Constant, Expr
+from gongbi.core.language import check_condition, compile_row
+from gongbi.core.plan import Plan
+from gongbi.core.types import DATE, TIMESTAMP, decimal
+from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName
+from gongbi.models.base import CohortPlans
+
+#: Name of the Arrow table that the plans of a cohort read: its members.
+MEMBERS = "_members"
+
+
+def feature_names(model: ModelDef, catalog: Catalog) -> list[str]:
+    """The tags a propensity model learns from; lists, which no split can use, are passed over."""
+    types = catalog.world.tags_of(model.subject)
+    return [tag for tag in catalog.features(model.features, model.subject) if types[tag].name != "list"]
+
+
+def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str, Expr]:
+    """Tags with all tags they use, each after those: nothing has to be taken from a build.
+
+    Raises
+    ------
+    InvalidDefinition
+        A prediction is among them. Its scores are of one instant and cannot be had for another.
+    """
+    known = catalog.tags_of(subject)
+    wanted, stack = set[str](), list(names)
+    while stack:
+        name = stack.pop()
+        if name in wanted:
+            continue
+        if name not in catalog.world.tags_of(subject):
+            raise UnknownName(f"tag of {subject}", name, known)
+        if name not in known:
+            raise InvalidDefinition(
+                f"The prediction {name!r} cannot be used by a model: it exists for one instant only.",
+                hint="Use the tags that it was learned from.",
+            )
+        wanted.add(name)
+        stack += ir.tags_used(known[name])
+    return {name: expr for name, expr in known.items() if name in wanted}
+
+
+def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, dialect: Dialect) -> CohortPlans:
+    """Plan one cohort: who, what was known of them, what came after."""
+    world, subject = catalog.world, model.subject
+    as_of = clock.parse_instant(cohort.as_of, world.zone)
+    known_by = clock.parse_instant(cohort.known_by, world.zone) if cohort.known_by else as_of
+    population = check_condition(cohort.population, world, subject, place=model.place)
+    target = check_condition(cohort.target, world, subject, ahead=True, place=model.place)
+    matures = _matures(target, as_of)
+    if matures is None:
+        raise InvalidDefinition(
+            f"The target of cohort {cohort.name!r} looks at nothing after its instant.",
+            hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
+            place=model.place,
+        )
+    if not as_of <= known_by <= matures:
+        raise InvalidDefinition(
+            f"Cohort {cohort.name!r} is known by {known_by:%Y-%m-%d}: not between its instant and its outcome.",
+            place=model.place,
+        )
+    names = features_read(model, catalog)
+    return CohortPlans(
+        cohort.name,
+        role,
+        as_of,
+        matures,
+        _where(subject, population, known_by, catalog, dialect),
+        _among_members(_request(subject, with_used(names, catalog, subject), as_of), names, catalog, dialect),
+        _target(subject, target, as_of, catalog, dialect),
+    )
+
+
+def features_read(model: ModelDef, catalog: Catalog) -> list[str]:
+    """The features, and the baseline where it is not among them."""
+    names = feature_names(model, catalog)
+    return [*names, *([model.baseline] if model.baseline and model.baseline not in names else [])]
+
+
+def scored_plan(model: ModelDef, names: Sequence[str], catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
+    """The tags of everybody who is to be scored; columns ``id`` and the names, ordered by id."""
+    where = check_condition(model.score, catalog.world, model.subject, place=model.place) if model.score else None
+    used = with_used([*names, *(ir.tags_used(where) if where is not None else ())], catalog, model.subject)
+    plan = compile_members(_request(model.subject, used, as_of, where), catalog.world, dialect)
+    columns = "".join(f", {dialect.ident(name)}" for name in names)
+    return plan.then("_scored", f"select id{columns} from _result order by id")
+
+
+def check_order(plans: Sequence[CohortPlans]) -> None:
+    """Refuse a test that begins before the outcomes learned from are known, or a validation that does.
+
+    Raises
+    ------
+    InvalidDefinition
+        With the names of the two cohorts.
+    """
+    train = sorted((p for p in plans if p.role == "train"), key=lambda p: p.as_of)
+    pairs = [(a, b) for a in train for b in plans if b.role == "test"] + list(pairwise(train))
+    for earlier, later in pairs:
+        if earlier.matures > later.as_of:
+            raise InvalidDefinition(
+                f"The outcome of cohort {earlier.name!r} is known on {earlier.matures:%Y-%m-%d}, after the instant of"
+                f" {later.name!r}: what is learned from it would look ahead.",
+                hint="Move the later cohort, or shorten the target.",
+            )
+
+
+def _request(subject: str, columns: dict[str, Expr], as_of: datetime, where: Expr | None = None) -> Request:
+    # Nothing is stored: every value is computed from the facts as they were before the instant.
+    return Request(subject, columns, as_of, stored={}, where=where)
+
+
+def _where(subject: str, condition: Expr, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
+    used = with_used(ir.tags_used(condition), catalog, subject)
+    plan = compile_members(_request(subject, used, as_of, condition), catalog.world, dialect)
+    return plan.then("_who", "select id from _result order by id")
+
+
+def _among_members(request: Request, names: Sequence[str], catalog: Catalog, dialect: Dialect) -> Plan:
+    """Only the members, but ranked among everybody: a score of 5 means the same as in a build."""
+    plan = compile_members(request, catalog.world, dialect)
+    columns = "".join(f", r.{dialect.ident(name)}" for name in names)
+    return plan.then(
+        "_known", f"select m.id{columns} from {MEMBERS} m left join _result r on r.id = m.id order by m.id"
+    )
+
+
+def _target(subject: str, target: Expr, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
+    used = with_used(ir.tags_used(target), catalog, subject)
+    plan = compile_members(_request(subject, {**used, "_yes": target}, as_of), catalog.world, dialect)
+    # Unknown is not a yes: the same rule as for segments.
+    yes = f"coalesce(r.{dialect.ident('_yes')}, false) as yes"
+    return plan.then(
+        "_outcome", f"select m.id, {yes} from {MEMBERS} m left join _result r on r.id = m.id order by m.id"
+    )
+
+
+def _matures(target: Expr, as_of: datetime) -> datetime | None:
+    """The latest end of the windows of ``ahead``; None where there is none."""
+    ends = []
+    for part in ir.walk(target):
+        if isinstance(part, Call) and part.function.name == "ahead":
+            n, unit = (arg.value for arg in part.args if isinstance(arg, Constant))
+            ends.append(clock.ahead(as_of, n, unit).end)
+    return max((end for end in ends if end is not None), default=None)
+
+
+# -- purchases ------------------------------------------------------------------------------------
+
+
+def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
+    """Purchase histories up to the instant, and up to `holdout_days` before it, reading the fact once.
+
+    A purchase is a local day on which the amounts come to more than zero: a day of returns or gifts alone is none.
+    Grain: one row per member with a purchase. Columns: ``id``; ``frequency`` (further days), ``recency`` and ``age``
+    (days from the first to the last, and to the end), ``spend`` (of the further days); the same up to the cut, with
+    ``cut_`` before the name, null for members who came later; ``actual`` and ``actual_spend`` after the cut;
+    ``previous``, days in as long a period before it.
+    """
+    fact = catalog.world.fact(model.fact or "")
+    if model.subject not in fact.subjects:
+        raise InvalidInput(f"A row of {fact.name!r} names no {model.subject}, so it is nobody's purchase.")
+    zone, quote, double = catalog.world.zone, dialect.ident, dialect.types["double"]
+    end = last_day(as_of, zone)
+    cut, before = end - timedelta(days=model.holdout_days), end - timedelta(days=2 * model.holdout_days)
+    day = compile_row("date(ts)", {"ts": TIMESTAMP}, dialect, zone=zone).sql
+    # Exact sums: the order in which threads add rows must not show in the figures.
+    who, exact = quote(model.subject), dialect.type(decimal(6))
+    rows = (
+        f"select {who} as id, ts, cast({quote(model.amount or '')} as {exact}) as amount from {quote(fact.table)}"
+        f" where {who} is not null and ts < {dialect.literal(as_of)}"
+    )
+    days = (
+        f"select id, day, sum(amount) as spend from"
+        f" (select id, {day} as day, amount from ({rows}) r) d group by id, day having sum(amount) > 0"
+    )
+    till, later = f"day <= {dialect.literal(cut)}", f"day > {dialect.literal(cut)}"
+    columns = {
+        "n": "count(*)",
+        "first": "min(day)",
+        "last": "max(day)",
+        "total": "sum(spend)",
+        "entry": "min_by(spend, day)",
+        "cut_n": f"count(*) filter (where {till})",
+        "cut_last": f"max(day) filter (where {till})",
+        "cut_total": f"sum(spend) filter (where {till})",
+        "actual": f"count(*) filter (where {later})",
+        "actual_spend": f"coalesce(sum(spend) filter (where {later}), 0)",
+        "previous": f"count(*) filter (where {till} and day > {dialect.literal(before)})",
+    }
+    counted = (
+        f"select id, {', '.join(f'{sql} as {quote(name)}' for name, sql in columns.items())} from days group by id"
+    )
+    ends = {"end_day": dialect.literal(end), "cut_day": dialect.literal(cut)}
+    between = {
+        "recency": ("first", "last"),
+        "age": ("first", "end_day"),
+        "cut_recency": ("first", "cut_last"),
+        "cut_age": ("first", "cut_day"),
+    }
+    dates = dict.fromkeys(["first", "last", "cut_last", *ends], DATE)
+    length = {
+        name: compile_row(f"days_between({a}, {b})", dates, dialect, zone=zone).sql for name, (a, b) in between.items()
+    }
+    there = "cut_n > 0"
+    result = (
+        f"select id, n - 1 as frequency, {length['recency']} as recency, {length['age']} as age,"
+        f" cast(total - {quote('entry')} as {double}) as spend, case when {there} then cut_n - 1 end as cut_frequency,"
+        f" case when {there} then {length['cut_recency']} end as cut_recency,"
+        f" case when {there} then {length['cut_age']} end as cut_age,"
+        f" case when {there} then cast(cut_total - {quote('entry')} as {double}) end as cut_spend, actual,"
+        f" cast(actual_spend as {double}) as actual_spend, previous"
+        f" from (select *, {ends['end_day']} as end_day, {ends['cut_day']} as cut_day from counted) c order by id"
+    )
+    return Plan().then("days", days).then("counted", counted).then("histories", result)
+
+
+def last_day(as_of: datetime, zone: str) -> date:
+    """The last local day of which anything is visible."""
+    return clock.local_date(as_of - timedelta(microseconds=1), zone)

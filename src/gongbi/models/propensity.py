@@ -1,0 +1,285 @@
+"""Learn who will respond: choose on the training cohorts, judge once on the test cohorts, say what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gongbi.catalog.base import Words
+from gongbi.core.types import DOUBLE, Type
+from gongbi.errors import InvalidInput
+from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.stats import (
+    Interval,
+    auc_difference_interval,
+    auc_interval,
+    brier,
+    calibration_table,
+    lift_table,
+    wilson_interval,
+)
+from gongbi.models.base import Figures, Judgement, words_json
+from gongbi.models.tables import REASONS
+from gongbi.models.trees import KeptTrees, feature_frame
+
+SEED = 20170101
+#: What is chosen between on the training cohorts. Few, because every further one would be chosen by chance.
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "usual": {},
+    "cautious": {"leaves": 4, "min_leaf": 40, "column_share": 0.4, "l2": 10.0},
+}
+#: A campaign that reaches this share of the population, best scores first.
+REACHED = (0.1, 0.2, 0.5)
+FEW_POSITIVES = 500
+
+
+@dataclass(frozen=True)
+class CohortRows:
+    """A cohort with its rows: features as a frame, the baseline's plain value, who said yes."""
+
+    name: str
+    role: str
+    as_of: datetime
+    matures: datetime
+    frame: Any
+    baseline: FloatArray | None
+    yes: NDArray[np.bool_]
+
+    def to_json(self) -> Figures:
+        """Who was looked at, as JSON data."""
+        return {
+            "name": self.name,
+            "role": self.role,
+            "as_of": self.as_of.isoformat(),
+            "matures": self.matures.isoformat(),
+            "members": len(self.yes),
+            "positives": int(self.yes.sum()),
+            "rate": float(self.yes.mean()) if len(self.yes) else None,
+        }
+
+
+def cohort_rows(
+    name: str,
+    role: str,
+    as_of: datetime,
+    matures: datetime,
+    *,
+    features: Any,
+    target: Any,
+    types: Mapping[str, Type],
+    baseline: str | None,
+) -> CohortRows:
+    """Put together what the plans of a cohort gave; both tables have one row per member, in the same order."""
+    yes = np.asarray(target["yes"].to_numpy(zero_copy_only=False), dtype=bool)
+    if not 2 <= yes.sum() <= len(yes) - 2:
+        raise InvalidInput(
+            f"Cohort {name!r} has {len(yes)} members, {int(yes.sum())} of them with the outcome; it needs two or more"
+            " with it and two or more without.",
+            hint="Look at its population and its target: is the date right, are the facts loaded?",
+        )
+    plain = None
+    if baseline is not None:
+        only = feature_frame(features, {baseline: DOUBLE}, microseconds(as_of))
+        plain = only[baseline].to_numpy()
+        # Who has no value comes last.
+        plain = np.where(np.isnan(plain), (np.nanmin(plain) if not np.isnan(plain).all() else 0.0) - 1, plain)
+    return CohortRows(name, role, as_of, matures, feature_frame(features, types, microseconds(as_of)), plain, yes)
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return int((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
+def choose_settings(train: Sequence[CohortRows], texts: Sequence[str]) -> tuple[str, Figures | None]:
+    """Choose the settings on the last training cohort, having learned from those before it.
+
+    With one training cohort there is nothing to choose on, and the usual settings are taken.
+    """
+    ordered = sorted(train, key=lambda cohort: cohort.as_of)
+    *earlier, last = ordered
+    if not earlier:
+        return "usual", None
+    tried: list[Figures] = []
+    for name in SETTINGS:
+        chance = fit(earlier, texts, name).predict_proba(last.frame)[:, 1]
+        loss = -np.mean(np.where(last.yes, np.log(chance), np.log1p(-chance)))
+        tried.append({"settings": name, "log_loss": float(loss), "auc": interval_json(auc_interval(last.yes, chance))})
+    chosen = min(tried, key=lambda one: float(one["log_loss"]))["settings"]
+    figures = {"learned_from": [c.name for c in earlier], "chosen_on": last.name, "tried": tried, "chosen": chosen}
+    return str(chosen), figures
+
+
+def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> KeptTrees:
+    """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees."""
+    import pandas as pd
+
+    frame = pd.concat([cohort.frame for cohort in cohorts], ignore_index=True)
+    yes = np.concatenate([cohort.yes for cohort in cohorts])
+    model = KeptTrees(categorical=list(texts), seed=SEED, threads=1, **SETTINGS[settings])
+    return model.fit(frame, yes)
+
+
+def figures_on(cohort: CohortRows, chance: FloatArray, baseline: str | None) -> Figures:
+    """What a test cohort says about the probabilities and about the score to beat."""
+    yes = cohort.yes
+    table = calibration_table(yes, chance, bins=min(10, len(yes)))
+    names = ("size", "predicted", "observed", "low", "high")
+    columns = [getattr(table, name).tolist() for name in names]
+    figures: Figures = {
+        "cohort": cohort.name,
+        "members": len(yes),
+        "positives": int(yes.sum()),
+        "predicted_positives": float(chance.sum()),
+        "auc": interval_json(auc_interval(yes, chance)),
+        "brier": brier(yes, chance),
+        "brier_of_the_rate": float(yes.mean() * (1 - yes.mean())),
+        "expected_calibration_error": table.expected_calibration_error,
+        "calibration": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
+        "gains": gains(yes, chance),
+    }
+    if cohort.baseline is not None:
+        figures["baseline"] = {
+            "tag": baseline,
+            "auc": interval_json(auc_interval(yes, cohort.baseline)),
+            "gains": gains(yes, cohort.baseline),
+        }
+        figures["difference"] = interval_json(auc_difference_interval(yes, chance, cohort.baseline))
+    return figures
+
+
+def gains(yes: NDArray[np.bool_], score: FloatArray) -> list[Figures]:
+    """Which share of those with the outcome is among the best-scored 10, 20 and 50 % of members."""
+    if len(yes) < 10:
+        return []
+    table = lift_table(yes, score, bins=10)
+    found = []
+    for share in REACHED:
+        i = round(share * 10) - 1
+        reached = float(table.responders[: i + 1].sum())
+        interval = wilson_interval(min(reached, float(yes.sum())), float(yes.sum()))
+        members = int(table.size[: i + 1].sum())
+        found.append({"share": share, "members": members, "positives": reached, **_captured(interval)})
+    return found
+
+
+def _captured(interval: Interval) -> Figures:
+    return {"share_of_positives": interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def judge(tests: Sequence[Figures]) -> Judgement:
+    """Promote unless the model is worse than the score to beat, or than chance, by more than the interval."""
+    for test in tests:
+        cohort = test["cohort"]
+        if "difference" in test and test["difference"]["high"] < 0:
+            gap, tag = test["difference"], test["baseline"]["tag"]
+            return Judgement(
+                False,
+                Words(
+                    f"在 {cohort} 上 AUC 比 {tag} 低 {-gap['estimate']:.3f}，区间不含 0。",
+                    f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of {tag}, with an interval without 0.",
+                ),
+            )
+        if test["auc"]["high"] < 0.5:
+            return Judgement(
+                False,
+                Words(f"在 {cohort} 上比随机排序还差。", f"On {cohort} it is worse than a random order."),
+            )
+    return Judgement(
+        True,
+        Words("在测试客群上不显著差于基线。", "On the test cohorts it is not shown to be worse than the baseline."),
+    )
+
+
+def sentence(test: Figures) -> Words:
+    """What the figures of a test cohort allow to be said, and what not."""
+    n, k, area = test["members"], test["positives"], test["auc"]
+    bounds = f"{area['low']:.3f} ~ {area['high']:.3f}"
+    zh = [f"{test['cohort']}：{n} 人中有 {k} 人响应。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
+    en = [f"{test['cohort']}: {k} of {n} members responded. AUC {area['estimate']:.3f} (95 %: {bounds})."]
+    if k < FEW_POSITIVES:
+        zh.append("响应者少，所以区间宽。")
+        en.append("Responders are few, so the interval is wide.")
+    if "difference" in test:
+        gap, base = test["difference"], test["baseline"]
+        tag, own = base["tag"], base["auc"]["estimate"]
+        span = f"{gap['low']:+.3f} ~ {gap['high']:+.3f}"
+        if gap["low"] > 0:
+            verdict = ("排序优于它", "it ranks better")
+        elif gap["high"] < 0:
+            verdict = ("排序不如它", "it ranks worse")
+        else:
+            verdict = ("无法断定孰优孰劣", "neither is shown to rank better")
+        zh.append(f"与 {tag}（AUC {own:.3f}）相差 {gap['estimate']:+.3f}（{span}）：{verdict[0]}。")
+        en.append(f"Against {tag} (AUC {own:.3f}) the difference is {gap['estimate']:+.3f} ({span}): {verdict[1]}.")
+    zh.append("只检验过这一次活动；分数说明谁更可能响应，不说明活动使谁多买。")
+    en.append(
+        "It was tested on this one campaign or period; the score says who tends to respond, not whom a campaign would"
+        " make buy more."
+    )
+    return Words("".join(zh), " ".join(en))
+
+
+def explain(model: KeptTrees, frame: Any) -> list[list[str | None]]:
+    """The tags that move each score most, strongest first: three lists, one text per row.
+
+    A text has the tag, its value and what it adds to the log-odds: ``rfm.recency = 5 (+0.41)``.
+    """
+    added = model.contributions(frame)
+    names = model.feature_names_in_
+    columns = [frame[name].to_numpy() for name in names]
+    order = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :REASONS]
+    reasons: list[list[str | None]] = [[] for _ in range(REASONS)]
+    for row, best in enumerate(order):
+        for place in range(REASONS):
+            text = None
+            if place < len(best) and abs(added[row, best[place]]) >= 0.005:
+                which = best[place]
+                text = f"{names[which]} = {_shown(columns[which][row])} ({added[row, which]:+.2f})"
+            reasons[place].append(text)
+    return reasons
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:
+        return "?"
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def interval_json(interval: Interval) -> Figures:
+    """An interval as JSON data."""
+    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
+
+
+def metrics(
+    cohorts: Sequence[CohortRows],
+    validation: Figures | None,
+    tests: Sequence[Figures],
+    model: KeptTrees,
+    judgement: Judgement,
+) -> Figures:
+    """All figures of a propensity model, as the registry keeps them."""
+    top = np.argsort(-model.feature_importances_, kind="stable")[:15]
+    shares = [
+        {"tag": model.feature_names_in_[i], "share_of_gain": float(model.feature_importances_[i])}
+        for i in top
+        if model.feature_importances_[i] > 0
+    ]
+    first = tests[-1]
+    headline = {"auc": first["auc"], "positives": first["positives"], "members": first["members"]}
+    if "difference" in first:
+        headline |= {"baseline_auc": first["baseline"]["auc"], "difference": first["difference"]}
+    return {
+        "headline": headline,
+        "cohorts": [cohort.to_json() for cohort in cohorts],
+        "validation": validation,
+        "tests": list(tests),
+        "importance": shares,
+        "sentence": words_json(sentence(first)),
+        "judgement": judgement.to_json(),
+    }

@@ -1,0 +1,274 @@
+"""Learn how often customers buy and what they spend, and check it on the last days of the data. Time is in weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gongbi.catalog.base import ModelDef, Words
+from gongbi.errors import GongbiError, InvalidInput
+from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.likelihood import DidNotConverge
+from gongbi.estimators.purchases import BetaGeoModel
+from gongbi.estimators.spend import GammaGammaModel
+from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
+from gongbi.models.base import Figures, Judgement, Trained, words_json
+from gongbi.models.propensity import interval_json
+
+FORMAT = 1
+DAYS = 7.0
+SEED = 20170101
+RESAMPLES = 1000
+GROUPS = 6
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Purchase histories, one entry per member: repeat purchases, weeks to the last and to the end, mean spend.
+
+    `mean_spend` is that of the repeat purchases, 0 where there is none.
+    """
+
+    frequency: FloatArray
+    recency: FloatArray
+    age: FloatArray
+    mean_spend: FloatArray
+
+    @classmethod
+    def of(cls, rows: Mapping[str, FloatArray], prefix: str = "") -> Self:
+        """Take them from the columns of the plan, which count days and sum up the spend."""
+        frequency, spend = rows[f"{prefix}frequency"], rows[f"{prefix}spend"]
+        mean = np.divide(spend, frequency, out=np.zeros_like(spend), where=frequency > 0)
+        return cls(frequency, rows[f"{prefix}recency"] / DAYS, rows[f"{prefix}age"] / DAYS, mean)
+
+
+@dataclass(frozen=True)
+class PurchaseModels:
+    """BG/NBD for how often, Gamma-Gamma for how much."""
+
+    often: BetaGeoModel
+    much: GammaGammaModel
+
+    @classmethod
+    def fit(cls, history: Histories) -> Self:
+        """Learn how often from everybody, and how much from those who came back."""
+        back = history.frequency > 0
+        if not back.any():
+            raise InvalidInput("Nobody bought on a second day, so there is nothing to learn purchases from.")
+        often = BetaGeoModel().fit(history.frequency, history.recency, history.age)
+        return cls(often, GammaGammaModel().fit(history.frequency[back], history.mean_spend[back]))
+
+    def predict(self, history: Histories, horizon_days: int) -> dict[str, FloatArray]:
+        """Survival probability, expected purchases and expected spend in the days to come."""
+        past = (history.frequency, history.recency, history.age)
+        purchases = self.often.predict_purchases(horizon_days / DAYS, *past)
+        return {
+            "alive": self.often.predict_alive(*past),
+            "purchases": purchases,
+            "value": purchases * self.much.predict_value(history.frequency, history.mean_spend),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """What scoring needs, as JSON data."""
+        return {"format": FORMAT, "unit": "week", "often": self.often.params_, "much": self.much.params_}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the models that `to_json` wrote down."""
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        often, much = BetaGeoModel(), GammaGammaModel()
+        often.params_, much.params_ = dict(data["often"]), dict(data["much"])
+        return cls(often, much)
+
+
+def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> Trained:
+    """Fit on everything, check on a hold-out, judge; `rows` are the columns of `history_plan`, null as NaN."""
+    if not len(rows["frequency"]):
+        raise InvalidInput(f"There is no purchase before {as_of:%Y-%m-%d}.")
+    history = Histories.of(rows)
+    models = PurchaseModels.fit(history)
+    expected = models.predict(history, model.horizon_days)
+    try:
+        check: Figures | None = _holdout(model, rows)
+        judgement = _judge(check or {}, model.holdout_days)
+    except (InvalidInput, DidNotConverge) as error:
+        check, judgement = None, _unchecked(error)
+    back = history.frequency > 0
+    figures: Figures = {
+        "headline": _headline(check),
+        "unit": "week",
+        "members": len(back),
+        "repeat_buyers": int(back.sum()),
+        "beta_geo": _fitted(models.often),
+        "gamma_gamma": _fitted(models.much),
+        # Gamma-Gamma takes spend and frequency for independent; near 0 this correlation supports it.
+        "correlation_of_frequency_and_spend": _correlation(history.frequency[back], history.mean_spend[back]),
+        "horizon_days": model.horizon_days,
+        "expected_purchases": float(expected["purchases"].sum()),
+        "expected_value": float(expected["value"].sum()),
+        "mean_alive": float(expected["alive"].mean()),
+        "holdout": check,
+        "caveats": [words_json(words) for words in _caveats(models)],
+        "sentence": words_json(_sentence(check)),
+        "judgement": judgement.to_json(),
+    }
+    parameters = {"beta_geo": models.often.params_, "gamma_gamma": models.much.params_}
+    window = {"as_of": as_of.isoformat(), "horizon_days": model.horizon_days, "holdout_days": model.holdout_days}
+    return Trained(model.model, "BG/NBD, Gamma-Gamma", models.to_json(), figures, parameters, window, judgement)
+
+
+def _fitted(model: BetaGeoModel | GammaGammaModel) -> Figures:
+    return {
+        "parameters": dict(model.params_),
+        "standard_errors": dict(model.standard_errors_),
+        "log_likelihood": model.log_likelihood_,
+        "members": int(model.n_customers_),
+    }
+
+
+def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
+    """Learn up to the cut, predict the days after it, and compare with what happened and with the count before."""
+    known = ~np.isnan(rows["cut_frequency"])
+    if not known.any():
+        raise InvalidInput(f"Nobody had bought {model.holdout_days} days before the end of the data.")
+    rows = {name: values[known] for name, values in rows.items()}
+    history, actual, previous = Histories.of(rows, "cut_"), rows["actual"], rows["previous"]
+    models = PurchaseModels.fit(history)
+    predicted = models.predict(history, model.holdout_days)
+    own, naive = np.abs(predicted["purchases"] - actual), np.abs(previous - actual)
+    return {
+        "days": model.holdout_days,
+        "members": int(known.sum()),
+        "beta_geo": _fitted(models.often),
+        "actual": float(actual.sum()),
+        "predicted": float(predicted["purchases"].sum()),
+        "predicted_over_actual": _ratio(predicted["purchases"], actual),
+        "actual_spend": float(rows["actual_spend"].sum()),
+        "predicted_spend": float(predicted["value"].sum()),
+        "mean_absolute_error": float(own.mean()),
+        "root_mean_squared_error": float(np.sqrt(np.mean((predicted["purchases"] - actual) ** 2))),
+        "correlation": _correlation(predicted["purchases"], actual),
+        "naive": {
+            "what": f"as many as in the {model.holdout_days} days before",
+            "predicted": float(previous.sum()),
+            "mean_absolute_error": float(naive.mean()),
+            "root_mean_squared_error": float(np.sqrt(np.mean((previous - actual) ** 2))),
+            "correlation": _correlation(previous, actual),
+        },
+        "error_minus_naive": interval_json(_mean_interval(own - naive)),
+        "by_frequency": _by_frequency(history.frequency, predicted["purchases"], actual),
+    }
+
+
+def _by_frequency(frequency: FloatArray, predicted: FloatArray, actual: FloatArray) -> list[Figures]:
+    label = quantile_bins(frequency, GROUPS)
+    found = []
+    for group in range(int(label.max()) + 1):
+        inside: NDArray[np.bool_] = label == group
+        found.append(
+            {
+                "frequency_from": int(frequency[inside].min()),
+                "frequency_to": int(frequency[inside].max()),
+                "members": int(inside.sum()),
+                "predicted": float(predicted[inside].mean()),
+                "actual": interval_json(_mean_interval(actual[inside])),
+            }
+        )
+    return found
+
+
+def _mean_interval(values: FloatArray) -> Interval:
+    return bootstrap_interval(lambda drawn: float(np.mean(drawn)), values, seed=SEED, resamples=RESAMPLES)
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> float | None:
+    if len(a) < 2 or not (a.std() and b.std()):
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _ratio(a: FloatArray, b: FloatArray) -> float | None:
+    return float(a.sum() / b.sum()) if b.sum() else None
+
+
+def _headline(check: Figures | None) -> Figures | None:
+    if check is None:
+        return None
+    names = ("days", "actual", "predicted", "predicted_over_actual", "mean_absolute_error", "correlation")
+    return {name: check[name] for name in names} | {
+        "naive_mean_absolute_error": check["naive"]["mean_absolute_error"],
+        "naive_correlation": check["naive"]["correlation"],
+    }
+
+
+def _judge(check: Figures, days: int) -> Judgement:
+    gap = check["error_minus_naive"]
+    if gap["low"] > 0:
+        return Judgement(
+            False,
+            Words(
+                f"在最后 {days} 天里，每人平均误差比“照搬上一期”大 {gap['estimate']:.3f}，区间不含 0。",
+                f"In the last {days} days its mean error per member is {gap['estimate']:.3f} more than that of"
+                " repeating the period before, with an interval without 0.",
+            ),
+        )
+    return Judgement(
+        True,
+        Words(
+            "留出期内不显著差于“照搬上一期”。",
+            "In the hold-out it is not shown to be worse than repeating the period before.",
+        ),
+    )
+
+
+def _unchecked(error: GongbiError) -> Judgement:
+    return Judgement(
+        False, Words(f"无法做留出检验：{error.message}", f"No hold-out check could be made: {error.message}")
+    )
+
+
+def _sentence(check: Figures | None) -> Words:
+    if check is None:
+        return Words("没有留出检验。", "There is no hold-out check.")
+    naive, gap = check["naive"], check["error_minus_naive"]
+    span = f"{gap['low']:+.3f} ~ {gap['high']:+.3f}"
+    if gap["high"] < 0:
+        verdict = ("更准", "it is more exact")
+    elif gap["low"] > 0:
+        verdict = ("更不准", "it is less exact")
+    else:
+        verdict = ("无法断定孰优孰劣", "neither is shown to be more exact")
+    days, counts = check["days"], (check["predicted"], check["actual"])
+    errors = (check["mean_absolute_error"], naive["mean_absolute_error"])
+    return Words(
+        f"最后 {days} 天：预测 {counts[0]:,.0f} 个购买日，实际 {counts[1]:,.0f}。"
+        f"每人平均误差 {errors[0]:.2f}，照搬上一期 {errors[1]:.2f}（差 {span}）：{verdict[0]}。",
+        f"Last {days} days: {counts[0]:,.0f} purchase days predicted, {counts[1]:,.0f} seen. Mean error per member"
+        f" {errors[0]:.2f}, of repeating the period before {errors[1]:.2f} (difference {span}): {verdict[1]}.",
+    )
+
+
+def _caveats(models: PurchaseModels) -> list[Words]:
+    found = [
+        Words(
+            "首次购买是数据里的第一次；更早的历史看不到。",
+            "The first purchase is the first in the data; what came before it is not seen.",
+        )
+    ]
+    vague = [name for name, error in models.often.standard_errors_.items() if error > models.often.params_[name]]
+    if vague:
+        names = ", ".join(vague)
+        found.append(
+            Words(
+                f"参数 {names} 的标准误大于其值：数据几乎没有显示谁离开了，存活概率只能粗看。",
+                f"The standard error of {names} exceeds the value: the data hardly show anybody leaving, so read"
+                " the survival probability loosely.",
+            )
+        )
+    return found

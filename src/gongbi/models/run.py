@@ -1,0 +1,139 @@
+"""Carry out the plans of a model on an engine: rows to learn from, scores to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.core.types import Type
+from gongbi.engine import Engine
+from gongbi.errors import InvalidInput, NotYet
+from gongbi.estimators.checks import FloatArray
+from gongbi.models import plan as plans
+from gongbi.models import propensity, purchases
+from gongbi.models.base import CohortPlans, Trained
+from gongbi.models.tables import score_table
+from gongbi.models.trees import KeptTrees, feature_frame
+
+OnStage = Callable[[str], None]
+
+
+def train_purchases(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
+    """Read the histories, learn, check."""
+    stage("histories")
+    rows = _floats(engine.query(plans.history_plan(model, catalog, engine.dialect, as_of)))
+    stage("fit")
+    return purchases.learn(model, rows, as_of)
+
+
+def train_propensity(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
+    """Read the cohorts, choose on the training ones, learn, judge once on the test ones.
+
+    Raises
+    ------
+    NotYet
+        The outcome of a cohort is not known before `as_of`.
+    """
+    given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+    cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect) for cohort, role in given]
+    plans.check_order(cohorts)
+    for cohort in cohorts:
+        if cohort.matures > as_of:
+            raise NotYet(
+                f"The outcome of cohort {cohort.name!r} is known on {cohort.matures:%Y-%m-%d}, after {as_of:%Y-%m-%d}.",
+                hint="Train as of a later instant, or take the cohort out.",
+            )
+    types = feature_types(model, catalog)
+    if model.baseline is not None and not catalog.world.tags_of(model.subject)[model.baseline].is_number:
+        raise InvalidInput(f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members.")
+    rows = []
+    for cohort in cohorts:
+        stage(f"cohort {cohort.name}")
+        rows.append(_read(engine, model, cohort, types))
+    train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
+    texts = [name for name, type_ in types.items() if type_.name == "text"]
+    stage("choose settings")
+    settings, validation = propensity.choose_settings(train, texts)
+    stage("fit")
+    trees = propensity.fit(train, texts, settings)
+    found = [propensity.figures_on(t, trees.predict_proba(t.frame)[:, 1], model.baseline) for t in tests]
+    judgement = propensity.judge(found)
+    window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}
+    params = {"settings": settings, **propensity.SETTINGS[settings], "trees": trees.trees_, "seed": propensity.SEED}
+    metrics = propensity.metrics(rows, validation, found, trees, judgement)
+    return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
+
+
+def write_scores(
+    engine: Engine, model: ModelDef, catalog: Catalog, artifact: Mapping[str, Any], as_of: datetime
+) -> int:
+    """Score members as of an instant with a kept model and replace its score table; return how many."""
+    make = _purchase_scores if model.estimator == "purchases" else _propensity_scores
+    columns = make(engine, model, catalog, artifact, as_of)
+    table = score_table(model, catalog.world)
+    ids = columns["id"]
+    instant = pa.array([as_of.astimezone(UTC).replace(tzinfo=None)] * len(ids), pa.timestamp("us"))
+    with engine.transaction():
+        engine.create(table, replace=True)
+        return engine.append(table.name, pa.table({**columns, "as_of": instant}))
+
+
+def feature_types(model: ModelDef, catalog: Catalog) -> dict[str, Type]:
+    """Features and their types, in the order in which they are learned from."""
+    types = catalog.world.tags_of(model.subject)
+    return {name: types[name] for name in plans.feature_names(model, catalog)}
+
+
+def _read(engine: Engine, model: ModelDef, cohort: CohortPlans, types: Mapping[str, Type]) -> propensity.CohortRows:
+    members = engine.query(cohort.members)
+    inputs = {plans.MEMBERS: members}
+    return propensity.cohort_rows(
+        cohort.name,
+        cohort.role,
+        cohort.as_of,
+        cohort.matures,
+        features=engine.query(cohort.features, inputs=inputs),
+        target=engine.query(cohort.target, inputs=inputs),
+        types=types,
+        baseline=model.baseline,
+    )
+
+
+def _purchase_scores(
+    engine: Engine, model: ModelDef, catalog: Catalog, artifact: Mapping[str, Any], as_of: datetime
+) -> dict[str, Any]:
+    rows = engine.query(plans.history_plan(model, catalog, engine.dialect, as_of))
+    history = purchases.Histories.of(_floats(rows))
+    scores = purchases.PurchaseModels.from_json(artifact).predict(history, model.horizon_days) if len(rows) else {}
+    return {"id": rows["id"], **{name: pa.array(values, pa.float64()) for name, values in scores.items()}}
+
+
+def _propensity_scores(
+    engine: Engine, model: ModelDef, catalog: Catalog, artifact: Mapping[str, Any], as_of: datetime
+) -> dict[str, Any]:
+    # What this version learned from, which an edited definition may not name any more.
+    trees = KeptTrees.from_json(artifact)
+    names, types = trees.feature_names_in_, catalog.world.tags_of(model.subject)
+    rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of))
+    frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+    reasons = propensity.explain(trees, frame)
+    return {
+        "id": rows["id"],
+        "score": pa.array(trees.predict_proba(frame)[:, 1], pa.float64()),
+        **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
+    }
+
+
+def _floats(rows: pa.Table) -> dict[str, FloatArray]:
+    """All columns but the id as floats, null as NaN."""
+    return {
+        name: np.asarray(rows[name].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        for name in rows.column_names
+        if name != "id"
+    }

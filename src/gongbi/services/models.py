@@ -1,0 +1,269 @@
+"""Train predictions, keep every version, write the scores of the one in use, and show what is known of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import Catalog, model_tags
+from gongbi.catalog.encode import to_json
+from gongbi.engine import Engine
+from gongbi.errors import Cancelled, GongbiError, NotYet, WorkspaceProblem
+from gongbi.models.base import Trained, canonical_json, digest
+from gongbi.models.run import train_propensity, train_purchases, write_scores
+from gongbi.models.tables import score_table_name
+from gongbi.store import Store
+from gongbi.store.models import Model
+
+
+class Ports(Protocol):
+    """What these use cases need of a context."""
+
+    root: Path
+    zone: str
+    actor: str
+    engine: Engine
+    store: Store
+
+    def catalog(self) -> Catalog:
+        """The definitions that are in force."""
+        ...
+
+    def now(self) -> datetime:
+        """The present instant."""
+        ...
+
+    def as_of(self, given: str | datetime | None = None) -> datetime:
+        """The instant of a computation."""
+        ...
+
+    def progress(self, stage: str, done: int, total: int | None = None) -> None:
+        """Tell how far the work is."""
+        ...
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if the caller wants the work to stop."""
+        ...
+
+
+def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = None) -> list[dict[str, Any]]:
+    """Train one model or all, and score members with the version in use.
+
+    A model whose definition, data and instant are those of its newest version is skipped. A new version becomes the
+    champion unless it is worse than its baseline by more than the interval; then it stays a candidate, the champion
+    there is goes on, and the reason is on record.
+
+    Parameters
+    ----------
+    ctx
+        The ports.
+    name
+        The model; all of them where absent. One that cannot be trained then does not stop the others.
+    as_of
+        The instant up to which is learned and as of which is scored.
+
+    Returns
+    -------
+    list of dict
+        Per model ``model``, ``status`` (``trained``, ``skipped``, ``failed``), ``version``, ``promoted``, ``reason``,
+        ``scored``, ``headline``, ``seconds``; ``error`` where it failed.
+    """
+    catalog = ctx.catalog()
+    chosen = [catalog.model(name)] if name is not None else list(catalog.models.values())
+    instant = ctx.as_of(as_of) if chosen else None
+    done: list[dict[str, Any]] = []
+    for i, model in enumerate(chosen):
+        assert instant is not None
+        ctx.progress(f"train {model.model}", i, len(chosen))
+        try:
+            done.append(_train(ctx, model, catalog, instant))
+        except Cancelled:
+            raise
+        except GongbiError as error:
+            if name is not None:
+                raise
+            done.append({"model": model.model, "status": "failed", "error": error.to_json()})
+    ctx.progress("train", len(chosen), len(chosen))
+    return done
+
+
+def models(ctx: Ports) -> list[dict[str, Any]]:
+    """Every defined model with the version in use and the newest, the newest figures in short."""
+    found = []
+    for model in ctx.catalog().models.values():
+        versions = ctx.store.models.list(name=model.model)
+        champion = ctx.store.models.champion(model.model)
+        found.append(
+            {
+                "model": model.model,
+                "name": {"zh": model.name.zh, "en": model.name.en},
+                "estimator": model.estimator,
+                "subject": model.subject,
+                "tags": list(model_tags(model)),
+                "champion": champion.version if champion else None,
+                "newest": versions[0].version if versions else None,
+                "trained_at": versions[0].trained_at.isoformat() if versions else None,
+                "as_of": versions[0].window["as_of"] if versions else None,
+                "headline": (champion or versions[0]).metrics.get("headline") if versions else None,
+            }
+        )
+    return found
+
+
+def model_card(ctx: Ports, name: str) -> dict[str, Any]:
+    """Everything known of a model: its definition, every version, the figures of the one in use.
+
+    Raises
+    ------
+    NotYet
+        It was not trained.
+    """
+    model = ctx.catalog().model(name)
+    versions = ctx.store.models.list(name=name)
+    if not versions:
+        raise NotYet(f"The model {name!r} was not trained yet.", hint="Run `gongbi train` first.")
+    champion = ctx.store.models.champion(name)
+    shown = champion or versions[0]
+    return {
+        "model": name,
+        "name": {"zh": model.name.zh, "en": model.name.en},
+        "about": {"zh": model.about.zh, "en": model.about.en},
+        "definition": to_json(model),
+        "tags": model_tags(model),
+        "version": shown.version,
+        "status": shown.status,
+        "algorithm": shown.algorithm,
+        "trained_at": shown.trained_at.isoformat(),
+        "window": shown.window,
+        "params": shown.params,
+        "metrics": shown.metrics,
+        "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
+        "versions": [_version_json(version) for version in versions],
+    }
+
+
+def _version_json(version: Model) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "status": version.status,
+        "trained_at": version.trained_at.isoformat(),
+        "as_of": version.window["as_of"],
+        "judgement": version.metrics.get("judgement"),
+        "headline": version.metrics.get("headline"),
+    }
+
+
+def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> dict[str, Any]:
+    started = time.monotonic()
+    registry = ctx.store.models
+    key = {"definition": definition_digest(model, catalog), "data_version": ctx.store.loads.data_version()}
+    newest = next(iter(registry.list(name=model.model)), None)
+    if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
+        version, status = newest, "skipped"
+    else:
+        learn = train_purchases if model.estimator == "purchases" else train_propensity
+        trained = learn(ctx.engine, model, catalog, as_of, lambda stage: _report(ctx, model, stage))
+        version, status = _register(ctx, trained, key), "trained"
+    # A version that was registered and then lost its process before it was promoted is promoted now.
+    judgement = version.metrics["judgement"]
+    if version.status == "candidate" and judgement["promoted"]:
+        version = registry.promote(model.model, version.version)
+    return {
+        "model": model.model,
+        "status": status,
+        "version": version.version,
+        "promoted": judgement["promoted"],
+        "reason": judgement["reason"],
+        "as_of": as_of.isoformat(),
+        "scored": _score(ctx, model, catalog, as_of),
+        "headline": version.metrics.get("headline"),
+        "sentence": version.metrics.get("sentence"),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> int | None:
+    """Score with the champion unless its scores of this instant, data and definition are there; how many, or None."""
+    champion = ctx.store.models.champion(model.model)
+    if champion is None:
+        return None
+    key = canonical_json(
+        {
+            "version": champion.version,
+            "as_of": as_of.isoformat(),
+            "definition": definition_digest(model, catalog),
+            "data_version": ctx.store.loads.data_version(),
+        }
+    ).decode()
+    table, setting = score_table_name(model.model), f"scores.{model.model}"
+    known = ctx.store.settings.get(setting)
+    if known and known.get("key") == key and table in ctx.engine.tables():
+        return int(known["scored"])
+    _report(ctx, model, "score")
+    scored = write_scores(ctx.engine, model, catalog, _artifact(ctx, champion), as_of)
+    ctx.store.settings.set(setting, {"key": key, "scored": scored}, ctx.now())
+    return scored
+
+
+def _report(ctx: Ports, model: ModelDef, stage: str) -> None:
+    ctx.check_cancelled()
+    ctx.progress(f"{model.model}: {stage}", 0, None)
+
+
+def definition_digest(model: ModelDef, catalog: Catalog) -> str:
+    """A digest of all definitions that can change what a model learns: its own, sources, tags and segments."""
+    tags = {name: definition.expr for name, definition in sorted(catalog.tags.items())}
+    segments = {name: definition.expr for name, definition in sorted(catalog.segments.items())}
+    sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
+    whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
+    if model.estimator == "propensity":
+        whole |= {"tags": tags, "segments": segments}
+    return digest(canonical_json(whole))
+
+
+def _key_of(version: Model) -> Mapping[str, Any]:
+    return {name: version.window.get(name) for name in ("definition", "data_version", "as_of")}
+
+
+def _register(ctx: Ports, trained: Trained, key: Mapping[str, str]) -> Model:
+    """Put the artifact on disk under its digest, then the version on record."""
+    content = trained.artifact_bytes()
+    sha = digest(content)
+    relative = f"models/{trained.name}-{sha[:16]}.json"
+    target = ctx.root / relative
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(target)
+    return ctx.store.models.register(
+        trained.name,
+        algorithm=trained.algorithm,
+        trained_at=ctx.now(),
+        window={**trained.window, **key},
+        metrics=trained.metrics,
+        params=trained.params,
+        artifact_path=relative,
+        artifact_sha256=sha,
+    )
+
+
+def _artifact(ctx: Ports, version: Model) -> Mapping[str, Any]:
+    """Read a kept model; a file that is gone or was changed is not used."""
+    if not _is_whole(ctx, version):
+        raise WorkspaceProblem(
+            f"The file of model {version.name!r}, version {version.version}, is gone or was changed.",
+            hint=f"Train it again: `gongbi train {version.name}`. It was at {version.artifact_path}.",
+        )
+    found: Mapping[str, Any] = json.loads((ctx.root / version.artifact_path).read_bytes())
+    return found
+
+
+def _is_whole(ctx: Ports, version: Model) -> bool:
+    path = ctx.root / version.artifact_path
+    return path.is_file() and digest(path.read_bytes()) == version.artifact_sha256
