@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from gongbi.core import clock
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
-from gongbi.core.functions import CATALOGUE, Function, Param, function
+from gongbi.core.functions import CATALOGUE, Function, Param, Regroup, function
 from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
@@ -18,6 +18,27 @@ from gongbi.core.syntax import Apply, Literal, Name, Node, walk
 from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type, decimal
 from gongbi.core.world import FactShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
+
+MAX_PARTS = 20_000
+MAX_DEPTH = 150
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bounds an expression after its segments were put in: a few that hold each other grow without end."""
+
+    parts: int = MAX_PARTS
+    depth: int = MAX_DEPTH
+
+    def spend(self) -> None:
+        """Take one part, one level deeper."""
+        self.parts -= 1
+        self.depth -= 1
+        if self.parts < 0 or self.depth < 0:
+            what = f"nested more than {MAX_DEPTH} deep" if self.depth < 0 else f"more than {MAX_PARTS:,} parts long"
+            raise InvalidExpression(
+                f"With the segments it names, the expression is {what}.", hint="Split it into tags."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,8 @@ class Setting:
         Whether ``ahead`` and ``during`` are allowed.
     opened
         Segments being expanded, to find circles.
+    budget
+        What is left for the whole expression, its segments included.
     """
 
     world: World
@@ -48,6 +71,7 @@ class Setting:
     inside: bool = False
     ahead: bool = False
     opened: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
 
 
 def check(text: str, setting: Setting) -> Expr:
@@ -58,6 +82,8 @@ def check(text: str, setting: Setting) -> Expr:
     InvalidExpression, WrongType, UnknownName
         With the part at fault and, for names, the nearest one that exists.
     """
+    if not setting.opened:
+        setting = replace(setting, budget=Budget())
     return _Checker(text, setting).of(parse(text), setting)
 
 
@@ -76,13 +102,17 @@ class _Checker:
 
     def of(self, node: Node, at: Setting) -> Expr:
         try:
+            at.budget.spend()
             if isinstance(node, Literal):
-                return literal(node.value)
-            if isinstance(node, Name):
-                return self.name(node, at)
-            return self.apply(node, at)
+                found: Expr = literal(node.value)
+            elif isinstance(node, Name):
+                found = self.name(node, at)
+            else:
+                found = self.apply(node, at)
         except GongbiError as error:
             raise self.placed(error, node) from None
+        at.budget.depth += 1
+        return found
 
     # -- names ------------------------------------------------------------------------------------
 
@@ -123,7 +153,9 @@ class _Checker:
             raise InvalidExpression(f"The segment {name!r} holds {subject}s and cannot stand here.")
         if name in at.opened:
             raise InvalidExpression(f"The segment {name!r} contains itself: {' → '.join((*at.opened, name))}.")
-        inner = check(text, replace(at, opened=(*at.opened, name)))
+        inner = check(text, replace(at, opened=(*at.opened, name), ahead=False))
+        demand(inner, "boolean", f"The segment {name!r}")
+        inner = widened(inner, BOOLEAN)
         # A member for whom the segment's expression is unknown is not in it; `not segment.x` then holds them.
         return Call(function("is_true"), (inner,), BOOLEAN, "member")
 
@@ -180,6 +212,8 @@ class _Checker:
         if node.named:
             raise InvalidExpression(f"`{node.function}` takes no named arguments ({node.named[0][0]} => …).")
         entry = self.entry(node)
+        if at.raw is not None and entry.relative:
+            raise InvalidExpression(f"`{entry.name}` depends on the instant, and a source's columns do not.")
         if entry.kind != "aggregate" and (node.filter is not None or node.distinct):
             word = "filter (where …)" if node.filter is not None else "distinct"
             raise InvalidExpression(f"`{word}` belongs to an aggregate; `{entry.name}` is none.")
@@ -209,9 +243,13 @@ class _Checker:
         """Put the row's own time first where no instant was given."""
         if args and args[0].type == TIMESTAMP:
             return args
+        if args and args[0].type == DATE:
+            raise WrongType(f"`{entry.name}` takes an instant, not a date.", hint="Compare dates with < and >=.")
+        plain = replace(entry, params=entry.params[1:])
+        matched(plain, len(args))
         if at.fact is None:
             raise InvalidExpression(
-                f"`{entry.name}` needs a row's time: it stands in the filter of an aggregate, or takes an instant first.",
+                f"`{entry.name}` needs a row's time: it stands inside an aggregate, or takes an instant first.",
                 hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",
             )
         return [FactColumn(at.fact.name, "ts", TIMESTAMP), *args]
@@ -232,7 +270,10 @@ class _Checker:
                 f"`{entry.name}` stands inside another aggregate.",
                 hint="Aggregate once; a derived fact can hold the inner result.",
             )
+        matched(entry, len(node.args))
         if at.raw is not None:
+            if isinstance(entry.duckdb, Regroup):
+                raise InvalidExpression(f"`{entry.name}` cannot make a column of a derived fact.")
             if at.group is None:
                 raise InvalidExpression(f"`{entry.name}` needs many rows; here there is only the one.")
             inner, fact = replace(at, inside=True), None
@@ -250,7 +291,10 @@ class _Checker:
 
     def aggregate_args(self, entry: Function, node: Apply, inner: Setting) -> list[Expr]:
         row = inner.fact.name if inner.fact else inner.group
-        if entry.params[0].accepts == "fact" and len(node.args) == 1:
+        if not node.args:
+            word = row or "fact"
+            raise InvalidExpression(f"`{entry.name}` of what?", hint=f"Write {entry.name}({word}).")
+        if entry.params[0].accepts == "fact":
             only = node.args[0]
             if isinstance(only, Name) and only.parts == (row,):
                 return []
@@ -265,9 +309,12 @@ class _Checker:
 
     def fact_of(self, entry: Function, node: Apply, at: Setting) -> FactShape:
         """The one fact that an aggregate's arguments and filter name."""
-        found = {
-            part.parts[0]: part for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts
-        }
+        found = {part.parts[0] for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts}
+        if len(found) > 1:
+            # A column or a subject of one fact may be called like another fact.
+            found -= {name for name in found if any(name in at.world.facts[other].names for other in found - {name})}
+        if not found:
+            found = {part.parts[0] for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts}
         if len(found) > 1:
             raise InvalidExpression(
                 f"One aggregate reads one fact; this one names {' and '.join(sorted(found))}.",
@@ -277,19 +324,26 @@ class _Checker:
             names = [part for part in walk(node) if isinstance(part, Name)]
             if names and entry.params[0].accepts == "fact" and node.args and isinstance(node.args[0], Name):
                 raise self.placed(UnknownName("fact", str(node.args[0]), at.world.facts), node.args[0])
-            hint = f"Name it, e.g. {entry.name}({next(iter(at.world.facts), 'fact')}.…)."
-            near = {str(n): n for n in names if len(n.parts) > 1}
+            known = next(iter(at.world.facts), "fact")
+            argument = known if entry.params[0].accepts == "fact" else f"{known}.{next(iter(self.columns(known, at)))}"
+            hint = f"Name it, e.g. {entry.name}({argument})."
+            near = {str(n): n for n in names if len(n.parts) > 1 and n.parts[0] not in ("tag", "segment")}
             if near:
                 text, part = next(iter(near.items()))
                 raise self.placed(UnknownName("fact", text.split(".")[0], at.world.facts), part)
             raise InvalidExpression(f"`{entry.name}` does not say which fact it reads.", hint=hint)
-        fact = at.world.fact(next(iter(found)))
+        fact = at.world.fact(found.pop())
         if at.subject not in fact.subjects:
             raise InvalidExpression(
                 f"A row of {fact.name!r} names no {at.subject}, so it cannot describe one.",
                 hint=f"It names {', '.join(fact.subjects)}.",
             )
         return fact
+
+    @staticmethod
+    def columns(fact: str, at: Setting) -> list[str]:
+        """Columns of a fact to show in an example."""
+        return at.world.facts[fact].names[::-1] if fact in at.world.facts else ["column"]
 
 
 # -- types ------------------------------------------------------------------------------------------
@@ -348,6 +402,8 @@ def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
         demand(arg, param.accepts, spoken)
         if param.constant and not isinstance(arg, Constant):
             raise InvalidExpression(f"{spoken} must be written out; it cannot depend on data.")
+        if param.constant and isinstance(arg, Constant) and arg.value is None:
+            raise InvalidExpression(f"{spoken} cannot be absent.")
     same = [i for i, param in enumerate(params) if param.accepts == "same"]
     if same:
         spoken = f"The arguments of `{entry.name}`" if not entry.sign else f"The sides of `{entry.name}`"

@@ -40,8 +40,14 @@ def zone_of(name: str) -> ZoneInfo:
 
 def midnight(day: date, zone: str) -> datetime:
     """The first instant of a local day, in UTC. Where midnight is skipped by a clock change, the first that exists."""
-    local = datetime.combine(day, time(), tzinfo=zone_of(zone))
-    return local.astimezone(UTC)
+    return _in_utc(datetime.combine(day, time(), tzinfo=zone_of(zone)))
+
+
+def _in_utc(local: datetime) -> datetime:
+    try:
+        return local.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(f"{local:%Y-%m-%d} lies outside the years 1 to 9999.") from error
 
 
 def local_date(instant: datetime, zone: str) -> date:
@@ -63,7 +69,7 @@ def parse_instant(text: str, zone: str) -> datetime:
         raise InvalidInput(
             f"{text!r} is not a date or an instant.", hint="Write 2017-09-01 or 2017-09-01T08:00:00+08:00."
         ) from error
-    return (instant if instant.tzinfo else instant.replace(tzinfo=zone_of(zone))).astimezone(UTC)
+    return _in_utc(instant if instant.tzinfo else instant.replace(tzinfo=zone_of(zone)))
 
 
 def shift(instant: datetime, n: int, unit: str) -> datetime:
@@ -119,4 +125,3 @@ def calendar(as_of: datetime, n: int, period: str, zone: str, ago: int = 0) -> W
 def ahead(as_of: datetime, n: int, unit: str) -> Window:
     """The n units from `as_of` on: what a model is to predict."""
     return Window(as_of, shift(as_of, n, unit))
-

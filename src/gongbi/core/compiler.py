@@ -3,6 +3,10 @@
 The plan has these steps: a *scan* per fact (the columns that anybody needs, the related attributes joined, nothing that
 is not visible), the plain aggregates of the fact, its regroupings, then a *base* with one row per known member, then
 one level after another of ranks and of expressions that use what the level before has computed.
+
+Columns that steps pass on carry a prefix by kind, so that no name of a definition meets one of ours: ``_c.`` of the
+fact's row, ``_r.`` of a related subject, ``_attr.`` of the member, ``_tag.`` stored, ``_v.`` requested; ``_a0`` is an
+aggregate, ``_r0`` a rank.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from gongbi.core.plan import Plan
 from gongbi.core.render import Rendering, render
 from gongbi.core.types import BOOLEAN, TIMESTAMP
 from gongbi.core.world import FactShape, SubjectShape, World
-from gongbi.errors import Bug, NotYet
+from gongbi.errors import Bug, InvalidInput, NotYet
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,34 @@ def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
     NotYet
         An expression uses a tag that was not built.
     """
+    seen = {"id": "id"}
+    for name in request.columns:
+        # DuckDB takes names that differ in case only for one.
+        other = seen.setdefault(name.casefold(), name)
+        if other != name or name == "id":
+            raise InvalidInput(f"Two columns of one result cannot be called {other!r} and {name!r}.")
     return _Compiler(request, world, dialect).plan()
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """How a regrouping reads its scan; aggregates with equal groups share one step."""
+
+    key: str
+    where: str
+    inner: tuple[tuple[str, str], ...]
+    rank_by: str | None
+    lag: bool
+
+    def sql(self, scan: str) -> str:
+        extra = "".join(f", {sql} as {name}" for name, sql in self.inner)
+        text = f"select _m, {self.key} as k{extra} from {scan} where {self.where} group by _m, {self.key}"
+        if self.rank_by:
+            order = f"row_number() over (partition by _m order by {self.rank_by}) as _n"
+            text = f"select * from (select *, {order} from ({text}) g) h where _n = 1"
+        if self.lag:
+            text = f"select *, lag(k) over (partition by _m order by k) as prev from ({text}) g"
+        return text
 
 
 class _Compiler:
@@ -84,7 +115,6 @@ class _Compiler:
         self.subject: SubjectShape = world.subject(request.subject)
         self.quote = dialect.ident
         self.exprs = [*request.columns.values(), *([request.where] if request.where is not None else [])]
-        # A tag that is stored and not asked for again is read, not computed: stop looking into it.
         self.aggregates = list(dict.fromkeys(call for e in self.exprs for call in ir.aggregates(e)))
         self.alias = {call: f"_a{i}" for i, call in enumerate(self.aggregates)}
 
@@ -119,7 +149,7 @@ class _Compiler:
         plain = [(new, old) for new, old in zip(seen, calls, strict=True) if not self.regroup(new)]
         grouped = [(new, old) for new, old in zip(seen, calls, strict=True) if self.regroup(new)]
         scan = f"_scan_{fact.name}"
-        consumers = bool(plain) + len({self.group_key(new) for new, _ in grouped})
+        consumers = bool(plain) + len({self.groups(new) for new, _ in grouped})
         sql = self.scan(fact, seen, shared, everything=ahead)
         plan = plan.then(scan, sql, materialize=consumers > 1)
         rendering = self.rendering(self.row_name)
@@ -148,7 +178,8 @@ class _Compiler:
         parts = [part for call in [*calls, *([shared] if shared is not None else [])] for part in ir.walk(call)]
         own = dict.fromkeys(part.column for part in parts if isinstance(part, FactColumn))
         related = list(dict.fromkeys(part for part in parts if isinstance(part, RelatedColumn)))
-        columns = [f"f.{self.quote(self.subject.name)} as _m", *(f"f.{self.quote(c)}" for c in own)]
+        columns = [f"f.{self.quote(self.subject.name)} as _m"]
+        columns += [f"f.{self.quote(c)} as {self.quote(f'_c.{c}')}" for c in own]
         joins: list[str] = []
         for subject in dict.fromkeys(part.subject for part in related):
             shape = self.world.subject(subject)
@@ -159,7 +190,7 @@ class _Compiler:
                 joins.append(
                     f"left join {self.attributes(shape, table, inside)} {alias} on {alias}.id = f.{self.quote(subject)}"
                 )
-                columns += [f"{alias}.{self.quote(a)} as {self.quote(f'{subject}.{a}')}" for a in inside]
+                columns += [f"{alias}.{self.quote(a)} as {self.quote(f'_r.{subject}.{a}')}" for a in inside]
         conditions = [f"f.{self.quote(self.subject.name)} is not null"]
         if not everything:
             conditions.append(f"f.ts < {self.dialect.literal(self.request.as_of)}")
@@ -173,7 +204,8 @@ class _Compiler:
         """One source's attributes as of the instant, one row per member."""
         columns = ", ".join(self.quote(a) for a in wanted)
         now = self.dialect.literal(self.request.as_of)
-        valid = f"(valid_from is null or valid_from <= {now}) and (valid_to is null or valid_to > {now})"
+        # Half-open like every window: what begins at the instant itself is not known yet.
+        valid = f"(valid_from is null or valid_from < {now}) and (valid_to is null or valid_to >= {now})"
         if all(subject.attribute(a).unique for a in wanted):
             return f"(select id, {columns} from {self.quote(table)} where {valid})"
         # Several records may describe one member (merged customers, overlapping spans): the newest statement wins.
@@ -183,9 +215,9 @@ class _Compiler:
 
     def row_name(self, leaf: Expr) -> str:
         if isinstance(leaf, FactColumn):
-            return self.quote(leaf.column)
+            return self.quote(f"_c.{leaf.column}")
         if isinstance(leaf, RelatedColumn):
-            return self.quote(f"{leaf.subject}.{leaf.attribute}")
+            return self.quote(f"_r.{leaf.subject}.{leaf.attribute}")
         raise Bug(f"A row has no {type(leaf).__name__}.")
 
     # -- regroupings ------------------------------------------------------------------------------
@@ -194,8 +226,8 @@ class _Compiler:
         sql = call.function.sql(self.dialect.name)
         return sql if isinstance(sql, Regroup) else None
 
-    def group_key(self, call: Call) -> tuple[str, str, tuple[tuple[str, str], ...], str | None, bool]:
-        """Two calls with the same key read the same groups."""
+    def groups(self, call: Call) -> _Groups:
+        """The groups that a call reads."""
         how = self.regroup(call)
         assert how is not None
         rendering = self.rendering(self.row_name)
@@ -207,7 +239,7 @@ class _Compiler:
         if call.filter is not None:
             conditions.append(render(call.filter, rendering))
         inner = tuple((name, make(args, rendering)) for name, make in how.inner.items())
-        return key, " and ".join(conditions), inner, how.rank_by, how.lag
+        return _Groups(key, " and ".join(conditions), inner, how.rank_by, how.lag)
 
     def with_regroups(
         self,
@@ -218,24 +250,17 @@ class _Compiler:
         sources: list[tuple[str, list[str]]],
     ) -> Plan:
         rendering = self.rendering(self.row_name)
-        by_key: dict[object, list[tuple[Call, Call]]] = {}
+        shared: dict[_Groups, list[tuple[Call, Call]]] = {}
         for new, old in calls:
-            by_key.setdefault(self.group_key(new), []).append((new, old))
-        for i, (found, members) in enumerate(by_key.items()):
-            key, conditions, inner, rank_by, lag = found  # type: ignore[misc]
-            extra = "".join(f", {sql} as {name}" for name, sql in inner)
-            text = f"select _m, {key} as k{extra} from {self.quote(scan)} where {conditions} group by _m, {key}"
-            if rank_by:
-                order = f"row_number() over (partition by _m order by {rank_by}) as _n"
-                text = f"select * from (select *, {order} from ({text}) g) h where _n = 1"
-            if lag:
-                text = f"select *, lag(k) over (partition by _m order by k) as prev from ({text}) g"
+            shared.setdefault(self.groups(new), []).append((new, old))
+        for i, (groups, members) in enumerate(shared.items()):
             name, columns = f"_groups_{fact.name}_{i}", []
             for new, old in members:
                 how = self.regroup(new)
                 assert how is not None
                 args = [render(arg, rendering) for arg in new.args]
                 columns.append(f"{how.outer(args, rendering)} as {self.alias[old]}")
+            text = groups.sql(self.quote(scan))
             plan = plan.then(name, f"select _m, {', '.join(columns)} from ({text}) t group by _m")
             sources.append((name, [self.alias[old] for _, old in members]))
         return plan
@@ -245,7 +270,8 @@ class _Compiler:
     def base(self, sources: Sequence[tuple[str, list[str]]]) -> str:
         """One row per known member: its attributes, its aggregates, the tags that are stored."""
         empty = {self.alias[call]: call.function.empty for call in self.aggregates}
-        columns, joins = ["m.id"], []
+        columns = ["m.id"]
+        joins: list[str] = []
         for name, aliases in sources:
             table = f"j{len(joins)}"
             joins.append(f"left join {self.quote(name)} {table} on {table}._m = m.id")
@@ -288,53 +314,47 @@ class _Compiler:
             return "id" if leaf.attribute == "id" else self.quote(f"_attr.{leaf.attribute}")
         if isinstance(leaf, TagValue):
             own = leaf.tag in self.request.columns
-            return self.quote(leaf.tag if own else f"_tag.{leaf.tag}")
+            return self.quote(f"_v.{leaf.tag}" if own else f"_tag.{leaf.tag}")
         raise Bug(f"A member has no {type(leaf).__name__}.")
 
     # -- levels -----------------------------------------------------------------------------------
 
     def with_levels(self, plan: Plan) -> Plan:
         """Compute ranks and expressions, each as soon as everything it uses is there."""
-        columns = dict(self.request.columns)
+        wanted = {self.quote(f"_v.{name}"): e for name, e in self.request.columns.items()}
         if self.request.where is not None:
-            columns["_where"] = self.request.where
+            wanted["_where"] = self.request.where
+        found = (e for x in wanted.values() for e in ir.walk(x, into_aggregates=False) if _rank(e))
+        ranks = {e: f"_r{i}" for i, e in enumerate(dict.fromkeys(found))}
         known: dict[Expr, str] = {call: self.alias[call] for call in self.aggregates}
-        ranks = list(dict.fromkeys(e for x in columns.values() for e in ir.walk(x, into_aggregates=False) if _rank(e)))
-        named = {e: name for name, e in reversed(columns.items()) if _rank(e)}
-        rank_alias = {e: self.quote(named[e]) if e in named else f"_r{i}" for i, e in enumerate(ranks)}
-        pending: dict[str, Expr] = {rank_alias[e]: e for e in ranks}
-        pending |= {self.quote(n): e for n, e in columns.items() if self.quote(n) not in pending}
-        available: set[str] = set()
+        pending = {alias: e for e, alias in ranks.items()} | wanted
         level, last = 0, "_base"
         while pending:
-            ready = {
-                name: e for name, e in pending.items() if self.needs(e, rank_alias, columns) <= available
-            }
+            ready = {name: e for name, e in pending.items() if not self.needs(name, e, ranks) & pending.keys()}
             if not ready:
                 raise Bug(f"The columns {', '.join(pending)} wait for each other.")
             rendering = self.rendering(self.member_name, known)
             texts = [f"{self.value(e, rendering)} as {name}" for name, e in ready.items()]
             level += 1
             plan = plan.then(f"_level_{level}", f"select *, {', '.join(texts)} from {last}")
-            known |= {e: alias for e, alias in rank_alias.items() if alias in ready}
-            available |= set(ready)
+            known |= {e: alias for e, alias in ranks.items() if alias in ready}
             last = f"_level_{level}"
             pending = {name: e for name, e in pending.items() if name not in ready}
-        names = "".join(f", {self.quote(name)}" for name in self.request.columns)
+        names = "".join(f", {self.quote(f'_v.{name}')} as {self.quote(name)}" for name in self.request.columns)
         condition = " where _where" if self.request.where is not None else ""
-        condition = condition.replace("_where", self.quote("_where"))
         return plan.then("_result", f"select id{names} from {last}{condition}")
 
-    def needs(self, e: Expr, rank_alias: Mapping[Expr, str], columns: Mapping[str, Expr]) -> set[str]:
+    def needs(self, name: str, e: Expr, ranks: Mapping[Expr, str]) -> set[str]:
         """The columns of earlier levels that an expression reads."""
         found: set[str] = set()
-        stack = list(ir.children(e)) if _rank(e) else [e]
+        # The column that computes a rank does not wait for it.
+        stack = list(ir.children(e)) if ranks.get(e) == name else [e]
         while stack:
             part = stack.pop()
-            if part in rank_alias:
-                found.add(rank_alias[part])
-            elif isinstance(part, TagValue) and part.tag in columns:
-                found.add(self.quote(part.tag))
+            if part in ranks:
+                found.add(ranks[part])
+            elif isinstance(part, TagValue) and part.tag in self.request.columns:
+                found.add(self.quote(f"_v.{part.tag}"))
             elif not (isinstance(part, Call) and part.is_aggregate):
                 stack += ir.children(part)
         return found

@@ -49,7 +49,7 @@ class Dialect:
         if isinstance(value, float):
             return f"cast('{value!r}' as {self.types['double']})"
         if isinstance(value, Decimal):
-            sign, digits, exponent = value.as_tuple()
+            exponent = value.as_tuple().exponent
             if not isinstance(exponent, int):
                 raise InvalidInput(f"{value} is not a finite number.")
             return f"cast('{value:f}' as decimal({COMPUTED_PRECISION},{max(-exponent, 0)}))"

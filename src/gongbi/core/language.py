@@ -31,6 +31,8 @@ def check_expression(text: str, world: World, subject: str, *, ahead: bool = Fal
 
     Parameters
     ----------
+    text, world, subject
+        What was written, the names it may use, and whose members it describes.
     ahead
         Whether it may look at what comes after the instant (targets, outcomes).
     place
@@ -40,9 +42,9 @@ def check_expression(text: str, world: World, subject: str, *, ahead: bool = Fal
         expr = check(text, Setting(world, subject=subject, ahead=ahead))
         if expr.level == "row":
             raise WrongType("The expression is about rows, not about a member; it needs an aggregate.")
-        return expr
     except GongbiError as error:
-        raise error.at(place) if place else error
+        raise (error.at(place) if place else error) from None
+    return expr
 
 
 def check_condition(text: str, world: World, subject: str, *, ahead: bool = False, place: Place | None = None) -> Expr:
@@ -87,7 +89,7 @@ def _compiled(text: str, setting: Setting, dialect: Dialect, zone: str, place: P
         rendering = Rendering(dialect, _NEVER, zone, names=lambda leaf: _raw_name(leaf, dialect))
         return Compiled(render(expr, rendering), expr.type)
     except GongbiError as error:
-        raise error.at(place) if place else error
+        raise (error.at(place) if place else error) from None
 
 
 def _raw_name(leaf: Expr, dialect: Dialect) -> str:

@@ -31,19 +31,21 @@ class Token:
 
 # One character for one, so that spans stay true to what was typed.
 _WIDE = {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_WIDE |= {"\u3000": " ", "‘": "'", "’": "'", "“": '"', "”": '"', "。": ".", "，": ",", "＇": "'", "＂": '"'}
-_WIDE |= {"≥": "≥", "≤": "≤", "≠": "≠", "×": "*", "÷": "/", "－": "-", "—": "-"}
+_WIDE |= {"\u3000": " ", "‘": "'", "’": "'", "“": '"', "”": '"', "。": "."}
+_WIDE |= {"、": ",", "×": "*", "÷": "/", "—": "-", "–": "-", "−": "-"}
+_HALF = str.maketrans(_WIDE)
 
 _SIGNS = ("=>", "<=", ">=", "<>", "!=", "==", "||", "≥", "≤", "≠", *"+-*/%=<>(),.")
 _SAME_SIGN = {"==": "=", "!=": "<>", "≠": "<>", "≥": ">=", "≤": "<="}
-_NUMBER = re.compile(r"(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NAME = re.compile(r"[^\W\d]\w*", re.UNICODE)
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_REST = re.compile(r"\w+", re.UNICODE)
 
 
 def fail(message: str, text: str, span: Span, hint: str | None = None) -> InvalidExpression:
     """An error that shows the part at fault and where it stands."""
-    error = InvalidExpression(f"{message}{shown(text, span)}", hint=hint)
-    return error
+    return InvalidExpression(f"{message}{shown(text, span)}", hint=hint)
 
 
 def shown(text: str, span: Span) -> str:
@@ -67,40 +69,56 @@ def tokens(text: str) -> list[Token]:
             f"The expression has {len(text):,} characters; at most {MAX_LENGTH:,} are allowed.",
             hint="Split it into several tags and refer to them with `tag.name`.",
         )
+    if _HALF_CHARACTER.search(text):
+        raise InvalidExpression("The expression contains half a character (a lone surrogate), which no text can hold.")
+    half = text.translate(_HALF)
     found: list[Token] = []
     at = 0
     while at < len(text):
-        char = _WIDE.get(text[at], text[at])
-        if char.isspace():
+        if half[at].isspace():
             at += 1
             continue
-        token = _next(text, at, char)
+        token = _next(text, half, at)
         found.append(token)
         at = token.span.end
     found.append(Token("end", "", Span(len(text), len(text))))
     return found
 
 
-def _next(text: str, at: int, char: str) -> Token:
-    ahead = "".join(_WIDE.get(c, c) for c in text[at : at + 2])
-    if ahead in ("--", "/*", "*/", "//") or char == "#":
-        raise fail("Comments are not part of an expression.", text, Span(at, at + 2), "Use the field `about`.")
+def _next(text: str, half: str, at: int) -> Token:
+    """Read the token at a character; `half` is the text with half-width signs, character for character."""
+    char = half[at]
+    if half[at : at + 2] in ("--", "/*", "*/", "//") or char == "#":
+        hint = "Use the field `about`; two minus signs need a blank between them."
+        raise fail("Comments are not part of an expression.", text, Span(at, at + 2), hint)
     if char == ";":
         raise fail("An expression is one expression, without `;`.", text, Span(at, at + 1))
     if char in "'\"":
         return _quoted(text, at, char)
-    half = "".join(_WIDE.get(c, c) for c in text[at : at + 400])
-    if number := _NUMBER.match(half):
-        end = at + number.end()
-        if end < len(text) and (_WIDE.get(text[end], text[end]).isalnum() or text[end] == "_"):
+    if number := _NUMBER.match(half, at):
+        end = number.end()
+        if half[end : end + 1].isalnum() or half[end : end + 1] == "_":
             raise fail("A number runs into a name.", text, Span(at, end + 1), "Names begin with a letter.")
         return Token("number", number.group(), Span(at, end))
-    if name := _NAME.match(half):
-        return Token("name", unicodedata.normalize("NFC", name.group()), Span(at, at + name.end()))
+    if name := _NAME.match(half, at):
+        end = _name_end(half, name.end())
+        return Token("name", unicodedata.normalize("NFC", half[at:end]), Span(at, end))
     for sign in _SIGNS:
-        if half.startswith(sign):
+        if half.startswith(sign, at):
             return Token("sign", _SAME_SIGN.get(sign, sign), Span(at, at + len(sign)))
     raise fail(f"The language has no character {text[at]!r}.", text, Span(at, at + 1))
+
+
+def _name_end(half: str, end: int) -> int:
+    """Where a name ends: accents written as characters of their own belong to the letter before them."""
+    while end < len(half):
+        if unicodedata.category(half[end]) in ("Mn", "Mc"):
+            end += 1
+        elif more := _REST.match(half, end):
+            end = more.end()
+        else:
+            break
+    return end
 
 
 def _quoted(text: str, start: int, quote: str) -> Token:

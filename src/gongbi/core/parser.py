@@ -22,9 +22,17 @@ MAX_TREE = 150
 
 _NEGATING, _COMPARING = 3, 4
 _BINDING = {
-    "or": 1, "and": 2, "||": 5, "+": 6, "-": 6, "*": 7, "/": 7, "%": 7,
+    "or": 1,
+    "and": 2,
+    "||": 5,
+    "+": 6,
+    "-": 6,
+    "*": 7,
+    "/": 7,
+    "%": 7,
     **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "is", "in", "between", "like"), _COMPARING),
 }
+_CHAINS = ("and", "or")
 _WORDS = frozenset(
     "and or not in is between like case when then else end null absent true false filter where distinct".split()
 )
@@ -92,7 +100,7 @@ class _Parser:
     # -- the grammar ------------------------------------------------------------------------------
 
     def whole(self) -> Node:
-        node = self.expression()
+        node = self.operation()
         if self.here.kind != "end":
             hint = None
             if self.here.word in _FORBIDDEN:
@@ -100,10 +108,7 @@ class _Parser:
             raise self.fault("The expression should end here.", hint=hint)
         return node
 
-    def expression(self) -> Node:
-        return self.operation(0)
-
-    def operation(self, floor: int) -> Node:
+    def operation(self, floor: int = 0) -> Node:
         """Precedence climbing: read a value and every operator that binds at least as tightly as `floor`."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -111,9 +116,9 @@ class _Parser:
         node = self.prefixed(floor)
         length = 0
         while (binds := self.binding()) is not None and binds >= floor:
-            node = self.combined(node, binds)
+            node = self.comparison(node) if binds == _COMPARING else self.combined(node, binds)
             length += 1
-            if length > MAX_DEPTH and not (isinstance(node, Apply) and node.function in ("and", "or")):
+            if length > MAX_DEPTH and not (isinstance(node, Apply) and node.function in _CHAINS):
                 raise self.fault(f"More than {MAX_DEPTH} terms in a row.", node.span, "Split it into tags.")
         self.depth -= 1
         return node
@@ -137,17 +142,12 @@ class _Parser:
 
     def combined(self, left: Node, binds: int) -> Node:
         """Read the operator here and what stands to its right."""
-        if binds == _COMPARING:
-            return self.comparison(left)
         sign = self.take().word or self.tokens[self.at - 1].text
         right = self.operation(binds + 1)
-        flat = sign in ("and", "or") and isinstance(left, Apply) and left.function == sign and not self.bracketed(left)
         # A chain `a and b and c` is one node with three arguments: it stays flat however long it is.
+        flat = sign in _CHAINS and isinstance(left, Apply) and left.function == sign
         args = (*left.args, right) if flat and isinstance(left, Apply) else (left, right)
         return Apply(sign, args, left.span.to(right.span))
-
-    def bracketed(self, node: Node) -> bool:
-        return self.text[node.span.start : node.span.start + 1] in ("(", "（")
 
     def comparison(self, left: Node) -> Node:
         above = _COMPARING + 1
@@ -191,10 +191,10 @@ class _Parser:
     def membership(self, left: Node) -> Node:
         self.take()
         self.expect("(", "after `in`")
-        items = [self.expression()]
+        items = [self.operation()]
         while self.is_sign(","):
             self.take()
-            items.append(self.expression())
+            items.append(self.operation())
         end = self.expect(")", "at the end of the list")
         return Apply("in", (left, *items), left.span.to(end.span))
 
@@ -223,7 +223,7 @@ class _Parser:
             return Literal(token.text, token.span)
         if self.is_sign("("):
             start = self.take()
-            node = self.expression()
+            node = self.operation()
             end = self.expect(")", "to close the bracket")
             return _respanned(node, start.span.to(end.span))
         if self.is_word("null", "absent"):
@@ -235,7 +235,9 @@ class _Parser:
         if self.is_word("case"):
             return self.case()
         if token.kind == "quoted" or (token.kind == "name" and token.word not in _WORDS):
-            return self.name()
+            after = self.tokens[self.at + 1]
+            called = token.kind == "name" and after.kind == "sign" and after.text == "("
+            return self.call() if called else self.name()
         if token.kind == "end":
             raise self.fault("The expression ends too early.")
         hint = "Write `count(fact)` to count rows." if self.is_sign("*") else None
@@ -244,7 +246,10 @@ class _Parser:
     def number(self) -> Node:
         token = self.take()
         if "e" in token.text.lower():
-            return Literal(float(token.text), token.span)
+            double = float(token.text)
+            if double in (float("inf"), float("-inf")):
+                raise self.fault("The number is too large for a double.", token.span)
+            return Literal(double, token.span)
         if "." in token.text:
             value = Decimal(token.text)
             exponent = value.as_tuple().exponent
@@ -258,19 +263,19 @@ class _Parser:
     def case(self) -> Node:
         start = self.take()
         args: list[Node] = []
-        subject = None if self.is_word("when") else self.expression()
+        subject = None if self.is_word("when") else self.operation()
         while self.is_word("when"):
             self.take()
-            condition = self.expression()
+            condition = self.operation()
             if subject is not None:
                 condition = Apply("=", (subject, condition), condition.span)
             self.expect_word("then", "after the condition of `when`")
-            args += [condition, self.expression()]
+            args += [condition, self.operation()]
         if not args:
             raise self.fault("`case` needs at least one `when … then …`.")
         if self.is_word("else"):
             self.take()
-            args.append(self.expression())
+            args.append(self.operation())
         else:
             args.append(Literal(None, self.here.span))
         end = self.expect_word("end", "at the end of `case`")
@@ -278,10 +283,8 @@ class _Parser:
 
     def name(self) -> Node:
         first = self.take()
-        if first.word in _FORBIDDEN and not self.is_sign("("):
+        if first.word in _FORBIDDEN and (first.word == "select" or self.here.kind == "name"):
             raise self.fault("An expression is not a query.", first.span, "Write the value alone, e.g. sum(fact.x).")
-        if self.is_sign("(") and first.kind == "name":
-            return self.call(first)
         parts, span = [first.text], first.span
         while self.is_sign("."):
             self.take()
@@ -291,10 +294,13 @@ class _Parser:
             parts.append(part.text)
             span = span.to(part.span)
         if self.is_sign("("):
-            raise self.fault("A function's name has no dots.", span)
+            raise self.fault("A function's name has neither dots nor quotes.", span)
         return Name(tuple(parts), span)
 
-    def call(self, name: Token) -> Node:
+    def call(self) -> Node:
+        name = self.take()
+        if name.word == "select":
+            raise self.fault("An expression is not a query.", name.span, "Write the value alone, e.g. sum(fact.x).")
         self.take()
         args: list[Node] = []
         named: list[tuple[str, Node]] = []
@@ -307,7 +313,14 @@ class _Parser:
             self.take()
         elif not self.is_sign(")"):
             while True:
-                self.argument(args, named)
+                key = self.keyword()
+                if named and key is None:
+                    raise self.fault("A named argument cannot be followed by a plain one.")
+                value = self.operation()
+                if key is None:
+                    args.append(value)
+                else:
+                    named.append((key, value))
                 if not self.is_sign(","):
                     break
                 self.take()
@@ -317,22 +330,20 @@ class _Parser:
             self.take()
             self.expect("(", "after `filter`")
             self.expect_word("where", "in `filter (where …)`")
-            condition = self.expression()
+            condition = self.operation()
             span = span.to(self.expect(")", "to close `filter (where …`").span)
         if self.is_word("over"):
-            raise self.fault("There is no `over`.", hint="Use rank, ntile, percent_rank or score.")
+            raise self.fault("There is no `over (…)`.", hint="Use rank, ntile, percent_rank or score.")
         return Apply(name.text.lower(), tuple(args), span, distinct, star, condition, tuple(named))
 
-    def argument(self, args: list[Node], named: list[tuple[str, Node]]) -> None:
-        following = self.tokens[self.at + 1]
-        if self.here.kind == "name" and following.kind == "sign" and following.text == "=>":
-            key = self.take().text.lower()
-            self.take()
-            named.append((key, self.expression()))
-            return
-        if named:
-            raise self.fault("A named argument cannot be followed by a plain one.")
-        args.append(self.expression())
+    def keyword(self) -> str | None:
+        """Read ``name =>``, if an argument begins with it."""
+        following = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+        if self.here.kind != "name" or following.kind != "sign" or following.text != "=>":
+            return None
+        key = self.take().text.lower()
+        self.take()
+        return key
 
 
 def _respanned(node: Node, span: Span) -> Node:

@@ -87,7 +87,7 @@ def constant(expr: Constant, to: Rendering) -> str:
     if expr.value is None and expr.type.name != "null":
         return f"cast(null as {to.type(expr.type)})"
     if expr.type.name == "decimal":
-        return f"cast('{expr.value}' as {to.type(expr.type)})"
+        return f"cast('{expr.value:f}' as {to.type(expr.type)})"
     if expr.type.name == "double":
         return to.literal(float(expr.value))
     return to.literal(expr.value)

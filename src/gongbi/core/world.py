@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
 from gongbi.core.types import TIMESTAMP, Type
 from gongbi.errors import UnknownName
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from gongbi.core.types import Type
-from gongbi.errors import InvalidExpression, WrongType
+from gongbi.errors import InvalidExpression, UnknownName, WrongType
 
 if TYPE_CHECKING:
     from gongbi.core.expr import Call
@@ -126,6 +126,8 @@ class Function:
         Further demands on constant arguments; called with their values (None where not constant).
     looks_ahead
         Reads what comes after the instant: allowed in targets and outcomes only.
+    relative
+        Its value moves with the as-of instant, so that it means nothing where there is none (a source's columns).
     empty
         Value of an aggregate over no rows, where it is not absent.
     """
@@ -144,6 +146,7 @@ class Function:
     ties: tuple[str, str] | None = None
     check: Callable[[Sequence[Any]], None] | None = None
     looks_ahead: bool = False
+    relative: bool = False
     empty: Any = None
     sign: bool = False
     convert: Type | None = None
@@ -173,6 +176,12 @@ class Function:
 
 PROPAGATES = ("Absent if an argument is absent.", "任一参数缺失则缺失。")
 SKIPS = ("Absent values are skipped; absent where no row is left.", "忽略缺失值；没有行时缺失。")
+
+
+def choose(what: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a constant that is not one of a list, and name the nearest that is."""
+    if value not in known:
+        raise UnknownName(what, value, known)
 
 
 def require(condition: bool, message: str, hint: str | None = None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core.clock import local_date
-from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, require
+from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, choose
+from gongbi.core.functions.texts import fitting, trimmed
 from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, Type
 from gongbi.errors import WrongType
 
@@ -43,9 +45,8 @@ def _date(call: Call, args: Sequence[str], to: Rendering) -> str:
     type_ = call.args[0].type
     if type_.name != "text":
         return local_day(args[0], type_, to)
-    text = f"trim({args[0]})"
-    pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-    fits = f"regexp_matches({text}, '{pattern}')" if to.dialect.name == "duckdb" else f"({text} rlike '{pattern}')"
+    text = trimmed(args[0], to)
+    fits = fitting(text, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", to)
     return f"(case when {fits} then try_cast({text} as date) end)"
 
 
@@ -73,11 +74,14 @@ def _months_between(call: Call, args: Sequence[str], to: Rendering) -> str:
 def _add(call: Call, args: Sequence[str], to: Rendering) -> str:
     day, n, unit = local_day(args[0], call.args[0].type, to), args[1], getattr(call.args[2], "value", "day")
     factor = _IN_MONTHS.get(unit, 7 if unit == "week" else 1)
+    most = (12_000 if unit in _IN_MONTHS else 366_000) // factor
+    steps = f"(cast((case when {n} between {-most} and {most} then {n} end) as integer) * {factor})"
     if to.dialect.name == "duckdb":
         step = "month" if unit in _IN_MONTHS else "day"
-        return f"cast({day} + to_{step}s(cast({n} * {factor} as integer)) as date)"
-    name = "add_months" if unit in _IN_MONTHS else "date_add"
-    return f"{name}({day}, cast({n} * {factor} as int))"
+        moved = f"cast({day} + to_{step}s({steps}) as date)"
+    else:
+        moved = f"{'add_months' if unit in _IN_MONTHS else 'date_add'}({day}, {steps})"
+    return f"(case when {moved} between {to.literal(date.min)} and {to.literal(date.max)} then {moved} end)"
 
 
 def _start_of(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -92,9 +96,7 @@ def _moment_or_text(type_: Type) -> Type:
 
 
 def _check_unit(at: int, units: tuple[str, ...]) -> Any:
-    return lambda values: require(
-        values[at] in units, f"There is no unit {values[at]!r} here.", f"Units: {', '.join(units)}."
-    )
+    return lambda values: choose("unit", values[at], units)
 
 
 def _days_since(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -125,9 +127,11 @@ def _weekend(call: Call, args: Sequence[str], to: Rendering) -> str:
 
 def _calendar(
     name: str, params: tuple[Param, ...], returns: Type, zh: str, en: str, examples: tuple[Example, ...], sql: Any,
-    *, check: Any = None, nulls: tuple[str, str] = PROPAGATES,
+    *, check: Any = None, nulls: tuple[str, str] = PROPAGATES, relative: bool = False,
 ) -> Function:  # fmt: skip
-    return Function(name, "scalar", "calendar", params, returns, zh, en, nulls, examples, sql, sql, check=check)
+    return Function(
+        name, "scalar", "calendar", params, returns, zh, en, nulls, examples, sql, sql, check=check, relative=relative
+    )
 
 
 D = "date('2017-09-01')"
@@ -164,7 +168,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _calendar("end_of_month", (M,), DATE, "所在月的最后一天。", "Last day of the month.", (Example("end_of_month(date('2016-02-03'))", "2016-02-29"),),
               lambda call, args, to: f"last_day({local_day(args[0], call.args[0].type, to)})"),
     _calendar("date_add", (M, Param("n", "integer"), Param("unit", "text", constant=True)), DATE,
-              "向后移动 n 个单位；月末截到当月最后一天。", "Moved by n units; a day that the month lacks becomes its last.",
+              "向后移动 n 个单位；月末截到当月最后一天；移动超过一千年或结果超出公元 1 至 9999 年则缺失。", "Moved by n units; a day that the month lacks becomes its last. Absent where the move is longer than a thousand years or leaves the years 1 to 9999.",
               (Example("date_add(date('2017-01-31'), 1, 'month')", "2017-02-28"), Example(f"date_add({D}, -1, 'week')", "2017-08-25")),
               _add, check=_check_unit(2, UNITS)),
     _calendar("days_between", MOMENTS, INTEGER, "两个日期相差的天数（时间取本地日）。", "Days from one local date to another.",
@@ -174,5 +178,5 @@ FUNCTIONS: tuple[Function, ...] = (
     _calendar("hours_between", (Param("from", "timestamp"), Param("to", "timestamp")), DOUBLE, "相差的小时数。", "Hours between two instants.",
               (Example("hours_between(instant('2017-09-01'), instant('2017-09-01T06:30:00'))", 6.5),), _hours_between),
     _calendar("days_since", (M,), INTEGER, "到截止时刻为止的整天数（24 小时）；日期按日历日计。",
-              "Whole days of 24 h up to the as-of instant; a date counts calendar days.", (Example("days_since(as_of())", 0),), _days_since),
+              "Whole days of 24 h up to the as-of instant; a date counts calendar days.", (Example("days_since(as_of())", 0),), _days_since, relative=True),
 )  # fmt: skip

@@ -40,9 +40,10 @@ def _repeated(args: Sequence[str], to: Rendering) -> str:
 
 
 def _entropy(args: Sequence[str], to: Rendering) -> str:
-    n = f"cast(n as {to.type(DOUBLE)})"
-    kept = " filter (where n > 0)"
-    return f"greatest(0.0, ln(sum({n}){kept}) - sum({n} * ln({n})){kept} / sum({n}){kept})"
+    # Weights that are not positive take no part; engines may work out a logarithm before they filter, so no filter.
+    n = f"cast((case when n > 0 then n end) as {to.type(DOUBLE)})"
+    text = f"ln(sum({n})) - sum({n} * ln({n})) / sum({n})"
+    return f"(case when sum({n}) > 0 then greatest({to.literal(0.0)}, {text}) end)"
 
 
 def _gap(name: str) -> Piece:

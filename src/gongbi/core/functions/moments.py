@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core import clock
-from gongbi.core.functions.base import Example, Function, Param, Render, require
+from gongbi.core.functions.base import Example, Function, Param, Render, choose, require
 from gongbi.core.types import BOOLEAN
 from gongbi.errors import Refused
 
@@ -70,23 +70,23 @@ def _during(call: Call, args: Sequence[str], to: Rendering) -> str:
 def _check_window(values: Sequence[Any]) -> None:
     n, unit = values[1], values[2]
     require(isinstance(n, int) and 1 <= n <= 36_500, f"A window has a length of 1 to 36,500, not {n}.")
-    require(unit in UNITS, f"There is no unit {unit!r}.", f"Units: {', '.join(UNITS)}.")
+    choose("unit", unit, UNITS)
     if len(values) > 3:
         require(isinstance(values[3], int) and 0 <= values[3] <= 36_500, f"`ago` is 0 to 36,500, not {values[3]}.")
 
 
 def _check_ahead(values: Sequence[Any]) -> None:
     require(isinstance(values[1], int) and 1 <= values[1] <= 3650, f"`ahead` is 1 to 3,650 long, not {values[1]}.")
-    require(values[2] in clock.ROLLING, f"There is no unit {values[2]!r}.", f"Units: {', '.join(clock.ROLLING)}.")
+    choose("unit", values[2], tuple(clock.ROLLING))
 
 
 def _check_period(values: Sequence[Any]) -> None:
-    require(values[1] in clock.PERIODS, f"There is no period {values[1]!r}.", f"Periods: {', '.join(clock.PERIODS)}.")
+    choose("period", values[1], clock.PERIODS)
 
 
 def _check_dates(values: Sequence[Any]) -> None:
-    for text in values[1:]:
-        clock.parse_instant(text, "UTC")
+    instants = [clock.parse_instant(text, "UTC") for text in values[1:]]
+    require(instants == sorted(instants), f"{values[-1]!r} comes before {values[1]!r}.", "Write the earlier one first.")
 
 
 N, UNIT = Param("n", "integer", constant=True), Param("unit", "text", constant=True)
@@ -99,7 +99,7 @@ def _time(
 ) -> Function:  # fmt: skip
     return Function(
         name, "time", "windows", (TS, *params), BOOLEAN, zh, en, NULLS, examples, sql, sql,
-        check=check, looks_ahead=looks_ahead,
+        check=check, looks_ahead=looks_ahead, relative=name not in ("between_dates", "since", "before"),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, require
+from gongbi.core.functions.texts import fitting, trimmed
 from gongbi.core.types import DOUBLE, INTEGER, Type
 from gongbi.errors import WrongType
 
@@ -64,19 +65,24 @@ def _round(call: Call, args: Sequence[str], to: Rendering) -> str:
         return f"cast(round({x}, {min(digits, type_.scale)}) as {to.type(call.type)})"
     factor = to.literal(float(10**digits))
     half = to.literal(0.5)
-    text = f"(sign({x}) * floor(abs({x}) * {factor} + {half}))"
-    if call.type == INTEGER:
-        return f"try_cast({text} as {to.type(INTEGER)})"
-    return f"({text} / {factor})"
+    # From 2^52 on a double has no digits after the point, and one engine's floor goes no further than 64 bits.
+    text = f"(sign({x}) * floor(abs({x}) * {factor} + {half}) / {factor})"
+    text = f"(case when abs({x}) * {factor} < {to.literal(2.0**52)} then {text} else {x} end)"
+    return f"try_cast({text} as {to.type(INTEGER)})" if call.type == INTEGER else text
 
 
 def _whole(name: str) -> Render:
     def write(call: Call, args: Sequence[str], to: Rendering) -> str:
         if call.args[0].type == INTEGER:
             return args[0]
-        return f"try_cast({name}({args[0]}) as {to.type(INTEGER)})"
+        text = f"try_cast({name}({args[0]}) as {to.type(INTEGER)})"
+        return _fitting_64_bits(args[0], text, to) if call.args[0].type == DOUBLE else text
 
     return write
+
+
+def _fitting_64_bits(x: str, text: str, to: Rendering) -> str:
+    return f"(case when abs({x}) < {to.literal(2.0**63)} then {text} end)"
 
 
 def _truncate(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -84,27 +90,24 @@ def _truncate(call: Call, args: Sequence[str], to: Rendering) -> str:
     if type_ == INTEGER:
         return args[0]
     if type_.name == "text":
-        text = f"trim({args[0]})"
-        fits = (
-            f"regexp_matches({text}, '^[+-]?[0-9]{{1,18}}$')"
-            if to.dialect.name == "duckdb"
-            else f"({text} rlike '^[+-]?[0-9]{{1,18}}$')"
-        )
+        text = trimmed(args[0], to)
+        fits = fitting(text, "^[+-]?[0-9]{1,18}$", to)
         return f"(case when {fits} then try_cast({text} as {to.type(INTEGER)}) end)"
     if type_.name == "boolean":
         return f"(case when {args[0]} then {to.literal(1)} when not {args[0]} then {to.literal(0)} end)"
-    x = f"cast({args[0]} as {to.type(DOUBLE)})" if type_.name == "double" else args[0]
+    x = args[0]
     # Towards zero, spelled out: one engine rounds and the other cuts when a double becomes a whole number.
     cut = f"(case when {x} < 0 then ceil({x}) else floor({x}) end)"
-    return f"try_cast({cut} as {to.type(INTEGER)})"
+    text = f"try_cast({cut} as {to.type(INTEGER)})"
+    return _fitting_64_bits(x, text, to) if type_ == DOUBLE else text
 
 
 def _to_double(call: Call, args: Sequence[str], to: Rendering) -> str:
     type_ = call.args[0].type
     if type_.name != "text":
         return f"cast({args[0]} as {to.type(DOUBLE)})"
-    text, pattern = f"trim({args[0]})", "^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
-    fits = f"regexp_matches({text}, '{pattern}')" if to.dialect.name == "duckdb" else f"({text} rlike '{pattern}')"
+    text = trimmed(args[0], to)
+    fits = fitting(text, "^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$", to)
     return f"(case when {fits} then try_cast({text} as {to.type(DOUBLE)}) end)"
 
 
@@ -121,8 +124,8 @@ def _to_integer_type(types: Sequence[Type]) -> Type:
 
 
 def _least(word: str) -> Render:
-    """Absent values are skipped by one engine and not by the other's cousin; both skip them as written here."""
-    return lambda call, args, to: f"{word}({', '.join(args)})"
+    """Both engines skip absent values; one of them asks for two arguments at least."""
+    return lambda call, args, to: f"{word}({', '.join([*args, args[0]] if len(args) == 1 else args)})"
 
 
 def _band(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -138,7 +141,13 @@ def _check_band(values: Sequence[Any]) -> None:
 
 def _clamp(call: Call, args: Sequence[str], to: Rendering) -> str:
     x, low, high = args
-    return f"(case when {x} < {low} then {low} when {x} > {high} then {high} else {x} end)"
+    inside = f"when {x} < {low} then {low} when {x} > {high} then {high} else {x}"
+    return f"(case when {low} is null or {high} is null then null {inside} end)"
+
+
+def _check_clamp(values: Sequence[Any]) -> None:
+    low, high = values[1:]
+    require(low is None or high is None or low <= high, "The bounds of `clamp` must rise.")
 
 
 def _number(
@@ -268,6 +277,7 @@ FUNCTIONS: tuple[Function, ...] = (
         (Example("clamp(12, 0, 10)", 10),),
         _clamp,
         _clamp,
+        check=_check_clamp,
     ),
     Function(
         "band",
@@ -289,8 +299,9 @@ FUNCTIONS: tuple[Function, ...] = (
         "conversion",
         (Param("x", "any"),),
         _to_integer_type,
-        "转为整数：数字向零取整，真为 1、假为 0，文本须为整数写法，否则缺失。",
-        "A whole number: numbers are cut towards zero, true is 1, text must be a whole number or is absent.",
+        "转为整数：数字向零取整，真为 1、假为 0，文本须为整数写法；否则或超出 64 位则缺失。",
+        "A whole number: numbers are cut towards zero, true is 1, text must be a whole number of "
+        "up to 18 digits; anything else, and what 64 bits do not hold, is absent.",
         PROPAGATES,
         (Example("to_integer(-2.7)", -2), Example("to_integer('12')", 12), Example("to_integer('1x')", None)),
         _truncate,

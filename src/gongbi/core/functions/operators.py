@@ -53,10 +53,19 @@ def _arithmetic(sign: str) -> Render:
     def write(call: Call, args: Sequence[str], to: Rendering) -> str:
         # A decimal meets a whole number as a decimal of scale 0; the cast around it fixes what engines would widen.
         operands = [f"cast({a} as {to.type(DOUBLE)})" if call.type == DOUBLE else a for a in args]
+        if call.type.name == "decimal" and call.type.scale > 6 and to.dialect.name == "spark":
+            operands = [_narrowed(a, arg.type, call.type.scale, sign) for a, arg in zip(args, call.args, strict=True)]
         text = f"({operands[0]} {sign} {operands[1]})"
         return f"cast({text} as {to.type(call.type)})" if call.type.name == "decimal" else text
 
     return write
+
+
+def _narrowed(text: str, type_: Type, scale: int, sign: str) -> str:
+    """Spark gives digits after the sixth up where a result could have more than 38; narrower operands cannot."""
+    if type_.name == "integer":
+        return f"cast({text} as decimal({18 if sign == '*' else 20},0))"
+    return f"cast({text} as decimal({19 if sign == '*' else 37},{scale}))"
 
 
 def _divide(call: Call, args: Sequence[str], to: Rendering) -> str:

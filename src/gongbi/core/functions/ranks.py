@@ -37,7 +37,7 @@ def _score(call: Call, args: Sequence[str], to: Rendering) -> str:
 
 
 def _ntile(call: Call, args: Sequence[str], to: Rendering) -> str:
-    x, n = args
+    x = args[0]
     count = getattr(call.args[1], "value", 1)
     return _present(x, f"cast(ntile({count}) {_over(x, f'{x}, {to.member}')} as {to.type(INTEGER)})")
 

@@ -12,15 +12,21 @@ AS_OF = datetime(2017, 9, 15, tzinfo=UTC)
 
 MEMBERS = (1, 2, 3, 4)
 
+
+def _at(month: int, day: int, hour: int) -> datetime:
+    """An instant of 2017 as engines keep it: UTC, without a zone."""
+    return datetime(2017, month, day, hour, tzinfo=UTC).replace(tzinfo=None)
+
+
 #: member, ts, amount, quantity, category, promoted. Member 4 has no row; the last row comes after `AS_OF`.
 ROWS = (
-    (1, datetime(2017, 7, 20, 9), Decimal("10.00"), 1, "A", True),
-    (1, datetime(2017, 8, 20, 10), Decimal("20.00"), 2, "B", False),
-    (1, datetime(2017, 9, 5, 18), Decimal("30.00"), 3, "A", False),
-    (2, datetime(2017, 3, 1, 12), Decimal("5.00"), 1, "B", True),
-    (2, datetime(2017, 9, 10, 12), Decimal("5.00"), 4, "A", True),
-    (3, datetime(2017, 1, 15, 8), None, 1, "C", None),
-    (1, datetime(2017, 9, 20, 8), Decimal("99.00"), 9, "C", False),
+    (1, _at(7, 20, 9), Decimal("10.00"), 1, "A", True),
+    (1, _at(8, 20, 10), Decimal("20.00"), 2, "B", False),
+    (1, _at(9, 5, 18), Decimal("30.00"), 3, "A", False),
+    (2, _at(3, 1, 12), Decimal("5.00"), 1, "B", True),
+    (2, _at(9, 10, 12), Decimal("5.00"), 4, "A", True),
+    (3, _at(1, 15, 8), None, 1, "C", None),
+    (1, _at(9, 20, 8), Decimal("99.00"), 9, "C", False),
 )
 
 COLUMNS = {"amount": decimal(2), "quantity": INTEGER, "category": TEXT, "promoted": BOOLEAN}

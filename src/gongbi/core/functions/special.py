@@ -27,7 +27,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "as_of", "scalar", "calendar", (), TIMESTAMP, "截止时刻：一切计算都以它为准。",
         "The instant of the computation: nothing that became known later is visible.", ("Never absent.", "从不缺失。"),
         (Example("year(as_of())", 2017),),
-        lambda call, args, to: to.literal(to.as_of), lambda call, args, to: to.literal(to.as_of),
+        lambda call, args, to: to.literal(to.as_of), lambda call, args, to: to.literal(to.as_of), relative=True,
     ),
     Function(
         "instant", "scalar", "calendar", (Param("text", "text", constant=True),), TIMESTAMP,

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, require
+from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, require
 from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
-from gongbi.errors import WrongType
+from gongbi.errors import InvalidExpression, WrongType
 
 if TYPE_CHECKING:
     from gongbi.core.expr import Call
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 S = Param("text", "text")
 COUNT = Param("n", "integer", constant=True)
-_OUTSIDE_BOTH = re.compile(r"\(\?(?!:|i\))|\\[1-9bBAZzGQEpPkKRXhHvVuUxXcC]|[*+?}]\+|\[\[:|&&|\[[^\]]*\[")
+#: What `trim` takes off, and what may stand around a number or a date in text.
+SPACES = " \t\n\r\u00a0\u3000"
+_OUTSIDE_BOTH = re.compile(
+    r"\(\?(?!:|i\))"  # groups with a meaning of their own
+    r"|\\[^dDwWsSnrtf!-/:-@\[-^`{-~]"  # escapes other than classes and signs
+    r"|[*+?}]\+"  # possessive counts
+    r"|\[\^?\]|&&"  # classes that begin with their own bracket, intersections
+    r"|(?<!\\)\{(?![0-9]{1,3}(,[0-9]{0,3})?\})|^\{"  # a brace that is no count, or a large one
+)
+_CLASSES = {"s": r"\t\n\f\r ", "S": r"[^\t\n\f\r ]"}
 
 
 def _text(
@@ -44,9 +53,54 @@ def _at_least_zero(values: Sequence[Any]) -> None:
     require(values[1] is None or 0 <= values[1] <= 10_000, f"The count must be 0 to 10,000, not {values[1]}.")
 
 
+def _check_lpad(values: Sequence[Any]) -> None:
+    _at_least_zero(values)
+    require(bool(values[2]), "`lpad` needs something to fill with.")
+
+
 def _check_part(values: Sequence[Any]) -> None:
     require(bool(values[1]), "`split_part` needs a delimiter of at least one character.")
     require(values[2] is None or values[2] >= 1, "`split_part` counts parts from 1.")
+
+
+def trimmed(text: str, to: Rendering, where: str = "both") -> str:
+    """Text without the spaces around it."""
+    spaces = to.literal(SPACES)
+    if to.dialect.name == "duckdb":
+        return f"{ {'both': 'trim', 'leading': 'ltrim', 'trailing': 'rtrim'}[where] }({text}, {spaces})"
+    return f"trim({where} {spaces} from {text})"
+
+
+def _trim(where: str) -> Render:
+    return lambda call, args, to: trimmed(args[0], to, where)
+
+
+def fitting(text: str, pattern: str, to: Rendering) -> str:
+    """A condition: some part of the text fits a pattern that `check_pattern` has let through."""
+    if to.dialect.name == "duckdb":
+        return f"regexp_matches({text}, {to.literal(pattern)})"
+    return f"({text} rlike {to.literal(_java(pattern))})"
+
+
+def _java(pattern: str) -> str:
+    """The pattern as Java reads it: `$` is the very end, `.` stops at a newline only, `(?i)` knows all letters."""
+    flags, rest = ("(?diu)", pattern[4:]) if pattern.startswith("(?i)") else ("(?d)", pattern)
+    parts, in_class = [flags], False
+    for piece in re.findall(r"\\.|.", rest, re.DOTALL):
+        if piece == r"\s":
+            piece = _CLASSES["s"] if in_class else f"[{_CLASSES['s']}]"
+        elif piece == r"\S" and not in_class:
+            piece = _CLASSES["S"]
+        elif piece == "$" and not in_class:
+            piece = r"\z"
+        elif piece in ("[", "]"):
+            in_class = piece == "["
+        parts.append(piece)
+    return "".join(parts)
+
+
+def _matches(call: Call, args: Sequence[str], to: Rendering) -> str:
+    return fitting(args[0], getattr(call.args[1], "value", ""), to)
 
 
 def check_pattern(values: Sequence[Any]) -> None:
@@ -55,6 +109,8 @@ def check_pattern(values: Sequence[Any]) -> None:
     if pattern is None:
         return
     require(len(pattern) <= 500, "A regular expression has at most 500 characters.")
+    nested = re.search(r"(?<!\\)\[[^\]\\]*(\\.[^\]\\]*)*(\[|\\S)", pattern)
+    require(nested is None, "A class of a regular expression holds neither another class nor `\\S`.")
     odd = _OUTSIDE_BOTH.search(pattern)
     require(
         odd is None,
@@ -63,8 +119,8 @@ def check_pattern(values: Sequence[Any]) -> None:
     )
     try:
         re.compile(pattern)
-    except re.error as error:
-        require(False, f"{pattern!r} is not a regular expression: {error}.")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InvalidExpression(f"{pattern!r} is not a regular expression: {error}.") from None
 
 
 def _to_text(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -83,9 +139,10 @@ FUNCTIONS: tuple[Function, ...] = (
           "cast(length({0}) as bigint)"),
     _text("lower", (S,), TEXT, "转小写。", "In lower case.", (Example("lower('GongBi')", "gongbi"),), "lower({0})"),
     _text("upper", (S,), TEXT, "转大写。", "In upper case.", (Example("upper('dairy')", "DAIRY"),), "upper({0})"),
-    _text("trim", (S,), TEXT, "去掉两端空格。", "Without spaces at both ends.", (Example("trim('  a ')", "a"),), "trim({0})"),
-    _text("ltrim", (S,), TEXT, "去掉左端空格。", "Without spaces on the left.", (Example("ltrim('  a ')", "a "),), "ltrim({0})"),
-    _text("rtrim", (S,), TEXT, "去掉右端空格。", "Without spaces on the right.", (Example("rtrim(' a  ')", " a"),), "rtrim({0})"),
+    _text("trim", (S,), TEXT, "去掉两端空白：空格、制表、换行、不换行空格与全角空格。", "Without blanks at both ends: space, tab, line breaks, no-break and ideographic space.",
+          (Example("trim('  a ')", "a"), Example("trim('　画像\n')", "画像")), _trim("both")),
+    _text("ltrim", (S,), TEXT, "去掉左端空白（同 trim）。", "Without blanks on the left, as in trim.", (Example("ltrim('  a ')", "a "),), _trim("leading")),
+    _text("rtrim", (S,), TEXT, "去掉右端空白（同 trim）。", "Without blanks on the right, as in trim.", (Example("rtrim(' a  ')", " a"),), _trim("trailing")),
     _text(
         "substr", (S, Param("start", "integer", constant=True), Param("n", "integer", constant=True, optional=True)), TEXT,
         "从第 start 个字符起（从 1 数）取 n 个字符。", "n characters from the start-th, counted from 1.",
@@ -115,13 +172,13 @@ FUNCTIONS: tuple[Function, ...] = (
     _text("lpad", (S, COUNT, Param("fill", "text", constant=True)), TEXT, "左侧补足到 n 个字符；过长则截断。",
           "Filled on the left to n characters; cut if longer.", (Example("lpad('7', 3, '0')", "007"),),
           "lpad({0}, cast({1} as integer), {2})", "lpad({0}, cast({1} as int), {2})",
-          check=lambda v: (_at_least_zero(v), require(bool(v[2]), "`lpad` needs something to fill with."))[0]),
+          check=_check_lpad),
     _text(
         "matches", (S, Param("pattern", "text", constant=True)), BOOLEAN,
         "某处符合正则表达式（只许两种引擎读法一致的写法）。",
         "Somewhere the text fits a regular expression, written in the part that both engines read alike.",
         (Example("matches('35-49K', '^[0-9]+-')", True), Example("matches('Cat', '(?i)^cat$')", True)),
-        "regexp_matches({0}, {1})", "({0} rlike {1})", check=check_pattern,
+        _matches, check=check_pattern,
     ),
     Function("to_text", "scalar", "conversion", (Param("x", "any"),), _to_text_type, "转为文本。", "As text.", PROPAGATES,
              (Example("to_text(42)", "42"), Example("to_text(date('2017-09-01'))", "2017-09-01"), Example("to_text(true)", "true")),

@@ -1,0 +1,202 @@
+"""The catalogue is the law: what an entry says holds on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import bench
+import pytest
+
+from gongbi.core.functions import CATALOGUE, Function
+from gongbi.core.functions.base import PROPAGATES
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Name, walk
+from gongbi.engine.base import Engine
+from gongbi.testing.engine import on_every_engine
+
+WITHOUT_EXAMPLE = {"during"}  # It has a meaning only where a campaign is measured; test_compiler runs it.
+EXAMPLES = {
+    f"{name}/{i}": (example.text, example.value)
+    for name, entry in CATALOGUE.items()
+    for i, example in enumerate(entry.examples)
+}
+
+# -- every example ----------------------------------------------------------------------------------
+
+
+def test_the_catalogue_has_at_least_eighty_functions_and_every_one_an_example_and_both_languages() -> None:
+    assert len(CATALOGUE) >= 80
+    for name, entry in CATALOGUE.items():
+        assert entry.examples or name in WITHOUT_EXAMPLE, name
+        assert entry.zh and entry.en and all(entry.nulls), name
+        assert entry.zh.endswith("。") or "：" in entry.zh, name
+
+
+@on_every_engine()
+def test_every_example_comes_out_as_the_entry_says(engine: Engine) -> None:
+    bench.make_sample(engine)
+    ahead = {key: text for key, (text, _) in EXAMPLES.items() if key.startswith("ahead")}
+    found = bench.answers(engine, {key: text for key, (text, _) in EXAMPLES.items() if key not in ahead})
+    found |= bench.answers(engine, ahead, ahead=True)
+    wrong = {}
+    for key, (text, wanted) in EXAMPLES.items():
+        by_member = wanted if isinstance(wanted, dict) else dict.fromkeys(found[key], wanted)
+        if any(not bench.same(found[key][member], value) for member, value in by_member.items()):
+            wrong[text] = found[key]
+    assert not wrong
+
+
+# -- the battery: scalar functions over awkward values, equal on both engines -------------------------
+
+BY_TYPE = {
+    "number": ["n", "d", "f", "x"],
+    "integer": ["n", "m"],
+    "text": ["s"],
+    "boolean": ["p", "q"],
+    "timestamp": ["ts"],
+    "moment": ["day", "ts"],
+    "ordered": ["n", "d", "x", "s", "p", "day", "ts"],
+    "any": ["n", "d", "x", "s", "p", "day", "ts"],
+}
+PAIRS = [
+    ("n", "m"),
+    ("d", "n"),
+    ("d", "f"),
+    ("x", "n"),
+    ("x", "y"),
+    ("s", "u"),
+    ("day", "day2"),
+    ("ts", "ts2"),
+    ("p", "q"),
+]
+LIKES = ["'%'", "'_'", "'a%'", "'%a%'", "'100\\%'", "'a\\_b'", "'%\\\\%'", "''", "'_像'", "'%\n%'", "'____'", "'%''%'"]
+PATTERNS = [
+    "^[0-9]+$", "a$", "^.$", "(?i)abc", "(?i)ünï", "(?i)σω жж", "\\\\", "\\s", "^\\S+$", "[\\s_]", "\\w+", "\\d{2,3}", "[^a-z]",
+    "^(a|é)$", ".*%", "\\.", "^$", "a.b", "line", "像", "^\\D*$", "[$]", "x\\$?", "say \"hi\"", "e.?$", "^[^\\n]*$",
+]  # fmt: skip
+#: Functions whose arguments must be written out, or stand in a form of their own.
+FORMS: dict[str, list[str]] = {
+    **{sign: [f"{a} {sign} {b}" for a, b in product(("n", "d", "f", "x"), ("m", "d", "f", "x"))] for sign in "-+"},
+    "*": ["m * m", "d * m", "m * f", "x * n", "d * d", "d * x", "n * 2", "f * 3", "2.5 * m"],
+    "/": ["n / m", "d / m", "m / d", "x / n", "d / f", "n / 0", "1 / 3"],
+    "%": ["n % m", "m % n", "n % 7", "n % -7"],
+    "negative": ["-n", "-d", "-f", "-x", "-(-n)"],
+    **{s: [f"{a} {s} {b}" for a, b in PAIRS] for s in ("=", "<>", "<", "<=", ">", ">=")},
+    "between": [f"{a} between {b} and {a}" for a, b in PAIRS] + ["day not between '2017-01-01' and '2018-01-01'"],
+    "in": [f"{a} in ({b}, null)" for a, b in PAIRS] + ["n in (1, 2, -7)", "s not in ('a', '画像')", "day in ('2016-02-29')"],
+    "like": [f"s like {pattern}" for pattern in LIKES] + ["s not like 'a%'"],
+    "||": ["s || u", "s || ''", "s || '\\' || u"],
+    "and": ["p and q", "p and q and n > 0"],
+    "or": ["p or q", "p or q or n > 0"],
+    "not": ["not p", "not (p and q)", "not n > 0"],
+    "is_absent": [f"{c} is absent" for c in BY_TYPE["any"]] + ["s is not null"],
+    "is_true": ["p is true", "p is not true"],
+    "is_false": ["p is false", "p is not false"],
+    "case": ["case when p then n when q then m end", "case n when 1 then 'one' when m then 'm' else s end"],
+    "if": ["if(p, n, d)", "if(p, s, u)", "if(n > 0, day, null)"],
+    "coalesce": [f"coalesce({a}, {b})" for a, b in PAIRS] + ["coalesce(n)", "coalesce(n, d, x)"],
+    "nullif": [f"nullif({a}, {b})" for a, b in PAIRS],
+    "greatest": [f"greatest({a}, {b})" for a, b in PAIRS] + ["greatest(n)", "greatest(n, m, d)"],
+    "least": [f"least({a}, {b})" for a, b in PAIRS] + ["least(n)", "least(null, m, d)"],
+    "clamp": ["clamp(n, -2, 10)", "clamp(d, m, n)", "clamp(x, -0.5, 100)", "clamp(day, '2016-01-01', day2)"],
+    "band": ["band(n, 0, 2, 10)", "band(d, 0.5)", "band(x, -1, 0, 1.5)", "band(day, '2016-01-01', '2017-01-01')", "band(s, 'a', 'b')"],
+    "round": [f"round({c}{d})" for c in ("n", "d", "f", "x") for d in ("", ", 0", ", 1", ", 2", ", 9")],
+    "power": ["power(x, 2)", "power(n, 0.5)", "power(2, m)", "power(0, n)", "power(x, y)", "power(10, 400)"],
+    "substr": ["substr(s, 1)", "substr(s, 2, 1)", "substr(s, 3, 100)", "substr(s, 1, 0)", "substr(s, 50)"],
+    "left": ["left(s, 0)", "left(s, 1)", "left(s, 2)", "left(s, 100)"],
+    "right": ["right(s, 0)", "right(s, 1)", "right(s, 2)", "right(s, 100)"],
+    "replace": ["replace(s, u, '-')", "replace(s, 'a', u)", "replace(s, '\\', '/')", "replace(s, '', 'x')"],
+    "split_part": ["split_part(s, ',', 1)", "split_part(s, ',', 2)", "split_part(s, '.', 2)", "split_part(s, 'a', 9)", "split_part(s, ' ', 2)"],
+    "lpad": ["lpad(s, 5, '*')", "lpad(s, 0, ' ')", "lpad(s, 3, '画像')", "lpad(s, 40, 'ab')"],
+    "matches": ["matches(s, '{}')".format(pattern.replace("'", "''")) for pattern in PATTERNS],
+    "to_integer": [f"to_integer({c})" for c in ("n", "d", "f", "x", "s", "p", "null")],
+    "to_double": [f"to_double({c})" for c in ("n", "d", "f", "x", "s", "null")],
+    "to_text": [f"to_text({c})" for c in ("n", "d", "f", "s", "p", "day", "null")],
+    "date": ["date(s)", "date(day)", "date(ts)", "date(null)", "date('2017-02-30')"],
+    "start_of": [f"start_of('{unit}', {c})" for unit in ("day", "week", "month", "quarter", "year") for c in ("day", "ts")],
+    "date_add": [f"date_add({c}, m, '{unit}')" for unit in ("day", "week", "month", "quarter", "year") for c in ("day", "ts")]
+    + ["date_add(day, n, 'day')", "date_add(day, n, 'year')", "date_add(day, -1, 'month')"],
+    "as_of": ["as_of()", "as_of() > ts"],
+    "instant": ["instant('2017-03-12')", "instant('2017-11-05T01:30:00')", "instant('2017-09-01T00:00:00+08:00') > ts"],
+    "days_since": ["days_since(ts)", "days_since(day)"],
+    "within": ["within(ts, 30, 'day')", "within(ts, 1, 'calendar_month', 6)", "within(ts, 2, 'week')"],
+    "this": [f"this(ts, '{unit}')" for unit in ("day", "week", "month", "quarter", "year")],
+    "previous": [f"previous(ts, '{unit}')" for unit in ("day", "week", "month", "quarter", "year")],
+    "between_dates": ["between_dates(ts, '2017-03-12', '2017-11-05')"],
+    "since": ["since(ts, '2017-03-12')"],
+    "before": ["before(ts, '2017-03-12')"],
+    "upper": ["upper(u)", "upper('straße'  || 'x') is absent"],
+    "lower": ["lower(u)"],
+    "ln": ["ln(n)", "ln(x)", "ln(d)", "ln(0)", "ln(-1)"],
+}  # fmt: skip
+
+
+def battery() -> Iterator[tuple[str, str]]:
+    """(function, expression) for every function that works on values."""
+    for name, entry in CATALOGUE.items():
+        if entry.kind in ("aggregate", "rank") or entry.looks_ahead:
+            continue
+        for text in FORMS.get(name) or plain_calls(entry):
+            yield name, text
+
+
+def plain_calls(entry: Function) -> list[str]:
+    """Calls of a function with every column that each argument takes."""
+    assert not any(param.constant for param in entry.params), f"{entry.name} needs forms of its own."
+    second = {"s": "u", "ts": "ts2", "day": "day2", "n": "m"}
+    firsts = BY_TYPE[entry.params[0].accepts]
+    return [f"{entry.name}({', '.join([c, *([second.get(c, c)] * (len(entry.params) - 1))])})" for c in firsts]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Shanghai"])
+def test_functions_of_values_are_equal_on_both_engines(duckdb_engine: Engine, spark_engine: Engine, zone: str) -> None:
+    texts = {text: text for _, text in battery()}
+    if zone != "America/New_York":
+        calendar = {n for n, f in CATALOGUE.items() if f.group in ("calendar", "windows")}
+        texts = {text: text for name, text in battery() if name in calendar}
+    found = []
+    for engine in (duckdb_engine, spark_engine):
+        bench.make_battery(engine)
+        found.append(
+            bench.answers(
+                engine, texts, bench.battery_world(zone), subject="case", as_of=bench.instant(2017, 9, 15, 13)
+            )
+        )
+    assert not differences(*found)
+
+
+def differences(duck: dict[str, dict[Any, Any]], spark: dict[str, dict[Any, Any]]) -> list[tuple[Any, ...]]:
+    """(expression, how many members differ, the first of them, DuckDB's value, Spark's value)."""
+    wrong = []
+    for text in duck:
+        bad = [i for i in duck[text] if not bench.same(duck[text][i], spark[text][i])]
+        if bad:
+            wrong.append((text, len(bad), bad[0], duck[text][bad[0]], spark[text][bad[0]]))
+    return wrong
+
+
+@on_every_engine()
+def test_an_absent_argument_makes_the_result_absent_where_the_entry_says_so(engine: Engine) -> None:
+    bench.make_battery(engine)
+    world = bench.battery_world("America/New_York")
+    texts = [(n, t) for n, t in battery() if CATALOGUE[n].nulls == PROPAGATES and t.isascii()]
+    columns = {name for name in bench.BATTERY}
+    found = bench.answers(
+        engine,
+        {t: t for _, t in texts} | {f"{c} is absent": f"{c} is absent" for c in columns},
+        world,
+        subject="case",
+        as_of=bench.instant(2017, 9, 15),
+    )
+    wrong = []
+    for _, text in texts:
+        if "null" in text or "absent" in text:
+            continue
+        used = {str(part) for part in walk(parse(text)) if isinstance(part, Name)}
+        for member, value in found[text].items():
+            if value is not None and any(found[f"{c} is absent"][member] for c in used):
+                wrong.append((text, member, value))
+    assert not wrong
