@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from gongbi.catalog.base import SourceDef, SubjectDef
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.tables import attribute_table_name, target_table
+from gongbi.catalog.tables import attribute_table_name, key_columns, target_table
 from gongbi.core.table import Table
 from gongbi.engine.base import Engine
 from gongbi.errors import GongbiError, InvalidDefinition
@@ -35,6 +35,7 @@ from gongbi.sources.base import (
 )
 from gongbi.sources.derive import money_columns, signs, unmatched
 from gongbi.sources.ledger import Entry, Ledger, figures
+from gongbi.sources.once import KeysSeen
 from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
 from gongbi.sources.readers import Piece
 from gongbi.sources.schema import Changes, check_schema
@@ -132,8 +133,10 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
     done = Filled()
     inputs: dict[str, Any] = {found.name: _look_up(work, found) for found in plan.found}
     seen = 0
+    keys = _keys_seen(source, opened, table)
     for rows, numbers, bad in _chunks(opened, work.rows_per_chunk):
         stop_if(work.cancelled)
+        keys.add(rows)
         raw = prepare(rows, numbers, plan.prepared)
         inputs["raw"] = raw
         for role, combined in plan.identifiers.items():
@@ -150,16 +153,25 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
     if seen == 0:
         raise empty(path)
     stop_if(work.cancelled)
-    _once(work, source, opened.piece, table, load, done)
+    if keys.may_repeat():
+        _once(work, source, opened.piece, table, load, done)
     stop_if(work.cancelled)
     return done
+
+
+def _keys_seen(source: SourceDef, opened: Opened, table: Table) -> KeysSeen:
+    kept = key_columns(source)
+    # A raw text kept as a key of its own is compared as it stands; anything else by its type in the table.
+    return KeysSeen(
+        list(kept), [opened.plan.raw[name] for name in kept], [table.column(name).type for name in kept.values()]
+    )
 
 
 def _chunks(opened: Opened, size: int) -> Iterator[tuple[pa.Table, pa.Array, list[BadRow]]]:
     waiting: list[Batch] = []
 
     def gathered() -> tuple[pa.Table, pa.Array, list[BadRow]]:
-        rows = pa.Table.from_batches([batch.rows for batch in waiting])
+        rows = pa.Table.from_batches([batch.rows for batch in waiting]).unify_dictionaries()
         for name in opened.absent:
             rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
         return rows, pa.concat_arrays([b.numbers for b in waiting]), [bad for b in waiting for bad in b.bad]

@@ -60,6 +60,10 @@ class RowPlan:
         that it fails, or null.
     checks
         By number, in the order of columns.
+    values
+        Column of the target → its name in `classified`.
+    raw
+        Raw column → type.
     """
 
     table: Table
@@ -69,6 +73,7 @@ class RowPlan:
     steps: Plan
     checks: tuple[Check, ...]
     values: Mapping[str, str]
+    raw: Mapping[str, Type]
     dialect: Dialect
 
     def good(self, load: int) -> Plan:
@@ -202,6 +207,7 @@ def row_plan(
         steps,
         tuple(draft.checks),
         dict(draft.values),
+        raw,
         dialect,
     )
 
@@ -246,7 +252,9 @@ def how_of(target: str, time: TimeMap) -> How:
 
 
 def _must_be_read(draft: _Draft, column: str, name: str, *, required: bool) -> None:
-    draft.refuse("wrong_type", column, f"({draft.given(column)} and {name} is null)")
+    unread = f"({draft.given(column)} and {name} is null)"
+    # A part of the key is known to be given by then.
+    draft.refuse("wrong_type", column, f"{name} is null" if column in draft.source.key else unread)
     if required:
         draft.refuse("missing_value", column, f"not {draft.given(column)}")
 
@@ -267,7 +275,7 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
             )
         if named.column is not None:
             value = draft.add(role, draft.direct(named.column, subject.id_type))
-            _must_be_read(draft, named.column, value, required=named.required)
+            _must_be_read(draft, named.column, value, required=named.required and named.column not in draft.source.key)
             continue
         who = f"who_{role}"
         combined: list[str] = []
@@ -318,7 +326,8 @@ def _columns(draft: _Draft) -> None:
         else:
             raw = mapping.from_ or name
             value = draft.add(name, draft.direct(raw, type_, mapping.format))
-            _must_be_read(draft, raw, value, required=False)
+            if draft.raw[raw] != type_ or type_.name == "double":
+                _must_be_read(draft, raw, value, required=False)
         _checks(draft, mapping, raw, value)
         draft.values[name] = _finished(mapping, value, dialect)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,6 +30,7 @@ from gongbi.sources.base import Batch, UnreadableSource
 from gongbi.sources.text import batches_of, column_names, empty, read_delimited, read_json_lines
 
 ROWS_PER_PARQUET_BATCH = 250_000
+_SMALL_DICTIONARY = 1 << 14
 _FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"} | dict.fromkeys(
     (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "xlsx"
 )
@@ -140,7 +142,9 @@ def _parquet(path: Path, name: str) -> Stream:
         )
 
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path) as plain:
+            few = _few_texts(plain)
+        file = pq.ParquetFile(path, read_dictionary=few)
         schema, total = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise broken(error) from error
@@ -153,12 +157,28 @@ def _parquet(path: Path, name: str) -> Stream:
         try:
             with file:
                 for rows in file.iter_batches(batch_size=ROWS_PER_PARQUET_BATCH):
-                    yield Batch(rows, pa.array(range(done + 1, done + 1 + rows.num_rows), pa.int64()))
+                    yield Batch(rows, pa.array(np.arange(done + 1, done + 1 + rows.num_rows, dtype=np.int64)))
                     done += rows.num_rows
         except (pa.ArrowException, OSError) as error:
             raise broken(error) from error
 
     return Stream(schema, total, batches())
+
+
+def _few_texts(file: pq.ParquetFile) -> list[str]:
+    """Text columns with few values: as dictionaries they are read in half the time."""
+    found: list[str] = []
+    if file.metadata.num_row_groups == 0:
+        return found
+    group = file.metadata.row_group(0)
+    for i in range(group.num_columns):
+        column = group.column(i)
+        name = column.path_in_schema
+        if name not in file.schema_arrow.names or not pa.types.is_string(file.schema_arrow.field(name).type):
+            continue
+        if column.has_dictionary_page and column.data_page_offset - column.dictionary_page_offset < _SMALL_DICTIONARY:
+            found.append(name)
+    return found
 
 
 def _workbook(path: Path, name: str, origin: Origin) -> tuple[list[str], Iterator[Batch]]:

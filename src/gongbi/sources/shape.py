@@ -53,6 +53,8 @@ def raw_types(schema: pa.Schema) -> dict[str, Type]:
 def normal(values: pa.Array) -> pa.Array:
     """Return values in the Arrow type that stands for their type: int64, float64, string, date32, UTC."""
     if pa.types.is_dictionary(values.type):
+        if pa.types.is_string(values.type.value_type):
+            return values
         values = values.dictionary_decode()
     type_ = raw_type(values.type)
     if type_ == TIMESTAMP:
