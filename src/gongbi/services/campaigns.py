@@ -95,3 +95,23 @@ def _measured(ctx: Context, run: CampaignRun, decision: Decision) -> dict[str, A
     }
     ctx.store.campaigns.set_figures(run.id, {"decision": decision.to_json(), "measurement": figures})
     return figures
+
+
+def campaigns(ctx: Context) -> list[dict[str, Any]]:
+    """All campaigns with the figures of their newest decision and measurement; None where there is none yet."""
+    found = []
+    for definition in ctx.catalog().campaigns.values():
+        newest = next(iter(ctx.store.campaigns.list(campaign=definition.campaign, limit=1)), None)
+        found.append(
+            {
+                "campaign": definition.campaign,
+                "name": {"zh": definition.name.zh, "en": definition.name.en},
+                "about": {"zh": definition.about.zh, "en": definition.about.en},
+                "as_of": definition.as_of,
+                "limit": definition.limit,
+                "holdout": definition.holdout,
+                "run": newest.id if newest else None,
+                "figures": newest.figures if newest else None,
+            }
+        )
+    return found

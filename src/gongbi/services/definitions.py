@@ -69,7 +69,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
 
 def _check_migrations(ctx: Context, definitions: list[Any]) -> None:
     """Refuse an edited mapping whose loaded rows can neither be kept nor read again."""
-    from gongbi.sources import plan_migration
+    from gongbi.sources.migration import plan_migration
 
     old = {d.name: from_json("source", d.body) for d in ctx.store.definitions.current("source")}
     for new in definitions:

@@ -1,0 +1,380 @@
+"""The command line: one door to the same rooms as the console and the Python API.
+
+A user's mistake ends with exit code 2 and one clear line on the error stream; a stop by Ctrl-C with 130.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import gongbi
+from gongbi.cli_output import Progressing, show, show_report
+from gongbi.errors import Cancelled, GongbiError
+
+app = typer.Typer(
+    name="gongbi",
+    help="Customer profiles and precision marketing. 客户画像与精准营销平台。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+sources_app = typer.Typer(help="Sources, their loads and rejected rows. 数据源、加载记录与被拒行。")
+segment_app = typer.Typer(help="Count, list and compare groups. 客群：计数、名单、洞察。", no_args_is_help=True)
+runs_app = typer.Typer(help="What ran, when, with what result. 运行记录。")
+app.add_typer(sources_app, name="sources")
+app.add_typer(segment_app, name="segment")
+app.add_typer(runs_app, name="runs")
+
+Where = Annotated[Path, typer.Option("--workspace", "-w", envvar="GONGBI_WORKSPACE", help="The workspace's folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+As = Annotated[str | None, typer.Option("--as", envvar="GONGBI_ACTOR", help="Who is working; recorded.")]
+Subject = Annotated[str, typer.Option("--subject", "-s", help="What the expression is about.")]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", "-c", help="A tag, attribute or expression; repeatable.")
+]
+HERE = Path()
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort, Cancelled):
+        print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
+    except GongbiError as error:
+        print(f"gongbi: {' '.join(str(error).split()) if len(str(error)) < 2000 else error}", file=sys.stderr)
+        sys.exit(1 if error.kind == "bug" else 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except typer.TyperException as error:
+        error.show()
+        sys.exit(2)
+
+
+def call(where: Path, actor: str | None, verb: str, /, **params: Any) -> Any:
+    """Open the workspace, carry out one verb with progress on the error stream, close."""
+    with Progressing() as progress, gongbi.open(where, actor=actor, progress=progress) as ws:
+        return ws.call(verb, **params)
+
+
+def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> None:
+    """Print an answer, for people or as JSON."""
+    if as_json:
+        from gongbi.cli_output import plain
+
+        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    else:
+        render(value)
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The folder.")] = HERE,
+    zone: Annotated[str, typer.Option(help="IANA time zone of the workspace.")] = "UTC",
+    engine: Annotated[str, typer.Option(help="duckdb or spark.")] = "duckdb",
+    demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
+) -> None:
+    """Make a workspace. 新建工作区。"""
+    from gongbi.workspace import copy_pack, init as make
+
+    root = make(path, zone="America/New_York" if demo and zone == "UTC" else zone, engine=engine)
+    files = copy_pack(root, demo) if demo else []
+    print(f"Workspace at {root.resolve()}" + (f", {len(files)} definition files." if demo else "."))
+    print("Next: gongbi apply, gongbi ingest, gongbi build.")
+
+
+@app.command()
+def apply(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of YAML; the workspace's definitions by default.")
+    ] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Check definitions and put them in force. 校验并启用定义。"""
+    emit(call(workspace, actor, "apply", folder=str(folder) if folder else None), as_json)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")], workspace: Where = HERE, as_json: Json = False
+) -> None:
+    """Write the definitions in force as YAML. 导出定义。"""
+    emit(call(workspace, None, "export_definitions", folder=str(folder.resolve())), as_json)
+
+
+@app.command()
+def ingest(
+    source: Annotated[list[str] | None, typer.Argument(help="Only these sources.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Load what is new in the sources. 加载数据。"""
+    emit(call(workspace, actor, "ingest", sources=source or None), as_json)
+
+
+@sources_app.callback(invoke_without_command=True)
+def sources(ctx: typer.Context, workspace: Where = HERE, as_json: Json = False) -> None:
+    """Sources with their loads, rows and unmatched keys. 数据源一览。"""
+    if ctx.invoked_subcommand is None:
+        emit(call(workspace, None, "sources"), as_json)
+
+
+@sources_app.command("loads")
+def sources_loads(
+    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """All loads, newest first. 加载记录。"""
+    emit(call(workspace, None, "loads", source=source), as_json)
+
+
+@sources_app.command("undo")
+def sources_undo(
+    id: Annotated[int, typer.Argument(help="The load's number.")],  # noqa: A002
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Take a load back; rows that it replaced come back. 撤销一次加载。"""
+    emit(call(workspace, actor, "undo", id=id), as_json)
+
+
+@sources_app.command("rejects")
+def sources_rejects(
+    load: Annotated[int | None, typer.Argument(help="Only this load.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write the rows as CSV, to be repaired.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Rejected rows with their reasons. 被拒行。"""
+    if to is not None:
+        if load is None:
+            raise typer.BadParameter("--to needs the number of a load.")
+        emit(call(workspace, None, "export_rejects", load=load, to=str(to.resolve())), as_json)
+    else:
+        emit(call(workspace, None, "rejects", load=load, limit=limit), as_json)
+
+
+@sources_app.command("repair")
+def sources_repair(
+    load: Annotated[int, typer.Argument(help="The load whose rejects were repaired.")],
+    file: Annotated[Path, typer.Argument(help="The repaired CSV.")],
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Load repaired rejects. 重新加载已修复的行。"""
+    emit(call(workspace, actor, "repair", load=load, file=str(file.resolve())), as_json)
+
+
+@app.command()
+def build(
+    as_of: Annotated[str | None, typer.Option("--as-of", help="ISO date or instant.")] = None,
+    subject: Annotated[list[str] | None, typer.Option("--subject", "-s", help="Only these subjects.")] = None,
+    force: Annotated[bool, typer.Option(help="Also where the same build exists.")] = False,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Compute all tags. 计算标签。"""
+    emit(call(workspace, actor, "build", as_of=as_of, subjects=subject or None, force=force), as_json)
+
+
+@app.command()
+def tags(
+    search: Annotated[str, typer.Argument(help="Part of a name, title or category.")] = "",
+    subject: Annotated[str | None, typer.Option("--subject", "-s", help="Only of this subject.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """The tag library with coverage and figures. 标签库。"""
+    emit(call(workspace, None, "tags", subject=subject, search=search), as_json)
+
+
+@segment_app.command("list")
+def segment_list(workspace: Where = HERE, as_json: Json = False) -> None:
+    """Saved segments with their sizes. 已保存客群。"""
+    emit(call(workspace, None, "segments"), as_json)
+
+
+@segment_app.command("count")
+def segment_count(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """How many members a condition holds for. 计数。"""
+    emit(call(workspace, None, "count", expression=expression, subject=subject), as_json)
+
+
+@segment_app.command("members")
+def segment_members(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    column: Columns = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """The members, with chosen columns. 名单。"""
+    given: dict[str, Any] = {
+        "expression": expression,
+        "subject": subject,
+        "columns": column or [],
+        "order": order or [],
+    }
+    if to is not None:
+        emit(call(workspace, actor, "export", to=str(to.resolve()), limit=limit, **given), as_json)
+    else:
+        emit(call(workspace, actor, "members", limit=50 if limit is None and not as_json else limit, **given), as_json)
+
+
+@segment_app.command("insight")
+def segment_insight(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    base: Annotated[str | None, typer.Option(help="Another group to compare with; everybody by default.")] = None,
+    min_support: Annotated[int, typer.Option(help="Leave out values with fewer members.")] = 20,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 30,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What sets a group apart: TGI of every tag. 客群洞察。"""
+    params = {"expression": expression, "base": base, "min_support": min_support, "limit": limit, "subject": subject}
+    emit(call(workspace, None, "insight", **params), as_json)
+
+
+@app.command()
+def customer(
+    id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
+    tag: Annotated[str | None, typer.Option("--tag", help="Show the facts behind this tag.")] = None,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """One customer: identifiers, attributes, tags, time line. 客户画像。"""
+    if tag is not None:
+        emit(call(workspace, None, "evidence", id=id, tag=tag, subject=subject), as_json)
+    else:
+        emit(call(workspace, None, "customer", id=id, subject=subject), as_json)
+
+
+@app.command()
+def train(
+    name: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Train, check and score the models. 训练模型。"""
+    emit(call(workspace, actor, "train", name=name), as_json)
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="One model's card.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Models with their figures. 模型。"""
+    emit(call(workspace, None, "model_card", name=name) if name else call(workspace, None, "models"), as_json)
+
+
+@app.command()
+def campaign(
+    name: Annotated[str | None, typer.Argument(help="Decide and measure this campaign.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Decide who is chosen, and measure what a campaign changed. 活动决策与度量。"""
+    emit(call(workspace, actor, "campaign", name=name) if name else call(workspace, None, "campaigns"), as_json)
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """The newest runs. 运行记录。"""
+    if ctx.invoked_subcommand is None:
+        emit(call(workspace, None, "runs", limit=limit), as_json)
+
+
+@runs_app.command("cancel")
+def runs_cancel(id: int, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
+    """Stop a running run. 停止。"""
+    emit(call(workspace, actor, "cancel", id=id), as_json)
+
+
+@runs_app.command("resume")
+def runs_resume(id: int, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
+    """Go on with an interrupted, cancelled or failed run. 继续。"""
+    emit(call(workspace, actor, "resume", id=id), as_json)
+
+
+@app.command()
+def report(workspace: Where = HERE, as_json: Json = False) -> None:
+    """The figures of everything that has run. 报告。"""
+    emit(call(workspace, None, "report"), as_json, show_report)
+
+
+@app.command()
+def serve(
+    workspace: Where = HERE,
+    host: Annotated[str, typer.Option(help="127.0.0.1 until accounts exist.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
+) -> None:
+    """Open the console and carry out schedules. 打开控制台。"""
+    from gongbi.serving import serve as run
+
+    run(workspace, host=host, port=port)
+
+
+@app.command()
+def demo(
+    path: Annotated[Path, typer.Argument(help="Folder of the demo's workspace.")] = Path("gongbi-demo"),
+    engine: Annotated[str, typer.Option(help="duckdb or spark.")] = "duckdb",
+    serve: Annotated[bool, typer.Option(help="Open the console after the report.")] = True,
+    port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
+    as_json: Json = False,
+) -> None:
+    """Run the main job on real grocery data, print the report, open the console. 演示。"""
+    from gongbi.workspace import copy_pack, init as make, read_settings
+
+    where = path if engine == "duckdb" or path != Path("gongbi-demo") else Path(f"gongbi-demo-{engine}")
+    root = make(where, name="Complete Journey", zone="America/New_York", engine=engine)
+    if read_settings(root).engine != engine:
+        raise typer.BadParameter(f"{root} is a workspace on {read_settings(root).engine}; choose another folder.")
+    copy_pack(root, "retail")
+    emit(call(root, "demo", "demo"), as_json, show_report)
+    if serve and os.environ.get("DEMO_SERVE", "1") != "0":
+        from gongbi.serving import serve as run
+
+        run(root, port=port)
+
+
+if __name__ == "__main__":
+    main()

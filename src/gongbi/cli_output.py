@@ -1,0 +1,167 @@
+"""What the command line shows: progress on the error stream, answers as tables, JSON without surprises."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+#: Quick work shows nothing; what takes longer than this shows where it is.
+PATIENCE = 2.0
+
+
+class Progressing:
+    """Progress of long work: a live line in a terminal, a plain line every two seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.started = time.monotonic()
+        self.spoken = self.started
+        self.live: Progress | None = None
+        self.task: TaskID | None = None
+        self.stage = ""
+
+    def __enter__(self) -> Progressing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if self.console.is_terminal:
+            if now - self.started > PATIENCE:
+                self._draw(stage, done, total)
+        elif now - self.spoken >= PATIENCE:
+            self.spoken = now
+            of = f" {done:,}" + (f" of {total:,}" if total is not None else "") if done or total else ""
+            print(f"[{now - self.started:5.0f} s] {stage}{of}", file=sys.stderr, flush=True)
+
+    def _draw(self, stage: str, done: int, total: int | None) -> None:
+        if self.live is None:
+            self.live = Progress(
+                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                console=self.console, transient=True,
+            )  # fmt: skip
+            self.live.start()
+        if self.task is None or stage != self.stage:
+            if self.task is not None:
+                self.live.remove_task(self.task)
+            self.task = self.live.add_task(stage, total=total)
+            self.stage = stage
+        self.live.update(self.task, completed=done, total=total)
+
+
+def plain(value: Any) -> Any:
+    """Turn an answer into JSON: tables become records, instants ISO text, exact numbers numbers; NaN becomes null."""
+    if isinstance(value, pa.Table):
+        return [plain(row) for row in value.to_pylist()]
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+#: Columns of record lists that matter to people, in order; others are left to --json.
+_SHOWN = {
+    "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
+    "segment": ("segment", "name", "subject", "count", "of"),
+    "tgi": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted"),
+    "kind": ("id", "kind", "subject", "status", "rows", "seconds", "started_at", "error"),
+}
+
+
+def show(value: Any) -> None:
+    """Print an answer for people."""
+    console = Console()
+    if isinstance(value, pa.Table):
+        _table(console, value.to_pylist())
+    elif isinstance(value, Mapping):
+        _mapping(console, value)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        if value:
+            _table(console, list(value))
+        else:
+            console.print("Nothing there.", style="dim")
+    else:
+        console.print(value)
+
+
+def _mapping(console: Console, value: Mapping[str, Any]) -> None:
+    for key, item in value.items():
+        if isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
+            console.print(f"[bold]{key}[/]")
+            _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
+        elif isinstance(item, Mapping):
+            console.print(f"[bold]{key}[/]")
+            for name, inner in item.items():
+                console.print(f"  {name:<28} {_cell(inner)}", highlight=False)
+        else:
+            console.print(f"[bold]{key:<14}[/] {_cell(item)}", highlight=False)
+
+
+def _table(console: Console, rows: list[Any]) -> None:
+    if not rows:
+        console.print("Nothing there.", style="dim")
+        return
+    if not isinstance(rows[0], Mapping):
+        for row in rows:
+            console.print(f"  {_cell(row)}", highlight=False)
+        return
+    names = next(
+        (list(names) for mark, names in _SHOWN.items() if mark in rows[0] and set(names[:2]) <= set(rows[0])), None
+    )
+    columns = [n for n in names or rows[0] if n in rows[0]]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in columns))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float | Decimal):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, Mapping):
+        if set(value) == {"zh", "en"}:
+            return str(value["en"] or value["zh"])
+        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_cell(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
+    return str(value)
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """Print the report of the main job."""
+    from gongbi.report_text import lines
+
+    console = Console()
+    for line in lines(report):
+        console.print(line, highlight=False)

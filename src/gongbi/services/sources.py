@@ -1,0 +1,178 @@
+"""Sources: load what is new, see what came of it, take a load back, mend what was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gongbi.catalog.tables import REJECTS, target_table_name
+from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.identity.run import Identities
+from gongbi.services.context import Context
+from gongbi.services.report import unmatched
+from gongbi.sources import ledger, rejects as rejected, run
+from gongbi.store.loads import Load
+
+
+def _resolver(ctx: Context) -> Identities:
+    catalog = ctx.catalog()
+    return Identities(ctx.engine, list(catalog.sources.values()), list(catalog.subjects.values()))
+
+
+def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = False) -> dict[str, Any]:
+    """Load what is new in every source, or in some; what is there already is left alone.
+
+    Parameters
+    ----------
+    sources
+        Names of the sources; all by default.
+    again
+        Load content again that was undone by hand.
+
+    Returns
+    -------
+    dict
+        ``loads`` (one per file), ``facts``, ``members``, ``rejects`` (reason → rows), ``unmatched``, ``changed``,
+        ``seconds`` by stage. A file that cannot be loaded is reported with its `problem`; the others are loaded.
+    """
+    catalog = ctx.catalog()
+    if not catalog.sources:
+        raise NotYet("There are no sources.", hint="Write some under definitions/sources and run `gongbi apply`.")
+    with ctx.run("ingest", ", ".join(sources or []), sources=list(sources) if sources else None) as (_, inner):
+        report = run.ingest(
+            ctx.engine,
+            ctx.store.loads,
+            list(catalog.sources.values()),
+            list(catalog.subjects.values()),
+            root=ctx.root,
+            zone=ctx.zone,
+            now=ctx.now(),
+            resolver=_resolver(ctx),
+            progress=inner.progress,
+            cancelled=inner.cancelled,
+            only=sources,
+            again=again,
+        )
+    return report.to_json()
+
+
+def sources(ctx: Context) -> list[dict[str, Any]]:
+    """All sources: what they fill, their active loads, rows good and rejected, keys that match nobody."""
+    catalog, there = ctx.catalog(), set(ctx.engine.tables())
+    missing = unmatched(ctx)
+    found = []
+    for source in catalog.sources.values():
+        table = target_table_name(source)
+        active = ctx.store.loads.active_of(source.source)
+        rows = 0
+        if table in there:
+            rows = ctx.engine.query(f"select count(*) as n from {ctx.engine.dialect.ident(table)}")["n"][0].as_py()
+        prefix = f"{source.fact}."
+        found.append(
+            {
+                "source": source.source,
+                "target": source.target,
+                "of": source.fact or source.attributes or source.relation or source.reference,
+                "table": table,
+                "rows": rows,
+                "loads": len(active),
+                "rejected": sum(load.rows_rejected for load in active),
+                "repeated": sum(load.rows_repeated for load in active),
+                "unmatched": {k.removeprefix(prefix): v for k, v in missing.items() if k.startswith(prefix)},
+                "newest": max((load.finished_at for load in active if load.finished_at), default=None),
+                "name": {"zh": source.name.zh, "en": source.name.en},
+            }
+        )
+    return found
+
+
+def as_json(load: Load) -> dict[str, Any]:
+    """A load as the doors show it."""
+    body = asdict(load)
+    return {"id": body.pop("id"), "source": body.pop("source"), "status": body.pop("status"), **body}
+
+
+def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Loads, newest first: what was read, from where, what became of it."""
+    if source is not None and source not in ctx.catalog().sources:
+        raise UnknownName("source", source, ctx.catalog().sources)
+    return [as_json(load) for load in ctx.store.loads.list(source=source, limit=limit)]
+
+
+def undo(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
+    """Take a load out again; rows whose place it had taken come back."""
+    catalog = ctx.catalog()
+    with ctx.run("undo", f"load {id}"):
+        undone = run.undo(
+            ctx.engine,
+            ctx.store.loads,
+            list(catalog.sources.values()),
+            list(catalog.subjects.values()),
+            id,
+            root=ctx.root,
+            zone=ctx.zone,
+            now=ctx.now(),
+            resolver=_resolver(ctx),
+        )
+    ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {id}", now=ctx.now())
+    return {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored)}
+
+
+def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[str, Any]:
+    """Rejected rows that wait for repair.
+
+    Returns
+    -------
+    dict
+        ``table`` (Arrow, see `catalog.tables.REJECTS`), ``counts`` (list of load, source, path, reason, column, rows),
+        ``total``.
+    """
+    if REJECTS.name not in ctx.engine.tables():
+        return {"table": None, "counts": [], "total": 0}
+    ident = ctx.engine.dialect.ident
+    where = "repaired_by is null" + (f" and {ident('_load')} = {int(load)}" if load is not None else "")
+    columns = f"{ident('_load')} as load, source, path, reason, {ident('column')}"
+    grouped = f"select {columns}, count(*) as n from {REJECTS.name} where {where} group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"
+    counts = ctx.engine.query(grouped).to_pylist()
+    order = f"order by {ident('_load')} desc, {ident('_row')} limit {int(limit)}"
+    table = ctx.engine.query(f"select * from {REJECTS.name} where {where} {order}")
+    return {"table": table, "counts": counts, "total": sum(row["n"] for row in counts)}
+
+
+def export_rejects(ctx: Context, load: int, to: str) -> dict[str, Any]:
+    """Write a load's rejected rows as CSV, with their reasons, to be mended and loaded with `repair`."""
+    path = Path(to).expanduser()
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
+    return {"path": str(path), "rows": rejected.export_rejects(ctx.engine, load, path)}
+
+
+def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
+    """Load mended rejects of a load; the good ones are marked as repaired."""
+    catalog = ctx.catalog()
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise InvalidInput(
+            f"There is no file {str(path)!r}.", hint="Write one with `gongbi sources rejects LOAD --to`."
+        )
+    with ctx.run("repair", f"load {load}"):
+        report = run.load_repaired(
+            ctx.engine,
+            ctx.store.loads,
+            list(catalog.sources.values()),
+            list(catalog.subjects.values()),
+            ctx.store.loads.get(load).source,
+            path,
+            root=ctx.root,
+            zone=ctx.zone,
+            now=ctx.now(),
+            resolver=_resolver(ctx),
+        )
+    return asdict(report)
+
+
+def repair_loads(ctx: Context) -> list[str]:
+    """Bring the record of loads in step with the engine; called when a workspace is opened by its owner."""
+    return ledger.repair(ctx.engine, ctx.store.loads, ctx.now())

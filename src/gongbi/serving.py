@@ -1,0 +1,25 @@
+"""`gongbi serve`: the owner of a workspace, its console and its schedules in one process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import gongbi
+from gongbi.errors import WorkspaceBusy
+
+
+def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
+    """Open a workspace as its owner and keep the console open until Ctrl-C."""
+    from gongbi.console.app import serve as serve_console
+    from gongbi.jobs import JobHost
+
+    with gongbi.open(path) as ws:
+        if not ws.is_owner:
+            raise WorkspaceBusy(
+                f"The workspace at {str(ws.root)!r} is open in another process.",
+                hint="Use its console, or close it first.",
+            )
+        with JobHost(ws):
+            print(f"Console: http://{host}:{port} (this machine only). Ctrl-C ends it.", file=sys.stderr, flush=True)
+            serve_console(ws, host=host, port=port)
