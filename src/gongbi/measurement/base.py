@@ -203,7 +203,9 @@ class Measurement:
     unit
         Currency of the outcome, where it has one.
     known
-        Members known as of the campaign's instant.
+        Members known when the campaign's period ended.
+    response
+        Responders over receivers, whatever steps they took, with Wilson's interval.
     naive
         Mean outcome of receivers minus others in the campaign's period, without any matching.
     placebo
@@ -215,6 +217,7 @@ class Measurement:
     unit: str | None
     known: int
     funnel: tuple[Step, ...]
+    response: Interval
     received: Sums
     others: Sums
     naive: Interval
@@ -239,6 +242,7 @@ class Measurement:
             "members": self.known,
             "received": self.funnel[0].count,
             "responded": self.funnel[-1].alone,
+            "response": interval_json(self.response),
             "funnel": [step.to_json() for step in self.funnel],
             "sums": {"received": self.received.to_json(), "others": self.others.to_json()},
             "naive": interval_json(self.naive),

@@ -16,8 +16,10 @@ from gongbi.measurement.base import LEVEL, Comparison
 
 #: A number with more different values than this is matched in bins, and adjusted for within them.
 EXACT_VALUES = 6
-#: Bins of about equal size for such a number, and for the outcome of the period before.
+#: Bins of about equal size for such a number.
 BINS = 4
+#: For the outcome of the period before they are finer: it is what lists are chosen by.
+BEFORE_BINS = 6
 #: A text with more different values has its balance shown for the commonest only.
 SHOWN_VALUES = 8
 #: The estimator's own name for the outcome of the period before.
@@ -59,7 +61,7 @@ def design(tags: Mapping[str, Sequence[Any]], before: NDArray[np.float64]) -> De
     normal would look like harm. A tag with few values is matched exactly, a number with many in bins of about equal
     size and adjusted for within them; absent is a value of its own.
     """
-    strata = [quantile_bins(before, BINS)]
+    strata = [quantile_bins(before, BEFORE_BINS)]
     covariates: dict[str, NDArray[np.float64]] = {}
     for name, values in tags.items():
         codes, numbers = _tag(name, values)

@@ -17,7 +17,7 @@ from gongbi.core.clock import Window
 from gongbi.core.plan import Plan
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
-from gongbi.estimators.stats import difference_interval
+from gongbi.estimators.stats import difference_interval, wilson_interval
 from gongbi.measurement import plan as plans
 from gongbi.measurement.base import LEVEL, Comparison, Measurement, Overlap, Part, Sums, bounds
 from gongbi.measurement.comparison import TOO_FEW, compare, design
@@ -110,6 +110,7 @@ def measure(
         unit=plans.outcome(campaign, catalog).type.currency,
         known=len(after.ids),
         funnel=funnel(steps, took),
+        response=wilson_interval(int((received & took[-1]).sum()), int(received.sum()), LEVEL),
         received=shared.sums(shared.received),
         others=shared.sums(~shared.received),
         naive=difference_interval(shared.after[shared.received], shared.after[~shared.received], LEVEL),

@@ -33,20 +33,20 @@ def _amount(interval: Interval, unit: str | None) -> str:
 
 def _reach(measured: Measurement) -> list[Words]:
     first, last = measured.funnel[0], measured.funnel[-1]
-    rate = _percent(last.of_received)
+    rate = _percent(measured.response)
     found = [
         Words(
-            f"{measured.known:,} 位已知客户中，{first.count:,} 位收到了活动；"
-            f"其中 {last.count:,} 位走完全部步骤并响应：{rate}。",
+            f"{measured.known:,} 位已知客户中，{first.count:,} 位收到了活动；其中 {last.alone:,} 位响应：{rate}。",
             f"{first.count:,} of {measured.known:,} known customers received the campaign; "
-            f"{last.count:,} of them took every step to responding: {rate}.",
+            f"{last.alone:,} of them responded: {rate}.",
         )
     ]
     if last.alone != last.count:
         found.append(
             Words(
-                f"另有 {last.alone - last.count:,} 位响应者没有走过前面的某一步（合计 {last.alone:,} 位响应者）。",
-                f"{last.alone - last.count:,} more responded without some earlier step ({last.alone:,} in all).",
+                f"其中 {last.alone - last.count:,} 位响应者没有走过漏斗里的某一步，漏斗因此以 {last.count:,} 位结束。",
+                f"{last.alone - last.count:,} of those who responded are not seen at some earlier step, so the funnel "
+                f"ends with {last.count:,}.",
             )
         )
     return found
@@ -97,7 +97,7 @@ def _placebo(measured: Measurement) -> list[Words]:
         return [
             Words(
                 "没有足够的数据在上一个时期做同样的比较（安慰剂检验），所以无法检验这一方法。",
-                "There are too few data to repeat the comparison one period earlier (placebo): the method is unchecked.",
+                "There are too few data to repeat the comparison one period earlier (placebo): nothing was checked.",
             )
         ]
     amount = _amount(found.effect, unit)
