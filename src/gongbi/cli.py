@@ -86,7 +86,8 @@ def init(
     demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
 ) -> None:
     """Make a workspace. 新建工作区。"""
-    from gongbi.workspace import copy_pack, init as make
+    from gongbi.workspace import copy_pack
+    from gongbi.workspace import init as make
 
     root = make(path, zone="America/New_York" if demo and zone == "UTC" else zone, engine=engine)
     files = copy_pack(root, demo) if demo else []
@@ -362,7 +363,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the main job on real grocery data, print the report, open the console. 演示。"""
-    from gongbi.workspace import copy_pack, init as make, read_settings
+    from gongbi.workspace import copy_pack, read_settings
+    from gongbi.workspace import init as make
 
     where = path if engine == "duckdb" or path != Path("gongbi-demo") else Path(f"gongbi-demo-{engine}")
     root = make(where, name="Complete Journey", zone="America/New_York", engine=engine)

@@ -50,9 +50,14 @@ class Progressing:
     def _draw(self, stage: str, done: int, total: int | None) -> None:
         if self.live is None:
             self.live = Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                console=self.console, transient=True,
-            )  # fmt: skip
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=self.console,
+                transient=True,
+            )
             self.live.start()
         if self.task is None or stage != self.stage:
             if self.task is not None:
@@ -81,6 +86,7 @@ def plain(value: Any) -> Any:
 
 #: Columns of record lists that matter to people, in order; others are left to --json.
 _SHOWN = {
+    "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
     "segment": ("segment", "name", "subject", "count", "of"),
     "tgi": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted"),
@@ -88,9 +94,19 @@ _SHOWN = {
 }
 
 
+#: Columns that count something; other whole numbers may be ids and are left as they are.
+_COUNTS = ("rows", "count", "of", "support", "members", "n", "size", "rejected", "repeated", "present")
+
+
+def _console() -> Console:
+    """Standard output; a pipe has no width of its own, so it gets one that holds most tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
 def show(value: Any) -> None:
     """Print an answer for people."""
-    console = Console()
+    console = _console()
     if isinstance(value, pa.Table):
         _table(console, value.to_pylist())
     elif isinstance(value, Mapping):
@@ -106,7 +122,14 @@ def show(value: Any) -> None:
 
 def _mapping(console: Console, value: Mapping[str, Any]) -> None:
     for key, item in value.items():
-        if isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
+        if key == "parts":
+            for part in item:
+                console.print(f"[bold]{part['tag']}[/] rests on these rows of {part['fact']}:", highlight=False)
+                _table(console, part["table"].to_pylist())
+        elif key == "timeline":
+            console.print(f"[bold]{key}[/]")
+            _table(console, [_event(event) for event in item])
+        elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
             console.print(f"[bold]{key}[/]")
             _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
         elif isinstance(item, Mapping):
@@ -115,6 +138,12 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
                 console.print(f"  {name:<28} {_cell(inner)}", highlight=False)
         else:
             console.print(f"[bold]{key:<14}[/] {_cell(item)}", highlight=False)
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of a time line: facts differ in their columns, so these go together."""
+    details = {k: v for k, v in event.items() if k not in ("ts", "fact") and v is not None}
+    return {"ts": event["ts"], "fact": event["fact"], "details": details}
 
 
 def _table(console: Console, rows: list[Any]) -> None:
@@ -134,17 +163,17 @@ def _table(console: Console, rows: list[Any]) -> None:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in columns))
+        table.add_row(*(_cell(row.get(name), grouped=name in _COUNTS) for name in columns))
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, grouped: bool = False) -> str:
     if value is None:
         return "—"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+        return f"{value:,}" if grouped else str(value)
     if isinstance(value, float | Decimal):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, datetime):
@@ -162,6 +191,6 @@ def show_report(report: Mapping[str, Any]) -> None:
     """Print the report of the main job."""
     from gongbi.report_text import lines
 
-    console = Console()
+    console = _console()
     for line in lines(report):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)

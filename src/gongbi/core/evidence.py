@@ -33,11 +33,11 @@ def evidence_plan(
     every = Call(CATALOGUE["coalesce"], (*own, *origin), own[0].type, "row", fact.name)
     compiler = _Compiler(Request(subject, {"x": call}, as_of, {}), world, dialect)
     scan = compiler.scan(fact, [call, every], call.filter, everything=ir.looks_ahead(call))
-    related = dict.fromkeys(
-        f"{part.subject}.{part.attribute}" for part in ir.walk(call) if isinstance(part, ir.RelatedColumn)
-    )
-    names = ["ts", *(n for n in fact.names if n not in ("ts", subject)), *related, "_load", "_row"]
-    columns = ", ".join(dialect.ident(name) for name in names)
+    used = dict.fromkeys(part for part in ir.walk(call) if isinstance(part, ir.RelatedColumn))
+    shown: dict[str, ir.Expr] = {c.column: c for c in own if c.column != subject}
+    shown |= {f"{part.subject}.{part.attribute}": part for part in used}
+    shown |= {c.column: c for c in origin}
+    columns = ", ".join(f"{compiler.row_name(leaf)} as {dialect.ident(name)}" for name, leaf in shown.items())
     # An aggregate over a column skips rows that lack it; they are no evidence.
     rendering = compiler.rendering(compiler.row_name)
     present = [f"{render(arg, rendering)} is not null" for arg in call.args[:1] if arg.level == "row"]
@@ -45,5 +45,6 @@ def evidence_plan(
     return (
         Plan()
         .then("_rows", scan)
-        .then("_evidence", f"select {columns} from _rows where {conditions} order by ts desc, _row limit {int(limit)}")
+        .then("_chosen", f"select {columns} from _rows where {conditions}")
+        .then("_evidence", f"select * from _chosen order by ts desc, _load desc, _row limit {int(limit)}")
     )

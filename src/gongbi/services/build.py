@@ -123,7 +123,7 @@ def drop_old(ctx: Context, subject: str | None = None) -> list[int]:
 
 def repair_builds(ctx: Context) -> list[int]:
     """Give up builds that a dead process left unfinished; called when a workspace is opened by its owner."""
-    left = [b for b in ctx.store.builds.list(status="building")]
+    left = list(ctx.store.builds.list(status="building"))
     for unfinished in left:
         ctx.engine.drop(unfinished.table)
         ctx.store.builds.fail(unfinished.id)

@@ -82,7 +82,8 @@ def _attributes(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
         sql = (
             f"select {', '.join(dialect.ident(n) for n in names)} from {dialect.ident(table)}"
             f" where id = {dialect.literal(member)} and (valid_from is null or valid_from <= {now})"
-            f" and (valid_to is null or valid_to > {now}) order by valid_from desc nulls last, _load desc, _row desc limit 1"
+            f" and (valid_to is null or valid_to > {now})"
+            " order by valid_from desc nulls last, _load desc, _row desc limit 1"
         )
         for row in ctx.engine.query(sql).to_pylist():
             found |= row
@@ -123,8 +124,8 @@ def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[
             continue
         columns = ", ".join(dialect.ident(n) for n in fact.names if n != subject)
         sql = (
-            f"select {columns} from {dialect.ident(fact.table)} where {dialect.ident(subject)} = {dialect.literal(member)}"
-            f" and ts < {as_of} order by ts desc limit {int(limit)}"
+            f"select {columns} from {dialect.ident(fact.table)}"
+            f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {as_of} order by ts desc limit {int(limit)}"
         )
         events += [{"fact": fact.name, **row} for row in ctx.engine.query(sql).to_pylist()]
     return sorted(events, key=lambda e: e["ts"], reverse=True)[:limit]
@@ -155,8 +156,8 @@ def evidence(
     Returns
     -------
     dict
-        ``tag``, ``value``, ``expr``, ``as_of`` and ``parts``: one per aggregate of the tag and of the tags it uses, with
-        its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
+        ``tag``, ``value``, ``expr``, ``as_of`` and ``parts``: one per aggregate of the tag and of the tags it uses,
+        with its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
     """
     catalog = ctx.catalog()
     definition = catalog.tag(tag)

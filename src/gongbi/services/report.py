@@ -40,7 +40,8 @@ def report(ctx: Context) -> dict[str, Any]:
     facts = {fact.name: _count(ctx, fact.table) for fact in catalog.world.facts.values() if fact.table in there}
     rejects: dict[str, int] = {}
     if "rejects" in there:
-        sql = f"select reason, count(*) as n from {dialect.ident('rejects')} where repaired_by is null group by reason order by reason"
+        waiting = f"select reason from {dialect.ident('rejects')} where repaired_by is null"
+        sql = f"select reason, count(*) as n from ({waiting}) r group by reason order by reason"
         rejects = {row["reason"]: row["n"] for row in ctx.engine.query(sql).to_pylist()}
     members = {s: segments.population(ctx, s, as_of) for s in catalog.subjects if f"member_{s}" in there}
     sizes = {}
@@ -87,8 +88,8 @@ def unmatched(ctx: Context) -> dict[str, int]:
                 known = " union ".join(f"select id from {dialect.ident(t)}" for t in sorted(tables))
                 column = dialect.ident(subject)
                 sql = (
-                    f"select count(*) as n from {dialect.ident(fact.table)} f left join ({known}) k on k.id = f.{column}"
-                    f" where f.{column} is not null and k.id is null"
+                    f"select count(*) as n from {dialect.ident(fact.table)} f"
+                    f" left join ({known}) k on k.id = f.{column} where f.{column} is not null and k.id is null"
                 )
                 if count := ctx.engine.query(sql)["n"][0].as_py():
                     found[f"{fact.name}.{subject}"] = count

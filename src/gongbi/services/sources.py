@@ -12,7 +12,8 @@ from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.identity.run import Identities
 from gongbi.services.context import Context
 from gongbi.services.report import unmatched
-from gongbi.sources import ledger, rejects as rejected, run
+from gongbi.sources import ledger, run
+from gongbi.sources import rejects as rejected
 from gongbi.store.loads import Load
 
 
@@ -134,7 +135,8 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
     ident = ctx.engine.dialect.ident
     where = "repaired_by is null" + (f" and {ident('_load')} = {int(load)}" if load is not None else "")
     columns = f"{ident('_load')} as load, source, path, reason, {ident('column')}"
-    grouped = f"select {columns}, count(*) as n from {REJECTS.name} where {where} group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5"
+    listed = "1, 2, 3, 4, 5"
+    grouped = f"select {columns}, count(*) as n from {REJECTS.name} where {where} group by {listed} order by {listed}"
     counts = ctx.engine.query(grouped).to_pylist()
     order = f"order by {ident('_load')} desc, {ident('_row')} limit {int(limit)}"
     table = ctx.engine.query(f"select * from {REJECTS.name} where {where} {order}")
