@@ -58,7 +58,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except typer.TyperException as error:
-        error.show()
+        print(f"gongbi: {error}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -125,7 +125,8 @@ def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[
         columns = ", ".join(dialect.ident(n) for n in fact.names if n != subject)
         sql = (
             f"select {columns} from {dialect.ident(fact.table)}"
-            f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {as_of} order by ts desc limit {int(limit)}"
+            f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {as_of}"
+            f" order by ts desc limit {int(limit)}"
         )
         events += [{"fact": fact.name, **row} for row in ctx.engine.query(sql).to_pylist()]
     return sorted(events, key=lambda e: e["ts"], reverse=True)[:limit]
