@@ -94,6 +94,16 @@ def same(a: Any, b: Any, tolerance: float = 1e-9) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
+def differing(found: dict[str, dict[Any, Any]], wanted: dict[str, dict[Any, Any]]) -> list[tuple[Any, ...]]:
+    """(name, how many members differ, the first of them, the value found, the value wanted)."""
+    wrong = []
+    for name in wanted:
+        bad = [i for i in wanted[name] if not same(found[name][i], wanted[name][i])]
+        if bad:
+            wrong.append((name, len(bad), bad[0], found[name][bad[0]], wanted[name][bad[0]]))
+    return wrong
+
+
 # -- the battery: one member per row, awkward values in every column ----------------------------------
 
 WHOLE = [0, 1, -1, 2, -2, 3, 7, -7, 10, 100, 12, -13, 2**31, -(2**31) - 1, 2**53 - 1, -(2**53), 10**15, None]

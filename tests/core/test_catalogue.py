@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import bench
 import pytest
@@ -30,7 +29,7 @@ def test_the_catalogue_has_at_least_eighty_functions_and_every_one_an_example_an
     assert len(CATALOGUE) >= 80
     for name, entry in CATALOGUE.items():
         assert entry.examples or name in WITHOUT_EXAMPLE, name
-        assert entry.zh and entry.en and all(entry.nulls), name
+        assert all((entry.zh, entry.en, *entry.nulls)), name
         assert entry.zh.endswith("。") or "：" in entry.zh, name
 
 
@@ -165,17 +164,7 @@ def test_functions_of_values_are_equal_on_both_engines(duckdb_engine: Engine, sp
                 engine, texts, bench.battery_world(zone), subject="case", as_of=bench.instant(2017, 9, 15, 13)
             )
         )
-    assert not differences(*found)
-
-
-def differences(duck: dict[str, dict[Any, Any]], spark: dict[str, dict[Any, Any]]) -> list[tuple[Any, ...]]:
-    """(expression, how many members differ, the first of them, DuckDB's value, Spark's value)."""
-    wrong = []
-    for text in duck:
-        bad = [i for i in duck[text] if not bench.same(duck[text][i], spark[text][i])]
-        if bad:
-            wrong.append((text, len(bad), bad[0], duck[text][bad[0]], spark[text][bad[0]]))
-    return wrong
+    assert not bench.differing(*found)
 
 
 @on_every_engine()
@@ -183,7 +172,7 @@ def test_an_absent_argument_makes_the_result_absent_where_the_entry_says_so(engi
     bench.make_battery(engine)
     world = bench.battery_world("America/New_York")
     texts = [(n, t) for n, t in battery() if CATALOGUE[n].nulls == PROPAGATES and t.isascii()]
-    columns = {name for name in bench.BATTERY}
+    columns = set(bench.BATTERY)
     found = bench.answers(
         engine,
         {t: t for _, t in texts} | {f"{c} is absent": f"{c} is absent" for c in columns},

@@ -1,0 +1,85 @@
+"""What random expressions mean: the engines against the language in plain Python."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import bench
+import pytest
+import random_expressions as random
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from oracle import Oracle
+
+from gongbi.core.expr import Expr
+from gongbi.core.language import check_expression
+from gongbi.engine.base import Engine
+
+UNHURRIED = [
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.large_base_example,
+]
+
+
+def read(texts: dict[str, str]) -> dict[str, Expr]:
+    return {name: check_expression(text, random.WORLD, "customer") for name, text in texts.items()}
+
+
+def computed(engine: Engine, exprs: dict[str, Expr]) -> dict[str, dict[Any, Any]]:
+    return bench.computed(engine, exprs, random.WORLD, subject="customer", as_of=random.AS_OF)
+
+
+def texts_of(drawn: Random, most: int) -> dict[str, str]:
+    texts = dict(enumerate(random.expressions(most).make(drawn)))
+    return random.tags.make(drawn) | {f"e{i}": text for i, text in texts.items()}
+
+
+def assert_as_in_python(engine: Engine, seed: int, most: int) -> None:
+    drawn = Random(seed)
+    facts, attributes = random.facts.make(drawn), random.attributes.make(drawn)
+    texts = texts_of(drawn, most)
+    random.load(engine, facts, attributes)
+    exprs = read(texts)
+    found = computed(engine, exprs)
+    plain = Oracle("customer", random.MEMBERS, facts, attributes, random.NAIVE, random.WORLD.zone, exprs)
+    wrong = bench.differing(found, {name: plain.answer(expr) for name, expr in exprs.items()})
+    assert not wrong, [(texts[name], *rest) for name, *rest in wrong]
+
+
+SEEDS = st.integers(0, 2**32)
+NO_SHRINKING = (Phase.explicit, Phase.generate)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_random_expressions_on_duckdb_mean_what_plain_python_says(duckdb_engine: Engine, seed: int) -> None:
+    assert_as_in_python(duckdb_engine, seed, most=12)
+
+
+@pytest.mark.spark
+@settings(max_examples=6, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_random_expressions_on_spark_mean_what_plain_python_says(spark_engine: Engine, seed: int) -> None:
+    assert_as_in_python(spark_engine, seed, most=50)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_scrambling_every_row_from_the_instant_on_changes_nothing(duckdb_engine: Engine, seed: int) -> None:
+    drawn = Random(seed)
+    facts, others, attributes = (d.make(drawn) for d in (random.facts, random.facts, random.attributes))
+    exprs = read(texts_of(drawn, most=12))
+    random.load(duckdb_engine, facts, attributes)
+    before = computed(duckdb_engine, exprs)
+    past = {name: [row for row in rows if row["ts"] < random.NAIVE] for name, rows in facts.items()}
+    future = {
+        name: [row | {"ts": random.NAIVE + timedelta(hours=drawn.choice([0, 1, 30, 900]))} for row in rows]
+        for name, rows in others.items()
+    }
+    random.load(duckdb_engine, {name: past[name] + future[name] for name in facts}, attributes)
+    after = computed(duckdb_engine, exprs)
+    assert not bench.differing(after, before)
