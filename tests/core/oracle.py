@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -306,7 +307,7 @@ def extreme(values: Values, best: Callable[..., Any]) -> Any:
 
 def gaps(name: str, days: set[date]) -> Any:
     ordered = sorted(days)
-    found = [(b - a).days for a, b in zip(ordered, ordered[1:], strict=False)]
+    found = [(b - a).days for a, b in pairwise(ordered)]
     if not found:
         return None
     if name == "gap_stddev":

@@ -140,7 +140,7 @@ BAD = [
     ("count(purchase) filter (where within(0, 'day'))", "1 to 36,500"),
     ("count(purchase) filter (where within(quantity, 'day'))", "must be written out"),
     ("count(purchase) filter (where within(null, 'day'))", "cannot be absent"),
-    ("count(purchase) filter (where this('fortnight'))", "Periods" if False else "No period"),
+    ("count(purchase) filter (where this('fortnight'))", "No period"),
     ("count(purchase) filter (where since('1 Sept'))", "not a date"),
     ("count(purchase) filter (where between_dates('2017-02-01', '2017-01-01'))", "comes before"),
     ("count(purchase) filter (where ahead(3, 'day'))", "only targets"),
@@ -281,6 +281,7 @@ def test_any_words_are_understood_or_refused(text: str) -> None:
     try:
         expr = check_expression(text, WORLD, "customer", ahead=True)
     except GongbiError as error:
-        assert error.kind == "caller"
+        blamed = error.kind
     else:
-        hash(expr)
+        blamed = "caller" if hash(expr) else "nobody"
+    assert blamed == "caller"

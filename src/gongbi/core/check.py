@@ -19,7 +19,7 @@ from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMEST
 from gongbi.core.world import FactShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
 
-MAX_PARTS = 20_000
+MAX_PARTS = 10_000
 MAX_DEPTH = 150
 
 
@@ -270,6 +270,8 @@ class _Checker:
                 f"`{entry.name}` stands inside another aggregate.",
                 hint="Aggregate once; a derived fact can hold the inner result.",
             )
+        if not node.args:
+            raise entry.arity_error(0)
         matched(entry, len(node.args))
         if at.raw is not None:
             if isinstance(entry.duckdb, Regroup):
@@ -291,9 +293,6 @@ class _Checker:
 
     def aggregate_args(self, entry: Function, node: Apply, inner: Setting) -> list[Expr]:
         row = inner.fact.name if inner.fact else inner.group
-        if not node.args:
-            word = row or "fact"
-            raise InvalidExpression(f"`{entry.name}` of what?", hint=f"Write {entry.name}({word}).")
         if entry.params[0].accepts == "fact":
             only = node.args[0]
             if isinstance(only, Name) and only.parts == (row,):
@@ -309,12 +308,14 @@ class _Checker:
 
     def fact_of(self, entry: Function, node: Apply, at: Setting) -> FactShape:
         """The one fact that an aggregate's arguments and filter name."""
-        found = {part.parts[0] for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts}
-        if len(found) > 1:
-            # A column or a subject of one fact may be called like another fact.
-            found -= {name for name in found if any(name in at.world.facts[other].names for other in found - {name})}
-        if not found:
-            found = {part.parts[0] for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts}
+        named = [part for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts]
+        found = {part.parts[0] for part in named}
+        # A column or a subject of one fact may be called like another fact.
+        sure = {part.parts[0] for part in named if len(part.parts) > 1 or part in node.args}
+        for name in sorted(found):
+            shapes = [at.world.facts[other] for other in found - {name}]
+            if any(name in f.subjects or (name not in sure and name in f.columns) for f in shapes):
+                found.discard(name)
         if len(found) > 1:
             raise InvalidExpression(
                 f"One aggregate reads one fact; this one names {' and '.join(sorted(found))}.",

@@ -6,7 +6,7 @@ one level after another of ranks and of expressions that use what the level befo
 
 Columns that steps pass on carry a prefix by kind, so that no name of a definition meets one of ours: ``_c.`` of the
 fact's row, ``_r.`` of a related subject, ``_attr.`` of the member, ``_tag.`` stored, ``_v.`` requested; ``_a0`` is an
-aggregate, ``_r0`` a rank.
+aggregate, ``_r0`` a rank, ``_h0`` a part of a row that was worked out beforehand (see `core.hoist`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from gongbi.core.clock import Window
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr, FactColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Regroup
+from gongbi.core.functions.groups import DIFFERENT
+from gongbi.core.hoist import NOTHING, Hoisted, absent_without_row, hoisted, leaves
 from gongbi.core.plan import Plan
 from gongbi.core.render import Rendering, render
 from gongbi.core.types import BOOLEAN, TIMESTAMP
@@ -87,24 +89,19 @@ def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Groups:
-    """How a regrouping reads its scan; aggregates with equal groups share one step."""
+class _Grouped:
+    """A call that groups once more: what it groups by, which rows it takes, its rendered arguments, its alias."""
 
+    how: Regroup
     key: str
-    where: str
-    inner: tuple[tuple[str, str], ...]
-    rank_by: str | None
-    lag: bool
+    condition: str
+    args: tuple[str, ...]
+    alias: str
 
-    def sql(self, scan: str) -> str:
-        extra = "".join(f", {sql} as {name}" for name, sql in self.inner)
-        text = f"select _m, {self.key} as k{extra} from {scan} where {self.where} group by _m, {self.key}"
-        if self.rank_by:
-            order = f"row_number() over (partition by _m order by {self.rank_by}) as _n"
-            text = f"select * from (select *, {order} from ({text}) g) h where _n = 1"
-        if self.lag:
-            text = f"select *, lag(k) over (partition by _m order by k) as prev from ({text}) g"
-        return text
+    @property
+    def shares(self) -> tuple[str, str | None]:
+        """Calls that agree in this are read off one grouping; neighbours depend on which groups there are."""
+        return self.key, self.condition if self.how.lag else None
 
 
 class _Compiler:
@@ -146,19 +143,23 @@ class _Compiler:
         shared = self.shared_filter(seen)
         if shared is not None:
             seen = [replace(call, filter=None) for call in seen]
+        parts = hoisted([*seen, *([shared] if shared is not None else [])])
+        rendering = self.rendering(self.row_name, parts.names())
         plain = [(new, old) for new, old in zip(seen, calls, strict=True) if not self.regroup(new)]
-        grouped = [(new, old) for new, old in zip(seen, calls, strict=True) if self.regroup(new)]
+        grouped = [
+            self.grouped(new, self.alias[old], rendering)
+            for new, old in zip(seen, calls, strict=True)
+            if self.regroup(new)
+        ]
         scan = f"_scan_{fact.name}"
-        consumers = bool(plain) + len({self.groups(new) for new, _ in grouped})
-        sql = self.scan(fact, seen, shared, everything=ahead)
-        plan = plan.then(scan, sql, materialize=consumers > 1)
-        rendering = self.rendering(self.row_name)
+        consumers = bool(plain) + len({call.shares for call in grouped})
+        plan = plan.then(scan, self.scan(fact, seen, shared, everything=ahead, parts=parts), materialize=consumers > 1)
         if plain:
             name = f"_agg_{fact.name}"
             columns = [f"{render(new, rendering)} as {self.alias[old]}" for new, old in plain]
             plan = plan.then(name, f"select _m, {', '.join(columns)} from {self.quote(scan)} group by _m")
             sources.append((name, [self.alias[old] for _, old in plain]))
-        return self.with_regroups(plan, fact, scan, grouped, sources)
+        return self.with_regroups(plan, fact, scan, grouped, sources, rendering)
 
     def visible(self, call: Call, fact: FactShape) -> Call:
         """Bound an aggregate that must not look ahead, in a scan that does."""
@@ -174,44 +175,90 @@ class _Compiler:
         filters = {call.filter for call in calls}
         return next(iter(filters)) if len(filters) == 1 else None
 
-    def scan(self, fact: FactShape, calls: Sequence[Call], shared: Expr | None, *, everything: bool) -> str:
-        parts = [part for call in [*calls, *([shared] if shared is not None else [])] for part in ir.walk(call)]
-        own = dict.fromkeys(part.column for part in parts if isinstance(part, FactColumn))
-        related = list(dict.fromkeys(part for part in parts if isinstance(part, RelatedColumn)))
+    def scan(
+        self,
+        fact: FactShape,
+        calls: Sequence[Call],
+        shared: Expr | None,
+        *,
+        everything: bool,
+        parts: Hoisted = NOTHING,
+    ) -> str:
+        """The rows of a fact that anybody needs, with the parts that are worked out beforehand."""
+        wanted = [*calls, *([shared] if shared is not None else [])]
+        names = parts.names()
+        traits = [part for _, part in parts.traits]
+        inside = leaves([*wanted, *parts.common], traits)
         columns = [f"f.{self.quote(self.subject.name)} as _m"]
-        columns += [f"f.{self.quote(c)} as {self.quote(f'_c.{c}')}" for c in own]
+        columns += [
+            f"f.{self.quote(c.column)} as {self.row_name(c)}" for c in inside if isinstance(c, FactColumn)
+        ]
+        related = [c for c in inside if isinstance(c, RelatedColumn)]
         joins: list[str] = []
-        for subject in dict.fromkeys(part.subject for part in related):
+        for subject in dict.fromkeys([*(c.subject for c in related), *(s for s, _ in parts.traits)]):
             shape = self.world.subject(subject)
-            wanted = [part.attribute for part in related if part.subject == subject]
-            for table in dict.fromkeys(shape.attribute(a).table for a in wanted):
+            own = [part for s, part in parts.traits if s == subject]
+            attributes = [c for c in related if c.subject == subject]
+            read = dict.fromkeys([*(c.attribute for c in attributes), *self.attributes_of(own)])
+            tables = list(dict.fromkeys(shape.attribute(a).table for a in read))
+            for table in tables:
                 alias = f"r{len(joins)}"
-                inside = [a for a in wanted if shape.attribute(a).table == table]
-                joins.append(
-                    f"left join {self.attributes(shape, table, inside)} {alias} on {alias}.id = f.{self.quote(subject)}"
-                )
-                columns += [f"{alias}.{self.quote(a)} as {self.quote(f'_r.{subject}.{a}')}" for a in inside]
+                here = [a for a in read if shape.attribute(a).table == table]
+                worked_out = [p for p in own if shape.attribute(self.attributes_of([p])[0]).table == table]
+                source = self.attributes(shape, table, here, {names[p]: p for p in worked_out})
+                joins.append(f"left join {source} {alias} on {alias}.id = f.{self.quote(subject)}")
+                columns += [f"{alias}.{self.quote(c.attribute)} as {self.row_name(c)}" for c in attributes if c.attribute in here]
+                columns += [f"{self.trait(p, alias, names[p])} as {names[p]}" for p in worked_out]
         conditions = [f"f.{self.quote(self.subject.name)} is not null"]
         if not everything:
             conditions.append(f"f.ts < {self.dialect.literal(self.request.as_of)}")
         text = f"select {', '.join(columns)} from {self.quote(fact.table)} f {' '.join(joins)}"
         text += f" where {' and '.join(conditions)}"
-        if shared is None:
+        if shared is None and not parts.common:
             return text
-        return f"select * from ({text}) s where {render(shared, self.rendering(self.row_name))}"
+        before = self.rendering(self.row_name, {part: names[part] for part in traits})
+        if not parts.common:
+            assert shared is not None
+            return f"select * from ({text}) s where {render(shared, before)}"
+        kept = ["_m", *(self.row_name(c) for c in leaves(wanted, names)), *(n for p, n in names.items() if p in traits)]
+        kept += [f"{render(part, before)} as {names[part]}" for part in parts.common]
+        text = f"select {', '.join(kept)} from ({text}) s"
+        return text if shared is None else f"{text} where {render(shared, before)}"
 
-    def attributes(self, subject: SubjectShape, table: str, wanted: Sequence[str]) -> str:
-        """One source's attributes as of the instant, one row per member."""
+    @staticmethod
+    def attributes_of(parts: Sequence[Expr]) -> list[str]:
+        """The related attributes that some parts read."""
+        found = (leaf for part in parts for leaf in ir.walk(part) if isinstance(leaf, RelatedColumn))
+        return list(dict.fromkeys(leaf.attribute for leaf in found))
+
+    def trait(self, part: Expr, alias: str, name: str) -> str:
+        """A trait as the fact's row sees it: also of a subject that is not described."""
+        if absent_without_row(part):
+            return f"{alias}.{name}"
+        nothing = self.rendering(lambda leaf: f"cast(null as {self.dialect.type(leaf.type)})")
+        return f"case when {alias}.id is null then {render(part, nothing)} else {alias}.{name} end"
+
+    def attributes(
+        self, subject: SubjectShape, table: str, wanted: Sequence[str], traits: Mapping[str, Expr] | None = None
+    ) -> str:
+        """One source's attributes as of the instant, one row per member, and what is worked out of them."""
         columns = ", ".join(self.quote(a) for a in wanted)
+        rendering = self.rendering(self.own_name)
+        extra = "".join(f", {render(part, rendering)} as {name}" for name, part in (traits or {}).items())
         now = self.dialect.literal(self.request.as_of)
         # Half-open like every window: what begins at the instant itself is not known yet.
         valid = f"(valid_from is null or valid_from < {now}) and (valid_to is null or valid_to >= {now})"
         if all(subject.attribute(a).unique for a in wanted):
-            return f"(select id, {columns} from {self.quote(table)} where {valid})"
+            return f"(select id, {columns}{extra} from {self.quote(table)} where {valid})"
         # Several records may describe one member (merged customers, overlapping spans): the newest statement wins.
         newest = "row_number() over (partition by id order by valid_from desc nulls last, _load desc, _row desc)"
         ranked = f"select id, {columns}, {newest} as _n from {self.quote(table)} where {valid}"
-        return f"(select id, {columns} from ({ranked}) q where _n = 1)"
+        return f"(select id, {columns}{extra} from ({ranked}) q where _n = 1)"
+
+    def own_name(self, leaf: Expr) -> str:
+        if isinstance(leaf, RelatedColumn):
+            return self.quote(leaf.attribute)
+        raise Bug(f"A related subject has no {type(leaf).__name__}.")
 
     def row_name(self, leaf: Expr) -> str:
         if isinstance(leaf, FactColumn):
@@ -223,47 +270,71 @@ class _Compiler:
     # -- regroupings ------------------------------------------------------------------------------
 
     def regroup(self, call: Call) -> Regroup | None:
-        sql = call.function.sql(self.dialect.name)
+        # Counting different values is a grouping that others may need too, and cheaper so than beside other sums.
+        sql = DIFFERENT if call.function is CATALOGUE["count_distinct"] else call.function.sql(self.dialect.name)
         return sql if isinstance(sql, Regroup) else None
 
-    def groups(self, call: Call) -> _Groups:
-        """The groups that a call reads."""
+    def grouped(self, call: Call, alias: str, rendering: Rendering) -> _Grouped:
+        """How a call groups once more."""
         how = self.regroup(call)
         assert how is not None
-        rendering = self.rendering(self.row_name)
-        args = [render(arg, rendering) for arg in call.args]
-        key = how.key(args, rendering)
-        conditions = [f"{key} is not null"]
-        if how.needs_first:
-            conditions.append(f"{args[0]} is not null")
+        args = tuple(render(arg, rendering) for arg in call.args)
+        conditions = [f"{args[0]} is not null"] if how.needs_first else []
         if call.filter is not None:
             conditions.append(render(call.filter, rendering))
-        inner = tuple((name, make(args, rendering)) for name, make in how.inner.items())
-        return _Groups(key, " and ".join(conditions), inner, how.rank_by, how.lag)
+        return _Grouped(how, how.key(args, rendering), " and ".join(conditions), args, alias)
 
     def with_regroups(
         self,
         plan: Plan,
         fact: FactShape,
         scan: str,
-        calls: Sequence[tuple[Call, Call]],
+        calls: Sequence[_Grouped],
         sources: list[tuple[str, list[str]]],
+        rendering: Rendering,
     ) -> Plan:
-        rendering = self.rendering(self.row_name)
-        shared: dict[_Groups, list[tuple[Call, Call]]] = {}
-        for new, old in calls:
-            shared.setdefault(self.groups(new), []).append((new, old))
-        for i, (groups, members) in enumerate(shared.items()):
-            name, columns = f"_groups_{fact.name}_{i}", []
-            for new, old in members:
-                how = self.regroup(new)
-                assert how is not None
-                args = [render(arg, rendering) for arg in new.args]
-                columns.append(f"{how.outer(args, rendering)} as {self.alias[old]}")
-            text = groups.sql(self.quote(scan))
-            plan = plan.then(name, f"select _m, {', '.join(columns)} from ({text}) t group by _m")
-            sources.append((name, [self.alias[old] for _, old in members]))
+        shared: dict[tuple[str, str | None], list[_Grouped]] = {}
+        for call in calls:
+            shared.setdefault(call.shares, []).append(call)
+        for i, members in enumerate(shared.values()):
+            name = f"_groups_{fact.name}_{i}"
+            plan = plan.then(name, self.groups(members, self.quote(scan), rendering))
+            sources.append((name, [call.alias for call in members]))
         return plan
+
+    def groups(self, calls: Sequence[_Grouped], scan: str, rendering: Rendering) -> str:
+        """One grouping by a key, read by several aggregates, each of which may take rows of its own."""
+        key = calls[0].key
+        conditions = list(dict.fromkeys(call.condition for call in calls))
+        where = f"{key} is not null"
+        if all(conditions):
+            where += f" and ({' or '.join(f'({c})' for c in conditions)})"
+        keys, filters, inner = {"": "k"}, {"": ""}, [f"{key} as k"]
+        for i, condition in enumerate(filter(None, conditions)):
+            if len(conditions) == 1:
+                keys[condition], filters[condition] = "k", ""
+            else:
+                keys[condition], filters[condition] = f"k{i}", f" filter (where {condition})"
+                inner.append(f"case when count(*){filters[condition]} > 0 then {key} end as k{i}")
+        values: dict[str, str] = {}
+        places: dict[str, str] = {}
+        outer = []
+        for call in calls:
+            of = {"k": keys[call.condition]}
+            for name, make in call.how.inner.items():
+                of[name] = values.setdefault(make(call.args, rendering) + filters[call.condition], f"v{len(values)}")
+            if call.how.rank_by is not None:
+                order = f"{of['k']} is null, {call.how.rank_by.format(**of)}"
+                of["place"] = places.setdefault(order, f"p{len(places)}")
+            outer.append(f"{call.how.outer(of, rendering)} as {call.alias}")
+        inner += [f"{text} as {name}" for text, name in values.items()]
+        text = f"select _m, {', '.join(inner)} from {scan} where {where} group by _m, {key}"
+        over = [f"row_number() over (partition by _m order by {order}) as {name}" for order, name in places.items()]
+        if calls[0].how.lag:
+            over.append("lag(k) over (partition by _m order by k) as prev")
+        if over:
+            text = f"select *, {', '.join(over)} from ({text}) g"
+        return f"select _m, {', '.join(outer)} from ({text}) t group by _m"
 
     # -- members ----------------------------------------------------------------------------------
 

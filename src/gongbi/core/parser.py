@@ -12,6 +12,7 @@ our own, because errors must name the part at fault and because depth must be bo
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from gongbi.core.lexer import Token, fail, tokens
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, children
@@ -39,8 +40,9 @@ _WORDS = frozenset(
 _FORBIDDEN = frozenset("select from join union insert update delete drop create with over order group".split())
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> Node:
-    """Read one expression.
+    """Read one expression. Trees do not change, so a segment that many expressions name is read once.
 
     Raises
     ------

@@ -69,26 +69,27 @@ class Regroup:
     """An aggregate that first groups a member's rows once more.
 
     The rows are grouped by (member, `key`), `inner` computes named values per group, then `outer` aggregates the
-    groups of a member.
+    groups of a member. Several aggregates may share one grouping, so names are given by the compiler.
 
     Parameters
     ----------
     key
         The inner grouping key, from the rendered arguments.
     inner
-        Name → aggregate over the rows of one (member, key).
+        Name → plain aggregate over the rows of one (member, key).
     outer
-        Aggregate over the groups of one member; may use ``k`` (the key), the inner names and ``prev``.
+        Aggregate over the groups of one member, from the columns of ``k`` (the key), the inner names and ``place``. The
+        key and counts of 0 also come from groups in which the aggregate has no rows; the key is absent there.
     rank_by
-        If given, groups are ordered by it and only the first of each member reaches `outer`.
+        If given, an order of the groups, ``{name}`` standing for a column; ``place`` counts from 1 in it.
     lag
-        Give every group the key before it as ``prev``.
+        Give every group the key before it as ``prev``; such an aggregate shares no groups but its own.
     needs_first
         Rows whose first argument is absent are left out; rows whose key is absent always are.
     """
 
     key: Callable[[Sequence[str], Rendering], str]
-    outer: Callable[[Sequence[str], Rendering], str]
+    outer: Callable[[Mapping[str, str], Rendering], str]
     inner: Mapping[str, Callable[[Sequence[str], Rendering], str]] = field(default_factory=dict)
     rank_by: str | None = None
     lag: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core.functions.base import SKIPS, Example, Function, Param, Regroup
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gongbi.core.render import Rendering
 
 Piece = Callable[[Sequence[str], "Rendering"], str]
+Outer = Callable[[Mapping[str, str], "Rendering"], str]
 X, W = Param("x", "ordered"), Param("weight", "number", optional=True)
 SMALLEST = ("Of equals, the smallest value.", "并列时取最小的值。")
 
@@ -26,28 +27,33 @@ def _fixed(text: str) -> Piece:
     return lambda args, to: text
 
 
+def _over_groups(text: str) -> Outer:
+    return lambda of, to: text.format(**of)
+
+
 def _weight(args: Sequence[str], to: Rendering) -> str:
     return f"sum({args[1]})" if len(args) > 1 else "count(*)"
 
 
-def _top_share(args: Sequence[str], to: Rendering) -> str:
+def _top_share(of: Mapping[str, str], to: Rendering) -> str:
     double = to.type(DOUBLE)
-    return f"(cast(max(n) as {double}) / nullif(cast(sum(n) as {double}), 0))"
+    return f"(cast(max({of['n']}) as {double}) / nullif(cast(sum({of['n']}) as {double}), 0))"
 
 
-def _repeated(args: Sequence[str], to: Rendering) -> str:
-    return f"(cast(count(case when n > 1 then 1 end) as {to.type(DOUBLE)}) / count(*))"
+def _repeated(of: Mapping[str, str], to: Rendering) -> str:
+    top = f"cast(count(case when {of['n']} > 1 then 1 end) as {to.type(DOUBLE)})"
+    return f"({top} / nullif(count({of['k']}), 0))"
 
 
-def _entropy(args: Sequence[str], to: Rendering) -> str:
+def _entropy(of: Mapping[str, str], to: Rendering) -> str:
     # Weights that are not positive take no part; engines may work out a logarithm before they filter, so no filter.
-    n = f"cast((case when n > 0 then n end) as {to.type(DOUBLE)})"
+    n = f"cast((case when {of['n']} > 0 then {of['n']} end) as {to.type(DOUBLE)})"
     text = f"ln(sum({n})) - sum({n} * ln({n})) / sum({n})"
     return f"(case when sum({n}) > 0 then greatest({to.literal(0.0)}, {text}) end)"
 
 
-def _gap(name: str) -> Piece:
-    def write(args: Sequence[str], to: Rendering) -> str:
+def _gap(name: str) -> Outer:
+    def write(of: Mapping[str, str], to: Rendering) -> str:
         days = days_between("prev", "k", to)
         if name in ("min", "max"):
             return f"{name}({days})"
@@ -70,14 +76,15 @@ def _group(
     )
 
 
-def _extreme(order: str) -> Regroup:
+def _extreme(which: str) -> Regroup:
     """The value at the largest or smallest `by`: rows are grouped by it and its smallest value kept."""
+    spark = {"arg_min": "min_by", "arg_max": "max_by"}[which]
+
+    def write(of: Mapping[str, str], to: Rendering) -> str:
+        return f"{which if to.dialect.name == 'duckdb' else spark}({of['v']}, {of['k']})"
+
     return Regroup(
-        key=lambda args, to: args[-1],
-        inner={"v": lambda args, to: f"min({args[0]})"},
-        outer=_fixed("min(v)"),
-        rank_by=f"k {order}",
-        needs_first=True,
+        key=lambda args, to: args[-1], inner={"v": lambda args, to: f"min({args[0]})"}, outer=write, needs_first=True
     )
 
 
@@ -89,14 +96,17 @@ def _gaps(name: str, zh: str, en: str, value: dict[int, Any], returns: Type) -> 
 
 
 BY = Param("by", "ordered")
+_FIRST = _over_groups("min({k}) filter (where {place} = 1)")
+#: ``count(distinct x)`` as a regrouping.
+DIFFERENT = Regroup(key=lambda args, to: args[0], outer=_over_groups("count({k})"))
 
 FUNCTIONS: tuple[Function, ...] = (
     _group("mode", (X,), _first, "出现最多的值。", "The most frequent value.",
            (Example("mode(sample.category)", {1: "A", 2: "A", 3: "C", 4: None}),),
-           Regroup(key=lambda a, to: a[0], inner={"n": _fixed("count(*)")}, outer=_fixed("min(k)"), rank_by="n desc, k"), SMALLEST),
+           Regroup(key=lambda a, to: a[0], inner={"n": _fixed("count(*)")}, outer=_FIRST, rank_by="{n} desc, {k}"), SMALLEST),
     _group("top_by", (X, Param("weight", "number")), _first, "权重合计最大的值，如花费最多的品类。", "The value with the largest total weight, e.g. the category most is spent on.",
            (Example("top_by(sample.category, sample.quantity)", {1: "A", 2: "A", 3: "C", 4: None}),),
-           Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_fixed("min(k)"), rank_by="n desc nulls last, k"), SMALLEST),
+           Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_FIRST, rank_by="{n} desc nulls last, {k}"), SMALLEST),
     _group("top_share", (X, W), DOUBLE, "占比最大的值的份额（集中度）。", "Share of the largest value: how concentrated the rows, or their weight, are.",
            (Example("top_share(sample.category)", {1: 2 / 3, 2: 0.5, 3: 1.0, 4: None}),),
            Regroup(key=lambda a, to: a[0], inner={"n": _weight}, outer=_top_share)),
@@ -108,13 +118,13 @@ FUNCTIONS: tuple[Function, ...] = (
            (Example("repeat_share(sample.category, sample.quantity)", {1: 0.5, 2: 0.0, 3: 0.0, 4: None}),),
            Regroup(key=lambda a, to: a[0], inner={"n": lambda args, to: f"count(distinct {args[1]})"}, outer=_repeated)),
     _group("arg_max", (X, BY), _first, "by 最大的那一行的 x。", "x of the row with the largest `by`.",
-           (Example("arg_max(sample.category, sample.amount)", {1: "A", 2: "A", 3: None, 4: None}),), _extreme("desc"), SMALLEST),
+           (Example("arg_max(sample.category, sample.amount)", {1: "A", 2: "A", 3: None, 4: None}),), _extreme("arg_max"), SMALLEST),
     _group("arg_min", (X, BY), _first, "by 最小的那一行的 x。", "x of the row with the smallest `by`.",
-           (Example("arg_min(sample.quantity, sample.amount)", {1: 1, 2: 1, 3: None, 4: None}),), _extreme("asc"), SMALLEST),
+           (Example("arg_min(sample.quantity, sample.amount)", {1: 1, 2: 1, 3: None, 4: None}),), _extreme("arg_min"), SMALLEST),
     _group("first", (X, Param("moment", "timestamp", optional=True)), _first, "最早一行的值。", "Value of the earliest row that has one.",
-           (Example("first(sample.category)", {1: "A", 2: "B", 3: "C", 4: None}),), _extreme("asc"), SMALLEST),
+           (Example("first(sample.category)", {1: "A", 2: "B", 3: "C", 4: None}),), _extreme("arg_min"), SMALLEST),
     _group("last", (X, Param("moment", "timestamp", optional=True)), _first, "最近一行的值。", "Value of the latest row that has one.",
-           (Example("last(sample.quantity)", {1: 3, 2: 4, 3: 1, 4: None}),), _extreme("desc"), SMALLEST),
+           (Example("last(sample.quantity)", {1: 3, 2: 4, 3: 1, 4: None}),), _extreme("arg_max"), SMALLEST),
     _gaps("gap_avg", "相邻活动日之间的平均天数。", "Mean days between neighbouring active days.", {1: 23.5, 2: 193.0, 3: None, 4: None}, DOUBLE),
     _gaps("gap_max", "相邻活动日之间的最大天数。", "Longest gap between neighbouring active days.", {1: 31, 2: 193, 3: None, 4: None}, INTEGER),
     _gaps("gap_min", "相邻活动日之间的最小天数。", "Shortest gap between neighbouring active days.", {1: 16, 2: 193, 3: None, 4: None}, INTEGER),
