@@ -209,7 +209,7 @@ class Measurement:
     naive
         Mean outcome of receivers minus others in the campaign's period, without any matching.
     placebo
-        The same comparison one period earlier, before anybody received anything.
+        The same comparison one period earlier, before the campaign reached anybody.
     """
 
     campaign: str

@@ -107,7 +107,7 @@ def _placebo(measured: Measurement) -> list[Words]:
             Words(
                 f"安慰剂检验：活动之前一个时期的同样比较得到 {amount}，与零一致；"
                 f"区间宽 {wide:,.2f}，更小的偏差看不出来。",
-                f"Placebo: the same comparison one period earlier, when nobody had received anything, gives {amount}, "
+                f"Placebo: the same comparison one period earlier, before this campaign reached anybody, gives {amount}, "
                 f"consistent with zero; a bias smaller than the interval's width of {wide:,.2f} would not show.",
             )
         ]
@@ -121,8 +121,8 @@ def _placebo(measured: Measurement) -> list[Words]:
             + (f"（相当于所估效果的 {size}）" if size else "")
             + "。收到者与匹配的客户在活动之前就走势不同（或名单正是按那一时期的表现挑选的），"
             "上面的差异不能当作活动的效果。",
-            f"WARNING: the placebo check failed. The same comparison one period earlier, when nobody had received "
-            f"anything, gives {amount} where it should be near zero"
+            f"WARNING: the placebo check failed. The same comparison one period earlier, before this campaign "
+            f"reached anybody, gives {amount} where it should be near zero"
             + (f" ({size} of the estimated effect in size)" if size else "")
             + ". Receivers and their matches were moving apart before the campaign (or the list was chosen by what "
             "customers did in that very period); the difference above must not be read as the campaign's effect.",
