@@ -1,56 +1,68 @@
-"""All verbs by name, as the doors call them: the workspace in this process, or the owner's local door."""
+"""All verbs by name, as the doors call them: the workspace in this process, or the owner's local door.
+
+A verb's module is imported when it is first called, so that a count does not wait for the libraries of a model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
-from gongbi.services import (
-    build,
-    campaigns,
-    customers,
-    definitions,
-    demo,
-    models,
-    overview,
-    report,
-    runs,
-    segments,
-    sources,
-)
-
-#: name → use case. Each takes a Context first and plain JSON values after; each gives plain values and Arrow tables.
-VERBS: Mapping[str, Callable[..., Any]] = {
-    "apply": definitions.apply,
-    "export_definitions": definitions.export_definitions,
-    "pending": definitions.pending,
-    "tags": definitions.tags,
-    "ingest": sources.ingest,
-    "sources": sources.sources,
-    "loads": sources.loads,
-    "undo": sources.undo,
-    "rejects": sources.rejects,
-    "export_rejects": sources.export_rejects,
-    "repair": sources.repair,
-    "build": build.build,
-    "segments": segments.segments,
-    "count": segments.count,
-    "members": segments.members,
-    "insight": segments.insight,
-    "export": segments.export,
-    "customer": customers.customer,
-    "evidence": customers.evidence,
-    "train": models.train,
-    "models": models.models,
-    "model_card": models.model_card,
-    "campaigns": campaigns.campaigns,
-    "campaign": campaigns.campaign,
-    "decide": campaigns.decide,
-    "measure": campaigns.measure,
-    "runs": runs.runs,
-    "cancel": runs.cancel,
-    "resume": runs.resume,
-    "report": report.report,
-    "overview": overview.overview,
-    "demo": demo.demo,
+#: name → module of `gongbi.services`, function. A use case takes a Context first and plain JSON values after, and gives
+#: plain values and Arrow tables.
+_PLACES: Mapping[str, tuple[str, str]] = {
+    "apply": ("definitions", "apply"),
+    "export_definitions": ("definitions", "export_definitions"),
+    "pending": ("definitions", "pending"),
+    "tags": ("definitions", "tags"),
+    "ingest": ("sources", "ingest"),
+    "sources": ("sources", "sources"),
+    "loads": ("sources", "loads"),
+    "undo": ("sources", "undo"),
+    "rejects": ("sources", "rejects"),
+    "export_rejects": ("sources", "export_rejects"),
+    "repair": ("sources", "repair"),
+    "build": ("build", "build"),
+    "segments": ("segments", "segments"),
+    "count": ("segments", "count"),
+    "members": ("segments", "members"),
+    "insight": ("segments", "insight"),
+    "export": ("segments", "export"),
+    "customer": ("customers", "customer"),
+    "evidence": ("customers", "evidence"),
+    "train": ("models", "train"),
+    "models": ("models", "models"),
+    "model_card": ("models", "model_card"),
+    "campaigns": ("campaigns", "campaigns"),
+    "campaign": ("campaigns", "campaign"),
+    "decide": ("campaigns", "decide"),
+    "measure": ("campaigns", "measure"),
+    "runs": ("runs", "runs"),
+    "cancel": ("runs", "cancel"),
+    "resume": ("runs", "resume"),
+    "report": ("report", "report"),
+    "overview": ("overview", "overview"),
+    "demo": ("demo", "demo"),
 }
+
+
+class _Verbs(Mapping[str, Callable[..., Any]]):
+    """Name → use case; the module is imported when the verb is looked up."""
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        module, function = _PLACES[name]
+        found: Callable[..., Any] = getattr(import_module(f"gongbi.services.{module}"), function)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PLACES
+
+
+VERBS: Mapping[str, Callable[..., Any]] = _Verbs()
