@@ -1,0 +1,5 @@
+"""`python -m gongbi`."""
+
+from gongbi.cli import main
+
+main()

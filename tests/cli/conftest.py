@@ -1,0 +1,107 @@
+"""A small shop: three CSV files, a handful of definitions, everything through the real command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FILES = {
+    "data/orders.csv": """order_id,card,item,at,amount,units
+1,10,apple,2024-03-01T09:00:00,4.00,2
+2,10,bread,2024-03-05T10:30:00,2.50,1
+3,11,apple,2024-03-06T18:00:00,6.00,3
+4,12,cheese,2024-02-01T12:00:00,9.90,1
+5,10,cheese,2024-03-20T09:15:00,11.00,1
+""",
+    "data/cards.csv": "card,town\n10,上海\n11,Lyon\n13,上海\n",
+    "data/items.csv": "item,shelf\napple,fruit\nbread,bakery\n",
+    "definitions/subjects.yaml": """subject: customer
+name: {zh: 顾客, en: Customer}
+key: integer
+identifiers: {card: {type: integer, primary: true}}
+---
+subject: item
+key: text
+""",
+    "definitions/sources.yaml": """source: orders
+from: {file: data/orders.csv}
+fact: order
+key: [order_id]
+time: {column: at, zone: Asia/Shanghai}
+subjects: {customer: {identifier: card}, item: item}
+columns:
+  amount: {type: money, currency: CNY}
+  units: {type: integer, min: 0}
+---
+source: cards
+from: {file: data/cards.csv}
+attributes: customer
+key: [card]
+id: {identifier: card}
+columns: {town: text}
+---
+source: items
+from: {file: data/items.csv}
+attributes: item
+key: [item]
+id: item
+columns: {shelf: text}
+""",
+    "definitions/tags.yaml": """tag: spend.total
+name: {zh: 消费总额, en: Spend}
+category: 消费特征/价值
+expr: coalesce(sum(order.amount), 0)
+unit: CNY
+---
+tag: spend.orders
+name: {zh: 订单数, en: Orders}
+category: 消费特征/价值
+expr: count(order)
+---
+tag: spend.fruit_share
+name: {zh: 水果占比, en: Fruit share}
+category: 兴趣特征/品类
+expr: share(order.item.shelf = 'fruit', order.amount)
+---
+tag: item.buyers
+subject: item
+name: {zh: 购买人数, en: Buyers}
+category: 消费特征/价值
+expr: count(distinct order.customer)
+""",
+    "definitions/segments.yaml": """segment: regulars
+name: {zh: 常客, en: Regulars}
+expr: tag.spend.orders >= 2
+""",
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A workspace folder with data and definitions; nothing was run in it."""
+    root = tmp_path / "shop"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    (root / "gongbi.toml").write_text('format = 1\nname = "shop"\nzone = "Asia/Shanghai"\n', "utf-8")
+    return root
+
+
+@pytest.fixture
+def gongbi(shop: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in the shop's folder, as a person would."""
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "GONGBI_ACTOR": "tester", "COLUMNS": "200"}
+        command = [sys.executable, "-m", "gongbi", *args]
+        return subprocess.run(
+            command, cwd=shop, capture_output=True, text=True, env=environment, timeout=120, check=False
+        )
+
+    return run

@@ -1,0 +1,173 @@
+"""The main job of a small shop through the command line, and every mistake said in one line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def built(gongbi: Run) -> Run:
+    for command in ("apply", "ingest", "build"):
+        done = gongbi(command)
+        assert done.returncode == 0, done.stderr
+    return gongbi
+
+
+def answer(done: subprocess.CompletedProcess[str]) -> object:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_shop_goes_from_files_to_a_report(built: Run) -> None:
+    report = answer(built("report", "--json"))
+    assert isinstance(report, dict)
+    assert report["as_of"] == "2024-03-20T16:00:00+00:00", "the end of old data: midnight in Shanghai after 20 March"
+    assert report["customers"] == 4
+    assert report["facts"] == {"order": 5}
+    assert report["unmatched"] == {"order.item": 2}
+    assert report["tags"] == {"customer": 3, "item": 1}
+    assert report["segments"] == {"regulars": 1}
+    assert report["rejects"] == {}
+    assert {"ingest", "build"} <= set(report["seconds"])
+
+
+def test_a_member_has_the_tags_that_the_files_say(built: Run) -> None:
+    found = answer(
+        built("segment", "members", "customer.town = '上海'", "-c", "spend.total", "-c", "spend.fruit_share", "--json")
+    )
+    assert isinstance(found, dict)
+    assert found["table"] == [
+        {"id": 10, "spend.total": 17.5, "spend.fruit_share": pytest.approx(4 / 17.5)},
+        {"id": 13, "spend.total": 0, "spend.fruit_share": None},
+    ]
+
+
+def test_a_count_over_raw_facts_agrees_with_tags(built: Run) -> None:
+    raw = answer(built("segment", "count", "count(order) >= 2", "--json"))
+    saved = answer(built("segment", "count", "regulars", "--json"))
+    assert isinstance(raw, dict)
+    assert isinstance(saved, dict)
+    assert (raw["count"], raw["of"]) == (saved["count"], saved["of"]) == (1, 4)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_an_export_is_a_file_and_goes_on_record(built: Run, shop: Path, suffix: str) -> None:
+    done = answer(built("segment", "members", "regulars", "-c", "spend.total", "--to", f"out.{suffix}", "--json"))
+    assert isinstance(done, dict)
+    assert done["rows"] == 1
+    path = shop / f"out.{suffix}"
+    if suffix == "csv":
+        assert list(csv.reader(path.open(encoding="utf-8-sig"))) == [["id", "spend.total"], ["10", "17.50"]]
+    elif suffix == "parquet":
+        import pyarrow.parquet as pq
+
+        assert pq.read_table(path).column_names == ["id", "spend.total"]
+    else:
+        import openpyxl
+
+        assert [[c.value for c in row] for row in openpyxl.load_workbook(path).active] == [
+            ["id", "spend.total"],
+            [10, 17.5],
+        ]
+
+
+def test_a_customer_is_found_by_identifier_and_shows_the_facts_behind_a_tag(built: Run) -> None:
+    customer = answer(built("customer", "card:10", "--json"))
+    assert isinstance(customer, dict)
+    assert customer["attributes"] == {"town": "上海"}
+    assert customer["facts"] == {"order": 3}
+    behind = answer(built("customer", "10", "--tag", "spend.fruit_share", "--json"))
+    assert isinstance(behind, dict)
+    (part,) = behind["parts"]
+    assert [row["_row"] for row in part["table"]] == [5, 2, 1], "newest first, each with its line of the file"
+
+
+def test_ingesting_again_adds_nothing_and_undo_takes_a_load_back(built: Run, shop: Path) -> None:
+    again = answer(built("ingest", "--json"))
+    assert isinstance(again, dict)
+    assert not again["changed"]
+    loads = answer(built("sources", "loads", "orders", "--json"))
+    assert isinstance(loads, list)
+    undone = answer(built("sources", "undo", str(loads[0]["id"]), "--json"))
+    assert isinstance(undone, dict)
+    assert undone["rows"] == 5
+    assert answer(built("build", "--json", "--as-of", "2024-03-21"))
+    count = answer(built("segment", "count", "tag.spend.orders > 0", "--json"))
+    assert isinstance(count, dict)
+    assert count["count"] == 0
+
+
+def test_rejected_rows_are_shown_exported_mended_and_loaded(gongbi: Run, shop: Path) -> None:
+    orders = shop / "data/orders.csv"
+    orders.write_text(orders.read_text("utf-8").replace("9.90", "nine"), "utf-8")
+    assert gongbi("apply").returncode == 0
+    ingested = answer(gongbi("ingest", "--json"))
+    assert isinstance(ingested, dict)
+    assert ingested["rejects"] == {"wrong_type": 1}
+    shown = answer(gongbi("sources", "rejects", "--json"))
+    assert isinstance(shown, dict)
+    (row,) = shown["table"]
+    assert (row["_row"], row["reason"], row["column"], row["value"]) == (4, "wrong_type", "amount", "nine")
+    load = str(row["_load"])
+    assert gongbi("sources", "rejects", load, "--to", "bad.csv").returncode == 0
+    mended = (shop / "bad.csv").read_text("utf-8-sig").replace("nine,2024", "9.90,2024")
+    text = mended.replace(",nine,1", ",9.90,1")
+    (shop / "mended.csv").write_text(text, "utf-8")
+    repaired = answer(gongbi("sources", "repair", load, "mended.csv", "--json"))
+    assert isinstance(repaired, dict)
+    assert (repaired["good"], repaired["repaired"]) == (1, 1)
+    report = answer(gongbi("report", "--json"))
+    assert isinstance(report, dict)
+    assert report["facts"] == {"order": 5}
+    assert report["rejects"] == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["segment", "count", "tag.spend.totl > 1"], "Did you mean 'spend.total'?"),
+        (["segment", "count", "order.amount > 1"], "needs an aggregate"),
+        (["segment", "members", "regulars", "--to", "out.docx"], "End it in .csv, .xlsx, .parquet"),
+        (["customer", "nobody"], "No customer is called 'nobody'"),
+        (["customer", "10", "--tag", "spend.totl"], "Did you mean 'spend.total'?"),
+        (["build", "--as-of", "soon"], "is not a date or an instant"),
+        (["build", "-s", "shop"], "No subject with tags is called 'shop'"),
+        (["sources", "undo", "999"], "999"),
+        (["ingest", "ordres"], "Did you mean 'orders'?"),
+        (["apply", "nowhere"], "There is no folder"),
+        (["runs", "cancel", "999"], "999"),
+        (["train", "crystal_ball"], "crystal_ball"),
+        (["bild"], "Did you mean 'build'?"),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_one_clear_line(built: Run, command: list[str], message: str) -> None:
+    done = built(*command)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_definition_is_refused_with_file_and_line_and_nothing_changes(built: Run, shop: Path) -> None:
+    tags = shop / "definitions/tags.yaml"
+    tags.write_text(tags.read_text("utf-8").replace("count(order)", "count(ordre)"), "utf-8")
+    done = built("apply")
+    assert done.returncode == 2
+    assert "tags.yaml:6" in done.stderr
+    assert "Did you mean 'order'?" in done.stderr
+    assert answer(built("report", "--json"))["tags"] == {"customer": 3, "item": 1}  # type: ignore[index]
+
+
+def test_definitions_travel_out_and_in_again(built: Run, shop: Path) -> None:
+    assert answer(built("export", "elsewhere", "--json"))
+    applied = answer(built("apply", "elsewhere", "--json"))
+    assert isinstance(applied, dict)
+    assert (applied["added"], applied["changed"], applied["retired"]) == ([], [], [])
