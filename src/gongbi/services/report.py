@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gongbi.errors import NotYet
-from gongbi.services import campaigns, models, segments
+from gongbi.services import campaigns, models, segments, sources
 from gongbi.services.context import Context
 
 #: Which command gives which part of the report.
@@ -58,7 +58,7 @@ def report(ctx: Context) -> dict[str, Any]:
         "members": members,
         "facts": facts,
         "rejects": rejects,
-        "unmatched": unmatched(ctx),
+        "unmatched": sources.unmatched(ctx),
         "tags": {s: len(b.tags) for s in catalog.subjects if (b := ctx.store.builds.current(s)) is not None},
         "segments": sizes,
         "models": {row["model"]: row for row in models.models(ctx)},
@@ -70,33 +70,6 @@ def report(ctx: Context) -> dict[str, Any]:
 
 def _count(ctx: Context, table: str) -> int:
     return int(ctx.engine.query(f"select count(*) as n from {ctx.engine.dialect.ident(table)}")["n"][0].as_py())
-
-
-def unmatched(ctx: Context) -> dict[str, int]:
-    """Rows of facts that name a member no source describes: ``fact.subject`` → rows; subjects without sources aside."""
-    catalog, dialect = ctx.catalog(), ctx.engine.dialect
-    there = set(ctx.engine.tables())
-
-    def make() -> dict[str, int]:
-        found: dict[str, int] = {}
-        for fact in catalog.world.facts.values():
-            for subject in fact.subjects:
-                tables = {a.table for a in catalog.world.subjects[subject].attributes.values()} & there
-                # A resolved subject exists by its identifiers; attributes are only told of some of its members.
-                if not tables or fact.table not in there or catalog.subjects[subject].identifiers:
-                    continue
-                known = " union ".join(f"select id from {dialect.ident(t)}" for t in sorted(tables))
-                column = dialect.ident(subject)
-                sql = (
-                    f"select count(*) as n from {dialect.ident(fact.table)} f"
-                    f" left join ({known}) k on k.id = f.{column} where f.{column} is not null and k.id is null"
-                )
-                if count := ctx.engine.query(sql)["n"][0].as_py():
-                    found[f"{fact.name}.{subject}"] = count
-        return found
-
-    version = ctx.store.loads.data_version() + ctx.store.definitions.fingerprint(["source"])
-    return dict(ctx.remembered("unmatched", version, make))
 
 
 def _campaign(ctx: Context) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from gongbi.catalog.tables import REJECTS, target_table_name
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.identity.run import Identities
 from gongbi.services.context import Context
-from gongbi.services.report import unmatched
 from gongbi.sources import ledger, run
 from gongbi.sources import rejects as rejected
 from gongbi.store.loads import Load
@@ -178,3 +177,30 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
 def repair_loads(ctx: Context) -> list[str]:
     """Bring the record of loads in step with the engine; called when a workspace is opened by its owner."""
     return ledger.repair(ctx.engine, ctx.store.loads, ctx.now())
+
+
+def unmatched(ctx: Context) -> dict[str, int]:
+    """Rows of facts that name a member no source describes: ``fact.subject`` → rows; subjects without sources aside."""
+    catalog, dialect = ctx.catalog(), ctx.engine.dialect
+    there = set(ctx.engine.tables())
+
+    def make() -> dict[str, int]:
+        found: dict[str, int] = {}
+        for fact in catalog.world.facts.values():
+            for subject in fact.subjects:
+                tables = {a.table for a in catalog.world.subjects[subject].attributes.values()} & there
+                # A resolved subject exists by its identifiers; attributes are only told of some of its members.
+                if not tables or fact.table not in there or catalog.subjects[subject].identifiers:
+                    continue
+                known = " union ".join(f"select id from {dialect.ident(t)}" for t in sorted(tables))
+                column = dialect.ident(subject)
+                sql = (
+                    f"select count(*) as n from {dialect.ident(fact.table)} f"
+                    f" left join ({known}) k on k.id = f.{column} where f.{column} is not null and k.id is null"
+                )
+                if count := ctx.engine.query(sql)["n"][0].as_py():
+                    found[f"{fact.name}.{subject}"] = count
+        return found
+
+    version = ctx.store.loads.data_version() + ctx.store.definitions.fingerprint(["source"])
+    return dict(ctx.remembered("unmatched", version, make))
