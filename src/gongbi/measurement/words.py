@@ -107,7 +107,7 @@ def _placebo(measured: Measurement) -> list[Words]:
             Words(
                 f"安慰剂检验：活动之前一个时期的同样比较得到 {amount}，与零一致；"
                 f"区间宽 {wide:,.2f}，更小的偏差看不出来。",
-                f"Placebo: the same comparison one period earlier, before this campaign reached anybody, gives {amount}, "
+                f"Placebo: the same comparison a period earlier, before the campaign reached anybody, gives {amount}, "
                 f"consistent with zero; a bias smaller than the interval's width of {wide:,.2f} would not show.",
             )
         ]
