@@ -42,7 +42,7 @@ from gongbi.sources.schema import Changes, check_schema
 from gongbi.sources.settle import forget, settle, touch
 from gongbi.sources.shape import Prepared, described, prepare, prepared, raw_types
 from gongbi.sources.text import empty
-from gongbi.sources.versions import TWICE, has_twice, is_twice, keys_of, shared_keys, twice, twice_table
+from gongbi.sources.versions import TWICE, has_twice, is_touched, is_twice, keys_of, shared_keys, twice, twice_table
 
 ROWS_PER_CHUNK = 1_500_000
 _TRUSTED_AFTER = 2_000_000_000  # nanoseconds
@@ -249,9 +249,11 @@ def settle_load(work: Work, table: Table, load: int, before: Entry | None) -> tu
     if not touched:
         forget(engine)
         return 0, 0
-    mine = f"where {ident('_by')} = {load}" + (f" and {ident('_load')} <> {before.load}" if before else "")
+    mine = f"{ident('_load')} in ({load}{f', {before.load}' if before else ''})"
+    live = f"select count(*) as n from {ident(table.name)} where {is_touched(table, engine.dialect)} and not ({mine})"
+    superseded = _count(engine, live)
     settle(engine, table, replaced)
-    return gone, _count(engine, f"select count(*) as n from {ident(names[1])} {mine}")
+    return gone, superseded
 
 
 def _count(engine: Engine, sql: str) -> int:
