@@ -1,0 +1,135 @@
+"""Start the console: one process, one workspace, this machine only."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+from nicegui import app as nicegui_app
+from nicegui import ui
+
+from gongbi.console.frame import LANGUAGE_COOKIE, Console
+from gongbi.console.guard import LOOPBACK, Guard
+from gongbi.console.pages import PAGES
+from gongbi.console.texts import LANGUAGES
+from gongbi.console.work import Work
+from gongbi.errors import InvalidInput, Refused
+from gongbi.workspace import Workspace
+
+STATIC = Path(__file__).parent / "static"
+YEAR = 365 * 24 * 3600
+
+
+def create(ws: Workspace) -> FastAPI:
+    """Make the console's application; once in a process, because pages are registered with the process."""
+    app = FastAPI(title="Gongbi", docs_url=None, redoc_url=None, openapi_url=None)
+    console = Console(ws, Work(ws))
+    app.state.console = console
+
+    @app.get("/language/{code}")
+    def language(code: str, request: Request) -> RedirectResponse:
+        """Keep the language with the browser and go back to the page."""
+        back = urlsplit(request.query_params.get("next", "/"))
+        query = f"?{back.query}" if back.query else ""
+        answer = RedirectResponse("/" + back.path.lstrip("/\\") + query, status_code=303)
+        if code in LANGUAGES:
+            answer.set_cookie(LANGUAGE_COOKIE, code, max_age=YEAR, samesite="lax", httponly=True)
+        return answer
+
+    nicegui_app.add_static_files("/static/gongbi", str(STATIC))
+    for page in PAGES:
+        console.show(page)
+    ui.run_with(
+        app,
+        title="Gongbi",
+        favicon=STATIC / "seal.svg",
+        tailwind=False,
+        storage_secret=secrets.token_urlsafe(32),
+        show_welcome_message=False,
+    )
+    # Added last, so that it stands before everything else.
+    app.add_middleware(Guard)
+    return app
+
+
+def serve(
+    ws: Workspace,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    show: bool = False,
+    on_ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serve the console until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        0 takes any free one.
+    show
+        Open the browser.
+    on_ready
+        Called with the address once it answers.
+
+    Raises
+    ------
+    Refused
+        A host other than this machine's loopback address.
+    InvalidInput
+        The port is taken.
+    """
+    if host not in LOOPBACK:
+        raise Refused(
+            f"The console listens on 127.0.0.1 only, not on {host!r}: accounts do not exist yet.",
+            hint="Leave out the host; from another machine, use an SSH tunnel.",
+        )
+    listening = _listen(port)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    app = create(ws)
+    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
+    server.ready = lambda: _announce(address, show=show, on_ready=on_ready)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    finally:
+        listening.close()
+        app.state.console.work.stop()
+
+
+class _Server(uvicorn.Server):
+    ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self.ready()
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise InvalidInput(
+            f"The console cannot listen on port {port}: {getattr(error, 'strerror', None) or error}.",
+            hint="Close the other program, or take another port with --port.",
+        ) from error
+    return listening
+
+
+def _announce(address: str, *, show: bool, on_ready: Callable[[str], object] | None) -> None:
+    if on_ready is not None:
+        on_ready(address)
+    if show:
+        import webbrowser
+
+        webbrowser.open(address)

@@ -1,0 +1,304 @@
+"""The segment box: type a condition, see how many it holds for and what sets them apart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+from nicegui import background_tasks, ui
+
+from gongbi.console import charts, parts
+from gongbi.console.completion import entries
+from gongbi.console.counting import Counter
+from gongbi.console.exports import export_and_download
+from gongbi.console.frame import Page
+from gongbi.console.words import named
+from gongbi.errors import Cancelled, GongbiError
+
+#: Seconds without a key before a question is asked.
+PAUSE = 0.25
+SAMPLE, BARS = 50, 16
+AREA = "expression"
+MOST = 400.0
+
+
+class Box:
+    """One box on one page. Made with the tag library, whose words it uses."""
+
+    def __init__(self, page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
+        self.page, self.tags = page, tags
+        self.subjects = list(dict.fromkeys(t["subject"] for t in tags)) or ["customer"]
+        wanted = page.query.get("subject", "customer")
+        self.subject = wanted if wanted in self.subjects else self.subjects[0]
+        self.expression = page.query.get("e", "")
+        self.counter = Counter(page.ws)
+        self.task: asyncio.Task[None] | None = None
+        self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
+
+    def address(self, expression: str, subject: str = "customer") -> str:
+        """Where the box opens with an expression."""
+        return f"/segments?{urlencode({'e': expression, 'subject': subject})}"
+
+    def show(self) -> None:
+        """Put the box on the page."""
+        t = self.page.t
+        with ui.element("div").classes("g-grid"):
+            with parts.card(t("box.title"), t("box.about"), classes="s7"):
+                self._input()
+                self.problem = ui.element("div").props('aria-live="polite"')
+                self.answer = ui.element("div").props('aria-live="polite" id="answer"')
+            with parts.card(t("box.tgi"), t("box.tgi_about"), classes="s5"):
+                self.insight = ui.element("div")
+        self.sample = ui.element("div")
+        self._nothing()
+        ui.context.client.on_disconnect(self.counter.begin)
+        if self.expression:
+            self.changed(self.expression)
+
+    def _input(self) -> None:
+        t = self.page.t
+        if len(self.subjects) > 1:
+            options = {s: named(s, self.page.language) for s in self.subjects}
+            chosen = (
+                ui.select(options, value=self.subject, label=t("tags.subject"))
+                .props("outlined dense options-dense")
+                .style("width:170px")
+            )
+            chosen.on_value_change(lambda e: ui.navigate.to(self.address("", e.value)))
+        ui.html(f'<label class="g-label" for="{AREA}">{escape(t("box.label"))}</label>', sanitize=False)
+        with ui.element("div").classes("g-complete-holder"):
+            self.area = ui.element("textarea").classes("g-expr")
+            self.area.props(f'id="{AREA}" rows="3" spellcheck="false" autocomplete="off" autocapitalize="off"')
+            self.area.props["placeholder"] = t("box.placeholder")
+            self.area.on("input", lambda e: self.changed(e.args), js_handler="(e) => emit(e.target.value)")
+        with ui.element("div").classes("g-examples"):
+            for example in self._examples():
+                button = ui.element("button").classes("g-example").props('type="button"')
+                button.on("click", lambda example=example: self.write(example))
+                with button:
+                    ui.label(example)
+        words = {"label": t("box.names")} | {
+            k: t(f"kind.{k}") for k in ("tag", "attribute", "segment", "fact", "column", "function", "keyword")
+        }
+        names = entries(self.page.ws, self.subject, self.tags, self.page.language)
+        start = f"document.getElementById({AREA!r}).value = {json.dumps(self.expression)};" if self.expression else ""
+        ui.run_javascript(f"{start} gongbiComplete({AREA!r}, {json.dumps(names)}, {json.dumps(words)})")
+
+    def _examples(self) -> list[str]:
+        """A few conditions that mean something here."""
+        known = {t["tag"] for t in self.tags if t["subject"] == self.subject}
+        usual = {
+            "rfm.recency": "tag.rfm.recency >= 4 and tag.rfm.monetary >= 4",
+            "rfm.group": "tag.rfm.group = 'at_risk'",
+            "promotion.coupon_trip_share": "tag.promotion.coupon_trip_share >= 0.2",
+            "value.trips": "tag.value.trips >= 50 and customer.age is absent",
+        }
+        found = [text for tag, text in usual.items() if tag in known]
+        return found or [f"tag.{name} is not absent" for name in sorted(known)[:3]]
+
+    def write(self, text: str) -> None:
+        """Put an expression into the box, as if it had been typed."""
+        ui.run_javascript(f"gongbiWrite({AREA!r}, {json.dumps(text)})")
+
+    def changed(self, expression: str) -> None:
+        """A key was pressed: stop what runs, wait for a pause, ask anew."""
+        self.expression = expression
+        turn = self.counter.begin()
+        if self.task is not None:
+            self.task.cancel()
+        self.answer.classes("stale")
+        self.task = background_tasks.create(self._later(turn), name="count")
+
+    async def _later(self, turn: int) -> None:
+        await asyncio.sleep(PAUSE)
+        expression = self.expression
+        if not expression.strip():
+            self._nothing()
+            return
+        try:
+            found = await self.counter.ask(turn, "count", expression=expression, subject=self.subject)
+            self._count(found)
+            self.problem.clear()
+            self.area.classes(remove="bad")
+            await self._compare(turn, expression, found)
+        except Cancelled:
+            return
+        except GongbiError as error:
+            self._wrong(expression, error)
+
+    async def _compare(self, turn: int, expression: str, found: Mapping[str, Any]) -> None:
+        if not found["count"]:
+            self.insight.clear()
+            with self.insight:
+                parts.empty(self.page, "box.nobody", icon="person_off")
+            self.sample.clear()
+            return
+        self.insight.clear()
+        with self.insight:
+            parts.waiting(self.page)
+        try:
+            insight = await self.counter.ask(
+                turn, "insight", expression=expression, subject=self.subject, limit=60, include_absent=False
+            )
+            self.insight.clear()
+            with self.insight:
+                self._bars(insight)
+        except Cancelled:
+            raise
+        except GongbiError as error:
+            self.insight.clear()
+            with self.insight:
+                parts.problem(self.page, error)
+        columns = self._columns()
+        members = await self.counter.ask(
+            turn, "members", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
+        )
+        self.sample.clear()
+        with self.sample:
+            self._members(members["table"], columns, found["count"])
+
+    def _nothing(self) -> None:
+        for place in (self.problem, self.answer, self.insight, self.sample):
+            place.clear()
+        self.area.classes(remove="bad")
+        self.answer.classes(remove="stale")
+        with self.answer:
+            ui.label(self.page.t("box.start")).classes("g-about")
+        with self.insight:
+            parts.empty(self.page, "box.no_tgi", icon="stacked_bar_chart")
+
+    def _wrong(self, expression: str, error: GongbiError) -> None:
+        self.answer.clear()
+        self.answer.classes(remove="stale")
+        self.area.classes("bad")
+        self.problem.clear()
+        with self.problem:
+            parts.problem(
+                self.page, error, source=expression, fix=lambda near: self.write(mended(expression, error, near))
+            )
+
+    def _count(self, found: Mapping[str, Any]) -> None:
+        format_, t = self.page.format, self.page.t
+        self.answer.clear()
+        self.answer.classes(remove="stale")
+        share = found["count"] / found["of"] if found["of"] else 0.0
+        with self.answer:
+            with ui.element("div").classes("g-answer"):
+                ui.label(format_.number(found["count"])).classes("g-count").props('data-count="1"')
+                ui.label(t("box.of", share=format_.percent(share), of=format_.number(found["of"]))).classes("g-about")
+            with ui.element("div").classes("g-share").props("aria-hidden=true"):
+                ui.element("i").style(f"width:{share * 100:.2f}%")
+            ui.label(t("box.as_of", when=format_.instant(found["as_of"]))).classes("g-about").style("margin-top:4px")
+            if found["count"]:
+                self._buttons()
+
+    def _buttons(self) -> None:
+        t, expression, subject = self.page.t, self.expression, self.subject
+        with ui.element("div").classes("g-chips").style("margin-top:8px"):
+            for kind in ("csv", "xlsx"):
+
+                async def export(kind: str = kind) -> None:
+                    with self.page.problems(self.problem):
+                        await export_and_download(self.page, expression, subject, self._columns(), kind)
+
+                ui.button(t("box.export", kind=kind.upper()), icon="download", on_click=export).props(
+                    "outline dense no-caps"
+                ).classes("g-btn")
+            if not re.fullmatch(r"\s*segment\.\w+\s*", expression):
+                ui.button(t("box.save"), icon="bookmark_add", on_click=self._save).props("flat dense no-caps").classes(
+                    "g-btn"
+                )
+
+    def _save(self) -> None:
+        t = self.page.t
+        about = "" if self.subject == "customer" else f"  subject: {self.subject}\n"
+        body = "\n".join(f"    {line.strip()}" for line in self.expression.strip().splitlines())
+        head = f"- segment: my_segment\n{about}  name: {{zh: 我的客群, en: My segment}}\n"
+        yaml = f"{head}  expr: >\n{body}\n  owner: marketing\n"
+        with ui.dialog() as dialog, ui.card().classes("g-dialog"):
+            with ui.element("h2"):
+                ui.label(t("box.save"))
+            ui.label(t("box.save_about")).classes("g-about")
+            parts.code(yaml)
+            with ui.element("div").classes("g-chips"):
+                copy = ui.button(t("box.copy"), icon="content_copy").props("unelevated no-caps").classes("g-btn")
+                copy.on_click(lambda: ui.clipboard.write(yaml))
+                copy.on_click(lambda: ui.notify(t("box.copied")))
+                ui.button(t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")
+        dialog.open()
+
+    def _bars(self, insight: Mapping[str, Any]) -> None:
+        """The most different bins, at most two of a tag."""
+        page, seen, chosen = self.page, dict[str, int](), list[dict[str, Any]]()
+        for row in insight["rows"]:
+            if row["tgi"] is None or seen.get(row["tag"], 0) >= 2 or len(chosen) >= BARS:
+                continue
+            seen[row["tag"]] = seen.get(row["tag"], 0) + 1
+            chosen.append(row)
+        if not chosen:
+            parts.empty(page, "box.too_few", icon="stacked_bar_chart")
+            return
+        rows = []
+        for row in chosen:
+            name, label = self.names.get(row["tag"], row["tag"]), page.format.value(row["label"])
+            span = f"{row['low']:.0f} – {row['high']:.0f}" if row["low"] is not None else "—"
+            tip = [
+                f"<b>{escape(name)} = {escape(label)}</b>",
+                f"TGI {row['tgi']:.1f} ({page.t('box.interval')} {span})",
+                page.t("box.in_group", share=page.format.percent(row["share"]), n=page.format.number(row["support"])),
+                page.t(
+                    "box.in_base", share=page.format.percent(row["base_share"]), n=page.format.number(row["base_count"])
+                ),
+            ]
+            rows.append(
+                {
+                    "name": f"{name} = {label}",
+                    "tgi": row["tgi"],
+                    "shown": min(row["tgi"], MOST),
+                    "tip": "<br>".join(tip),
+                }
+            )
+        parts.chart(charts.diverging(rows, most=MOST), page.t("box.tgi"), height=44 + 27 * len(rows))
+        ui.label(page.t("box.tgi_note")).classes("g-about")
+
+    def _columns(self) -> list[str]:
+        """The tags that the expression names, then usual ones."""
+        known = [t["tag"] for t in self.tags if t["subject"] == self.subject]
+        named_ = [m for m in re.findall(r"tag\.([\w.]+)", self.expression) if m in known]
+        usual = [t for t in ("rfm.group", "value.trips", "value.spend", "value.spend_365d", "rfm.total") if t in known]
+        return list(dict.fromkeys([*named_, *usual, *known]))[:6]
+
+    def _members(self, table: Any, columns: Sequence[str], count: int) -> None:
+        page = self.page
+        units = {t["tag"]: t["unit"] for t in self.tags}
+        heads = [{"name": "id", "label": named(self.subject, page.language) + " ID", "kind": "link"}]
+        heads += [{"name": f"c{i}", "label": self.names.get(c, c)} for i, c in enumerate(columns)]
+        rows = []
+        for record in table.to_pylist():
+            row = {"id": str(record["id"]), "id_to": f"/customer/{self.subject}/{record['id']}"}
+            for i, c in enumerate(columns):
+                row[f"c{i}"] = page.format.value(record.get(c), units.get(c))
+            rows.append(row)
+        about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
+        with parts.card(page.t("box.sample"), about):
+            parts.table(page, heads, rows, label=page.t("box.sample"), per_page=10)
+
+
+def mended(expression: str, error: GongbiError, near: str) -> str:
+    """The expression with the name at fault replaced by the one that was meant."""
+    name, place = str(getattr(error, "name", "")), error.place
+    if not name:
+        return expression
+    lines = expression.splitlines()
+    if place is not None and place.line is not None and place.column is not None and place.line <= len(lines):
+        line, at = lines[place.line - 1], place.column - 1
+        found = line.find(name, max(at, 0))
+        if found >= 0:
+            lines[place.line - 1] = line[:found] + near + line[found + len(name) :]
+            return "\n".join(lines)
+    return expression.replace(name, near, 1)

@@ -1,0 +1,227 @@
+"""ECharts options: the same colours, axes and tooltips everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+BLUE, RED, GREEN, GOLD, GREY = "#27617f", "#b8432f", "#2f7d6b", "#c9962b", "#9aa5ad"
+PALETTE = [BLUE, RED, GREEN, GOLD, "#6d5c94", "#8a5a3c", "#5b8fb0", "#d98b6a"]
+INK, LINE = "#4a5863", "#e8e4dc"
+FONT = "'Noto Sans SC','Noto Sans CJK SC','PingFang SC','Microsoft YaHei',system-ui,sans-serif"
+#: Thousands apart, in the browser.
+PLAIN = "v => v == null ? '—' : Number(v).toLocaleString('en-US', {maximumFractionDigits: 2})"
+PERCENT = "v => v == null ? '—' : (100 * v).toFixed(1) + '%'"
+
+
+def base(*, legend: bool = True, tooltip: str = "axis", value: str = PLAIN) -> dict[str, Any]:
+    """What all charts share."""
+    options: dict[str, Any] = {
+        "color": PALETTE,
+        "textStyle": {"fontFamily": FONT, "color": INK},
+        "animationDuration": 300,
+        "grid": {"left": 8, "right": 16, "top": 40 if legend else 16, "bottom": 8, "containLabel": True},
+        "tooltip": {"trigger": tooltip, "confine": True, ":valueFormatter": value, "textStyle": {"fontSize": 12}},
+    }
+    if legend:
+        options["legend"] = {"top": 0, "left": 0, "itemWidth": 14, "itemHeight": 8, "textStyle": {"color": INK}}
+    return options
+
+
+def axis(kind: str = "value", **more: Any) -> dict[str, Any]:
+    """An axis with quiet lines."""
+    found: dict[str, Any] = {
+        "type": kind,
+        "axisLine": {"show": kind == "category", "lineStyle": {"color": LINE}},
+        "axisTick": {"show": False},
+        "splitLine": {"show": kind == "value", "lineStyle": {"color": LINE}},
+        "axisLabel": {"color": INK, "fontSize": 11, "hideOverlap": True},
+        "nameTextStyle": {"color": INK, "fontSize": 11},
+    }
+    label = more.pop("axisLabel", {})
+    found["axisLabel"] |= label
+    return found | more
+
+
+def weekly(weeks: Sequence[str], bars: tuple[str, Sequence[Any]], line: tuple[str, Sequence[Any]]) -> dict[str, Any]:
+    """Bars and a line over weeks, on two axes."""
+    return base() | {
+        "xAxis": axis("category", data=list(weeks)),
+        "yAxis": [axis(name=""), axis(splitLine={"show": False})],
+        "series": [
+            {
+                "type": "bar",
+                "name": bars[0],
+                "data": list(bars[1]),
+                "itemStyle": {"color": "#a9c3d1", "borderRadius": [2, 2, 0, 0]},
+            },
+            {
+                "type": "line",
+                "name": line[0],
+                "data": list(line[1]),
+                "yAxisIndex": 1,
+                "symbol": "none",
+                "smooth": True,
+                "lineStyle": {"color": RED, "width": 2},
+                "itemStyle": {"color": RED},
+            },
+        ],
+    }
+
+
+def columns(
+    names: Sequence[str], values: Sequence[Any], series: str, *, colour: str = BLUE, rotate: int = 0
+) -> dict[str, Any]:
+    """Upright bars."""
+    label = {"rotate": rotate, "interval": 0 if len(names) <= 12 else "auto"}
+    return base(legend=False) | {
+        "xAxis": axis("category", data=list(names), axisLabel=label),
+        "yAxis": axis(),
+        "series": [
+            {
+                "type": "bar",
+                "name": series,
+                "data": list(values),
+                "barCategoryGap": "18%",
+                "itemStyle": {"color": colour, "borderRadius": [2, 2, 0, 0]},
+            }
+        ],
+    }
+
+
+def rows(
+    names: Sequence[str], values: Sequence[Any], series: str, *, colour: str = BLUE, value: str = PLAIN
+) -> dict[str, Any]:
+    """Lying bars, the first on top."""
+    return base(legend=False, value=value) | {
+        "grid": {"left": 8, "right": 56, "top": 4, "bottom": 4, "containLabel": True},
+        "xAxis": axis(show=False),
+        "yAxis": axis("category", data=list(names), inverse=True, axisLine={"show": False}, axisLabel={"fontSize": 12}),
+        "series": [
+            {
+                "type": "bar",
+                "name": series,
+                "data": list(values),
+                "barMaxWidth": 16,
+                "itemStyle": {"color": colour, "borderRadius": [0, 3, 3, 0]},
+                "label": {"show": True, "position": "right", "color": INK, ":formatter": f"p => ({value})(p.value)"},
+            }
+        ],
+    }
+
+
+def histogram(bins: Sequence[Mapping[str, Any]], labels: Sequence[str], series: str) -> dict[str, Any]:
+    """Bars without gaps over ranges."""
+    options = columns(labels, [b["count"] for b in bins], series)
+    options["series"][0]["barCategoryGap"] = "4%"
+    options["xAxis"]["axisLabel"]["interval"] = "auto"
+    return options
+
+
+def diverging(rows_: Sequence[Mapping[str, Any]], *, centre: float = 100, most: float = 400) -> dict[str, Any]:
+    """TGI: bars to both sides of the centre.
+
+    A row has ``name``, ``tgi``, ``shown`` (cut to `most`) and ``tip``.
+    """
+    data = [
+        {
+            "value": round(row["shown"] - centre, 1),
+            "tip": row["tip"],
+            "itemStyle": {
+                "color": RED if row["tgi"] >= centre else BLUE,
+                "borderRadius": [0, 3, 3, 0] if row["tgi"] >= centre else [3, 0, 0, 3],
+            },
+            "label": {"position": "right" if row["tgi"] >= centre else "left", "formatter": f"{row['tgi']:.0f}"},
+        }
+        for row in rows_
+    ]
+    high = max([20.0, *(row["shown"] - centre for row in rows_)]) * 1.12
+    return base(legend=False, tooltip="item") | {
+        "grid": {"left": 4, "right": 30, "top": 4, "bottom": 24, "containLabel": True},
+        "tooltip": {"trigger": "item", "confine": True, ":formatter": "p => p.data.tip", "textStyle": {"fontSize": 12}},
+        "xAxis": axis(
+            min=-115, max=round(min(high, most - centre + 40)), axisLabel={":formatter": f"v => v + {centre:g}"}
+        ),
+        "yAxis": axis(
+            "category",
+            data=[row["name"] for row in rows_],
+            inverse=True,
+            axisLine={"show": False},
+            axisLabel={"fontSize": 12, "width": 190, "overflow": "truncate"},
+        ),
+        "series": [
+            {
+                "type": "bar",
+                "data": data,
+                "barMaxWidth": 14,
+                "label": {"show": True, "color": INK, "fontSize": 11},
+                "markLine": {
+                    "silent": True,
+                    "symbol": "none",
+                    "label": {"show": False},
+                    "lineStyle": {"color": GREY, "type": "solid"},
+                    "data": [{"xAxis": 0}],
+                },
+            }
+        ],
+    }
+
+
+def lines(series: Sequence[Mapping[str, Any]], *, x: str, y: str, percent: bool = True) -> dict[str, Any]:
+    """Lines over numbers; each series has ``name``, ``data`` ([x, y]) and may be ``dashed`` or ``dots``."""
+    shown = f"v => {'Math.round(100 * v) + `%`' if percent else 'v'}"
+    made = [
+        {
+            "type": "line",
+            "name": s["name"],
+            "data": s["data"],
+            "symbolSize": 6 if s.get("dots") else 0,
+            "symbol": "circle" if s.get("dots") else "none",
+            "lineStyle": {"type": "dashed" if s.get("dashed") else "solid", "width": 1.5 if s.get("dashed") else 2},
+            **({"itemStyle": {"color": s["colour"]}} if s.get("colour") else {}),
+        }
+        for s in series
+    ]
+    options = base(value=PERCENT if percent else PLAIN)
+    options["grid"] |= {"bottom": 26, "right": 24}
+    return options | {
+        "xAxis": axis(name=x, nameLocation="middle", nameGap=26, axisLabel={":formatter": shown}),
+        "yAxis": axis(name=y, axisLabel={":formatter": shown}, nameGap=10) | {"name": ""},
+        "series": made,
+    }
+
+
+def funnel(steps: Sequence[tuple[str, int]], *, value: str = PLAIN) -> dict[str, Any]:
+    """Steps of a campaign, the widest on top."""
+    most = max([1, *(n for _, n in steps)])
+    shades = ["#1f5371", "#3a7594", "#6a9bb4", "#9dbdcd", "#c6d9e2"]
+    data = [
+        {"name": name, "value": n, "itemStyle": {"color": shades[min(i, len(shades) - 1)]}}
+        for i, (name, n) in enumerate(steps)
+    ]
+    return base(legend=False, tooltip="item", value=value) | {
+        "series": [
+            {
+                "type": "funnel",
+                "data": data,
+                "sort": "none",
+                "min": 0,
+                "max": most,
+                "minSize": "6%",
+                "gap": 3,
+                "left": 8,
+                "right": "42%",
+                "top": 6,
+                "bottom": 6,
+                "funnelAlign": "center",
+                "label": {
+                    "position": "right",
+                    "color": INK,
+                    "fontSize": 12,
+                    ":formatter": "p => p.name + '  ' + Number(p.value).toLocaleString('en-US')",
+                },
+                "labelLine": {"length": 12, "lineStyle": {"color": LINE}},
+                "itemStyle": {"borderWidth": 0},
+            }
+        ],
+    }

@@ -1,0 +1,65 @@
+"""The names that an expression may use, for the list that opens while typing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gongbi.console.words import named
+from gongbi.core.functions import CATALOGUE
+from gongbi.workspace import Workspace
+
+KEYWORDS = (
+    "and",
+    "or",
+    "not",
+    "in",
+    "between",
+    "is absent",
+    "is not absent",
+    "filter (where )",
+    "case when then end",
+    "true",
+    "false",
+)
+
+
+def entries(ws: Workspace, subject: str, tags: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+    """What may be written about a subject: text to insert, what it is, words about it."""
+    found = [
+        {"n": f"tag.{t['tag']}", "k": "tag", "w": t["name"].get(language) or t["tag"]}
+        for t in tags
+        if t["subject"] == subject
+    ]
+    if ws.context is not None:
+        found += _shapes(ws, subject, language)
+    for function in CATALOGUE.values():
+        if not function.sign and not function.looks_ahead:
+            words = function.zh if language == "zh" else function.en
+            found.append({"n": function.name + "(", "k": "function", "w": f"{function.signature} · {words}"})
+    found += [{"n": word, "k": "keyword", "w": ""} for word in KEYWORDS]
+    return found
+
+
+def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, Any]]:
+    """Attributes, saved segments, facts with their columns and the attributes of the subjects they name."""
+    assert ws.context is not None
+    catalog = ws.context.catalog()
+    world = catalog.world
+    for name, attribute in world.subjects[subject].attributes.items():
+        yield {"n": f"{subject}.{name}", "k": "attribute", "w": str(attribute.type)}
+    for segment in catalog.segments.values():
+        if segment.subject == subject:
+            words = segment.name.zh if language == "zh" else segment.name.en
+            yield {"n": f"segment.{segment.segment}", "k": "segment", "w": words}
+    for fact in world.facts.values():
+        if subject not in fact.subjects:
+            continue
+        yield {"n": fact.name, "k": "fact", "w": named(fact.name, language)}
+        for column in fact.names:
+            if column != subject:
+                yield {"n": f"{fact.name}.{column}", "k": "column", "w": str(fact.column(column) or "")}
+        for other in fact.subjects:
+            if other != subject:
+                for name, attribute in world.subjects[other].attributes.items():
+                    yield {"n": f"{fact.name}.{other}.{name}", "k": "column", "w": str(attribute.type)}

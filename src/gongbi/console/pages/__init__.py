@@ -1,0 +1,19 @@
+"""One module per page; each gives its `PAGE`, or several."""
+
+from __future__ import annotations
+
+from gongbi.console.frame import PageDef
+from gongbi.console.pages import campaigns, customer, data, models, overview, runs, segments, tags
+
+PAGES: tuple[PageDef, ...] = (
+    overview.PAGE,
+    tags.PAGE,
+    tags.DETAIL,
+    segments.PAGE,
+    customer.PAGE,
+    customer.ONE,
+    models.PAGE,
+    campaigns.PAGE,
+    data.PAGE,
+    runs.PAGE,
+)

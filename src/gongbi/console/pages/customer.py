@@ -1,0 +1,169 @@
+"""One member: who it is, its tags with the facts behind them, what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+
+from gongbi.console import parts
+from gongbi.console.evidence import show_evidence
+from gongbi.console.frame import Page, PageDef
+from gongbi.console.timeline import show_timeline
+from gongbi.console.words import category, named
+from gongbi.errors import GongbiError
+
+EVENTS = 4000
+
+
+async def build(page: Page) -> None:
+    """Fill the search page, with a few members to begin with."""
+    with parts.title(page):
+        _search(page)
+    examples = await _examples(page)
+    with parts.card(page.t("customer.begin")):
+        if not examples:
+            parts.empty(page, "customer.nobody", icon="person_search", command="gongbi demo")
+            return
+        ui.label(page.t("customer.begin_about")).classes("g-about")
+        columns = [
+            {"name": "id", "label": "ID", "kind": "link"},
+            *({"name": c, "label": n} for c, n in examples["columns"]),
+        ]
+        parts.table(page, columns, examples["rows"], label=page.t("customer.begin"))
+
+
+async def _examples(page: Page) -> dict[str, Any]:
+    tags = [t for t in await page.try_call("tags", subject="customer") or [] if t["coverage"]]
+    by_name = {t["tag"]: t for t in tags}
+    wanted = [n for n in ("rfm.group", "value.trips", "value.spend_365d", "value.spend", "rfm.total") if n in by_name]
+    columns = (wanted or list(by_name))[:4]
+    order = ["rfm.total"] if "rfm.total" in by_name else []
+    found = await page.try_call("members", expression="true", columns=columns, limit=10, order=order)
+    if found is None:
+        return {}
+    rows = []
+    for record in found["table"].to_pylist():
+        row = {"id": str(record["id"]), "id_to": f"/customer/customer/{quote(str(record['id']))}"}
+        rows.append(row | {c: page.format.value(record[c], by_name[c]["unit"]) for c in columns})
+    return {"columns": [(c, page.words(by_name[c]["name"], c)) for c in columns], "rows": rows} if rows else {}
+
+
+def _search(page: Page) -> None:
+    def go() -> None:
+        if (box.value or "").strip():
+            ui.navigate.to(f"/customer/customer/{quote(box.value.strip(), safe=':')}")
+
+    box = ui.input(placeholder=page.t("customer.search")).props("outlined dense clearable").style("width:270px")
+    box.props["aria-label"] = page.t("customer.search")
+    box.on("keydown.enter", go)
+    with box.add_slot("prepend"):
+        ui.icon("search").props("aria-hidden=true")
+    ui.button(page.t("customer.find"), on_click=go).props("unelevated no-caps").classes("g-btn")
+
+
+async def one(page: Page) -> None:
+    """Fill the page of one member."""
+    subject, given = page.params["subject"], page.params["id"]
+    try:
+        found = await page.call("customer", id=given, subject=subject, events=EVENTS)
+    except GongbiError as error:
+        with parts.title(page):
+            _search(page)
+        parts.problem(page, error)
+        return
+    library = {t["tag"]: t for t in await page.call("tags", subject=subject)}
+    heading = f"{named(subject, page.language)} {found['id']}"
+    with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
+        if subject == "customer":
+            _search(page)
+    with parts.card():
+        _header(page, found)
+    show_timeline(page, found)
+    with ui.element("h2").style("margin-top:6px"):
+        ui.label(
+            page.t(
+                "customer.tags",
+                n=page.format.number(sum(t["value"] is not None for t in found["tags"])),
+                of=len(found["tags"]),
+            )
+        )
+    ui.label(page.t("customer.tags_about")).classes("g-about")
+    if not found["tags"]:
+        with parts.card():
+            parts.empty(page, "customer.no_tags", icon="sell", command="gongbi build")
+        return
+    _tags(page, found, library)
+
+
+def _header(page: Page, found: Mapping[str, Any]) -> None:
+    with ui.element("div").classes("g-who"):
+        with ui.element("div").classes("g-avatar").props("aria-hidden=true"):
+            ui.icon(
+                {"customer": "person", "product": "inventory_2", "store": "storefront"}.get(
+                    found["subject"], "category"
+                )
+            )
+        with ui.element("div").style("min-width:0;flex:1"):
+            with ui.element("div").classes("g-chips"):
+                for identifier in found["identifiers"]:
+                    parts.chip(f"{identifier['kind']}: {identifier['value']}", "blue")
+                for fact, count in found["facts"].items():
+                    if count:
+                        parts.chip(f"{named(fact, page.language)} {page.format.number(count)}")
+            known = {k: v for k, v in found["attributes"].items() if v is not None}
+            with ui.element("div").style("display:flex;flex-wrap:wrap;gap:4px 26px;margin-top:9px"):
+                for name, value in known.items():
+                    with ui.element("div"):
+                        ui.label(attribute_name(page, name)).classes("g-note")
+                        ui.label(page.format.value(value)).style("font-weight:600")
+                if not known:
+                    ui.label(page.t("customer.no_attributes")).classes("g-about")
+
+
+def attribute_name(page: Page, name: str) -> str:
+    """A column's name in words, where it is a usual one."""
+    from gongbi.console.texts import TEXTS
+
+    return page.t(f"attribute.{name}") if f"attribute.{name}" in TEXTS else name.replace("_", " ")
+
+
+def _tags(page: Page, found: Mapping[str, Any], library: Mapping[str, Any]) -> None:
+    dimensions: dict[str, dict[str, list[Any]]] = {}
+    for tag in found["tags"]:
+        head, _, rest = tag["category"].partition("/")
+        dimensions.setdefault(head, {}).setdefault(rest, []).append(tag)
+    for dimension, groups in sorted(dimensions.items(), key=lambda d: -sum(map(len, d[1].values()))):
+        count = sum(map(len, groups.values()))
+        heading = category(dimension, page.language)
+        with parts.card(heading, page.t("tags.count", n=count)), ui.element("div").classes("g-dims"):
+            for group, tags in groups.items():
+                with ui.element("div").classes("g-tags"):
+                    if group:
+                        ui.label(category(group, page.language)).classes("g-sub")
+                    for tag in tags:
+                        _tag(page, found, tag, library.get(tag["tag"]))
+
+
+def _tag(page: Page, found: Mapping[str, Any], tag: Mapping[str, Any], known: Mapping[str, Any] | None) -> None:
+    async def open_() -> None:
+        await show_evidence(page, found["subject"], found["id"], tag)
+
+    row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else "")).props('type="button"')
+    row.props["data-tag"] = tag["tag"]
+    row.props["title"] = page.words(tag["about"])
+    row.on("click", open_)
+    with row:
+        ui.label(page.words(tag["name"], tag["tag"]))
+        with ui.element("b"):
+            ui.label(page.format.value(tag["value"], tag["unit"]))
+        with ui.element("small"):
+            ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
+            if known is not None and known["coverage"] is not None:
+                ui.label(page.t("customer.coverage", share=page.format.percent(known["coverage"], 0)))
+
+
+PAGE = PageDef("/customer", "customer", build)
+ONE = PageDef("/customer/{subject}/{id}", "customer", one)

@@ -1,0 +1,147 @@
+"""What ran, what is running, and the buttons that start, stop and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from gongbi.console import parts
+from gongbi.console.frame import Page, PageDef
+from gongbi.console.words import STATUS_COLOURS, named
+from gongbi.errors import GongbiError
+
+AGAIN = ("ingest", "build", "train")
+
+
+def run_row(page: Page, run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run as a row of a table."""
+    error = run["error"] or {}
+    return {
+        "id": run["id"],
+        "kind": named(run["kind"], page.language),
+        "subject": "" if run["kind"] == "apply" else run["subject"],
+        "status": page.t(f"status.{run['status']}"),
+        "status_colour": STATUS_COLOURS.get(run["status"], "grey"),
+        "started": page.format.instant(run["started_at"], seconds=True),
+        "started_sort": run["started_at"],
+        "seconds": page.format.seconds(run["seconds"]),
+        "seconds_sort": run["seconds"] or 0,
+        "rows": page.format.number(run["rows"]),
+        "rows_sort": run["rows"] or 0,
+        "actor": run["actor"],
+        "error": " ".join(filter(None, [error.get("message"), error.get("hint")])),
+    }
+
+
+async def build(page: Page) -> None:
+    """Fill the page; what runs is asked for again every second."""
+    actions, work = parts.title(page), page.console.work
+    with actions:
+        for verb, icon in (("ingest", "download"), ("build", "play_arrow"), ("train", "model_training")):
+            main = verb == "build"
+            button = ui.button(page.t(f"runs.do_{verb}"), icon=icon, on_click=lambda verb=verb: start(verb)).classes(
+                "g-btn"
+            )
+            button.props("unelevated no-caps" if main else "outline no-caps")
+    running = ui.element("div").props('aria-live="polite"')
+    with parts.card(page.t("runs.history"), page.t("runs.history_about")):
+        history = ui.element("div")
+    shown: list[Any] = [None]
+
+    async def refresh() -> None:
+        found = await page.call("runs", limit=100)
+        now = [(r["id"], r["status"], r["done"], r["stage"]) for r in found]
+        job = work.job
+        state = (now, job.error if job else None, work.busy)
+        if state == shown[0]:
+            return
+        shown[0] = state
+        running.clear()
+        with running:
+            if job is not None and job.error is not None and job.error.code != "cancelled":
+                parts.problem(page, job.error)
+            for run in found:
+                if run["status"] == "running":
+                    _running(page, run)
+        history.clear()
+        with history:
+            _history(page, [r for r in found if r["status"] != "running"])
+
+    async def start(verb: str) -> None:
+        try:
+            work.start(verb)
+        except GongbiError as error:
+            ui.notify(page.t("runs.busy") if error.code == "refused" else error.message, type="warning")
+            return
+        ui.notify(page.t("runs.began", what=named(verb, page.language)))
+        await refresh()
+
+    await refresh()
+    ui.timer(1.0, refresh)
+
+
+def _running(page: Page, run: Mapping[str, Any]) -> None:
+    async def cancel() -> None:
+        with page.problems():
+            await page.call("cancel", id=run["id"])
+            ui.notify(page.t("runs.stopping"))
+
+    total, done = run["total"], run["done"] or 0
+    share = done / total if total else 0.0
+    with parts.card(), ui.element("div").classes("g-run"):
+        parts.chip(page.t("status.running"), "blue")
+        with ui.element("div"):
+            ui.label(f"{named(run['kind'], page.language)} · {run['stage'] or page.t('runs.starting')}").style(
+                "font-weight:600"
+            )
+            count = f"{page.format.number(done)} / {page.format.number(total)}" if total else page.format.number(done)
+            ui.label(
+                f"{count} · {page.t('runs.since', when=page.format.instant(run['started_at'], seconds=True))}"
+            ).classes("g-about")
+        ui.button(page.t("runs.stop"), icon="stop", on_click=cancel).props(
+            "outline dense no-caps color=accent"
+        ).classes("g-btn")
+        bar = f'role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share * 100:.0f}"'
+        bar += f' aria-label="{page.t("runs.progress")}"'
+        with ui.element("div").classes("g-progress").props(bar):
+            ui.element("i").style(f"width:{max(share * 100, 3):.0f}%")
+
+
+def _can_resume(run: Mapping[str, Any]) -> bool:
+    return run["kind"] in AGAIN and run["status"] in ("failed", "cancelled", "interrupted")
+
+
+def _history(page: Page, runs: Sequence[Mapping[str, Any]]) -> None:
+    if not runs:
+        parts.empty(page, "runs.empty", icon="history", command="gongbi ingest")
+        return
+    columns = [
+        {"name": "id", "label": "#", "align": "right"},
+        {"name": "kind", "label": page.t("runs.kind")},
+        {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
+        {"name": "started", "label": page.t("runs.started")},
+        {"name": "seconds", "label": page.t("runs.seconds"), "align": "right"},
+        {"name": "rows", "label": page.t("runs.rows"), "align": "right"},
+        {"name": "actor", "label": page.t("runs.actor")},
+        {"name": "error", "label": page.t("runs.error")},
+        {"name": "again", "label": "", "sortable": False},
+    ]
+    rows = [run_row(page, run) | {"again": page.t("runs.resume") if _can_resume(run) else ""} for run in runs]
+    table = parts.table(page, columns, rows, label=page.t("runs.history"), per_page=20)
+    table.add_slot(
+        "body-cell-again",
+        '<q-td :props="props"><q-btn v-if="props.row.again" flat dense no-caps size="sm" color="primary" icon="replay"'
+        """ :label="props.row.again" @click="() => $parent.$emit('again', props.row.id)" /></q-td>""",
+    )
+
+    def resume(event: Any) -> None:
+        with page.problems():
+            page.console.work.start("resume", id=event.args)
+            ui.notify(page.t("runs.began", what=page.t("runs.resume")))
+
+    table.on("again", resume)
+
+
+PAGE = PageDef("/runs", "runs", build)

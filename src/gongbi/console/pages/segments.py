@@ -1,0 +1,75 @@
+"""Segments: those that are saved, and the box that counts while an expression is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gongbi.console import parts
+from gongbi.console.box import Box
+from gongbi.console.frame import Page, PageDef
+from gongbi.console.words import named
+from gongbi.errors import GongbiError
+
+
+async def build(page: Page) -> None:
+    """Fill the page: the box, then the list."""
+    parts.title(page)
+    tags = await page.call("tags")
+    if not tags and not page.overview.get("members"):
+        with parts.card():
+            parts.empty(page, "segments.empty", icon="groups", command="gongbi demo")
+        return
+    box = Box(page, tags)
+    box.show()
+    with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
+        parts.later(page, lambda: _saved(page, box))
+
+
+async def _saved(page: Page, box: Box) -> None:
+    try:
+        found = await page.call("segments")
+    except GongbiError as error:
+        # One that cannot be counted yet must not hide the others.
+        parts.problem(page, error)
+        found = await page.call("segments", counted=False)
+    if not found:
+        parts.empty(page, "segments.none", icon="bookmark_border")
+        return
+    _table(page, found, box)
+
+
+def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
+    columns = [
+        {"name": "name", "label": page.t("segments.name"), "kind": "link"},
+        {"name": "segment", "label": page.t("tags.code"), "kind": "code"},
+        {"name": "subject", "label": page.t("tags.subject")},
+        {"name": "size", "label": page.t("segments.size"), "align": "right"},
+        {"name": "share", "label": page.t("segments.share"), "kind": "bar"},
+        {"name": "about", "label": page.t("segments.about_one")},
+        {"name": "owner", "label": page.t("tags.owner")},
+    ]
+    rows = []
+    for s in segments:
+        share = s["count"] / s["of"] if s.get("of") else None
+        rows.append(
+            {
+                "id": s["segment"],
+                "name": page.words(s["name"], s["segment"]),
+                "name_to": box.address(f"segment.{s['segment']}", s["subject"]),
+                "segment": s["segment"],
+                "subject": named(s["subject"], page.language),
+                "size": page.format.number(s.get("count")),
+                "size_sort": s.get("count") or 0,
+                "share": page.format.percent(share),
+                "share_share": share or 0,
+                "share_sort": share or 0,
+                "about": page.words(s["about"]),
+                "owner": s["owner"] or "",
+            }
+        )
+    rows.sort(key=lambda r: -r["size_sort"])
+    parts.table(page, columns, rows, label=page.t("segments.saved"), per_page=20)
+
+
+PAGE = PageDef("/segments", "segments", build)

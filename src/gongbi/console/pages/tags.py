@@ -1,0 +1,278 @@
+"""The tag library: the tree, the table, and one tag with its distribution and its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from nicegui import ui
+
+from gongbi.console import charts, parts
+from gongbi.console.frame import Page, PageDef
+from gongbi.console.texts import TEXTS
+from gongbi.console.words import category, named
+from gongbi.errors import UnknownName
+
+
+async def build(page: Page) -> None:
+    """Fill the library; search and subject narrow it without another page."""
+    everything = await page.call("tags")
+    actions = parts.title(page)
+    if not everything:
+        with parts.card():
+            parts.empty(page, "tags.empty", icon="sell", command="gongbi apply")
+        return
+    subjects = list(dict.fromkeys(t["subject"] for t in everything))
+    state = {
+        "subject": page.query.get("subject", "customer" if "customer" in subjects else subjects[0]),
+        "category": page.query.get("category", ""),
+        "search": page.query.get("search", ""),
+    }
+    with actions:
+        search = ui.input(placeholder=page.t("tags.search"), value=state["search"]).props(
+            "outlined dense clearable debounce=200"
+        )
+        search.props["aria-label"] = page.t("tags.search")
+        search.style("width:250px").classes("g-search")
+        with search.add_slot("prepend"):
+            ui.icon("search").props("aria-hidden=true")
+        options = {s: named(s, page.language) for s in subjects} | {"": page.t("tags.all_subjects")}
+        chosen = (
+            ui.select(options, value=state["subject"], label=page.t("tags.subject"))
+            .props("outlined dense options-dense")
+            .style("width:150px")
+        )
+    with ui.element("div").classes("g-grid"):
+        with parts.card(page.t("tags.categories"), classes="s3"):
+            tree = ui.element("div")
+        with parts.card(classes="s9"):
+            listing = ui.element("div")
+
+    def show() -> None:
+        here = [t for t in everything if not state["subject"] or t["subject"] == state["subject"]]
+        tree.clear()
+        with tree:
+            _tree(page, here, state)
+        listing.clear()
+        with listing:
+            _table(page, [t for t in here if _fits(t, state)])
+
+    def change(**values: str | None) -> None:
+        state.update({k: v or "" for k, v in values.items()})
+        show()
+
+    search.on_value_change(lambda e: change(search=e.value))
+    chosen.on_value_change(lambda e: change(subject=e.value, category=""))
+    show()
+
+
+def _fits(tag: Mapping[str, Any], state: Mapping[str, str]) -> bool:
+    needle = state["search"].strip().lower()
+    hay = " ".join(
+        [tag["tag"], tag["name"]["zh"], tag["name"]["en"], tag["category"], category(tag["category"], "en")]
+    ).lower()
+    inside = not state["category"] or f"{tag['category']}/".startswith(state["category"] + "/")
+    return inside and needle in hay
+
+
+def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str]) -> None:
+    counts: dict[str, int] = {}
+    for tag in tags:
+        head, *_ = tag["category"].split("/")
+        for path in dict.fromkeys((head, tag["category"])):
+            counts[path] = counts.get(path, 0) + 1
+    with ui.element("nav").classes("g-tree").props(f'aria-label="{page.t("tags.categories")}"'):
+        ordered = sorted(counts, key=lambda p: (-counts[p.split("/")[0]], p.split("/")[0], "/" in p, p))
+        rows = [(path, category(path, page.language).split(" / ")[-1], counts[path]) for path in ordered]
+        rows.insert(0, ("", page.t("tags.all"), len(tags)))
+        for path, name, count in rows:
+            query = urlencode({"subject": state["subject"], "category": path})
+            link = ui.link(target=f"/tags?{query}").classes("sub" if "/" in path else "")
+            link.classes("active" if path == state["category"] else "")
+            with link:
+                ui.label(name)
+                ui.label(str(count))
+
+
+def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
+    if not tags:
+        parts.empty(page, "tags.none", icon="search_off")
+        return
+    columns = [
+        {"name": "name", "label": page.t("tags.name"), "kind": "link"},
+        {"name": "tag", "label": page.t("tags.code"), "kind": "code"},
+        {"name": "category", "label": page.t("tags.category")},
+        {"name": "coverage", "label": page.t("tags.coverage"), "kind": "bar"},
+        {"name": "type", "label": page.t("tags.type")},
+        {"name": "unit", "label": page.t("tags.unit")},
+        {"name": "owner", "label": page.t("tags.owner")},
+    ]
+    rows = [
+        {
+            "id": f"{t['subject']}/{t['tag']}",
+            "name": page.words(t["name"], t["tag"]),
+            "name_to": f"/tags/{quote(t['tag'])}",
+            "tag": t["tag"],
+            "category": category(t["category"], page.language).split(" / ")[-1],
+            "coverage": page.format.percent(t["coverage"], 0),
+            "coverage_share": t["coverage"] or 0,
+            "coverage_sort": t["coverage"] or 0,
+            "type": type_words(page, t["type"]),
+            "unit": page.format.unit(t["unit"]),
+            "owner": t["owner"] or "",
+        }
+        for t in tags
+    ]
+    ui.label(page.t("tags.count", n=len(rows))).classes("g-about")
+    parts.table(page, columns, rows, label=page.t("tags.title"), per_page=20)
+
+
+def type_words(page: Page, name: str) -> str:
+    """A type in words."""
+    first = name.partition(" ")[0].split("(")[0]
+    return page.t(f"type.{first}") if f"type.{first}" in TEXTS else name
+
+
+async def detail(page: Page) -> None:
+    """Fill the page of one tag."""
+    name = page.params["name"]
+    everything = await page.call("tags")
+    tag = next((t for t in everything if t["tag"] == name), None)
+    if tag is None:
+        raise UnknownName("tag", name, [t["tag"] for t in everything])
+    title = page.words(tag["name"], name)
+    other = tag["name"]["en" if page.language == "zh" else "zh"]
+    with parts.title(page, title, f"{other} · {name}" if other != title else name):
+        back = f"/tags?{urlencode({'subject': tag['subject']})}"
+        ui.button(page.t("tags.back"), icon="arrow_back", on_click=lambda: ui.navigate.to(back)).props(
+            "outline no-caps"
+        ).classes("g-btn")
+        tried = f"/segments?{urlencode({'e': suggestion(tag), 'subject': tag['subject']})}"
+        ui.button(page.t("tags.try"), icon="groups", on_click=lambda: ui.navigate.to(tried)).props(
+            "unelevated no-caps"
+        ).classes("g-btn")
+    _figures(page, tag)
+    with ui.element("div").classes("g-grid"):
+        with parts.card(page.t("tags.about_tag"), classes="s5"):
+            for language in (page.language, "en" if page.language == "zh" else "zh"):
+                if tag["about"].get(language):
+                    ui.label(tag["about"][language]).props(f'lang="{language}"').classes(
+                        "" if language == page.language else "g-about"
+                    )
+            ui.label(page.t("tags.expression")).classes("g-label")
+            parts.code(tag["expr"], label=page.t("tags.expression"))
+            parts.pairs(_facts(page, tag))
+        with parts.card(page.t("tags.distribution"), page.t("tags.distribution_about"), classes="s7"):
+            _distribution(page, tag)
+        with parts.card(page.t("tags.lineage"), page.t("tags.lineage_about")):
+            _lineage(page, tag)
+
+
+def suggestion(tag: Mapping[str, Any]) -> str:
+    """A condition to begin with: the usual value, or at least the mean."""
+    name, top = f"tag.{tag['tag']}", tag["top"]
+    if tag["type"] == "boolean":
+        return name
+    if top and isinstance(top[0]["value"], str) and tag["type"] == "text":
+        value = top[0]["value"].replace("'", "''")
+        return f"{name} = '{value}'"
+    if tag["mean"] is not None:
+        return (
+            f"{name} >= {float(tag['mean']):.4g}"
+            if abs(float(tag["mean"])) < 1e4
+            else f"{name} >= {float(tag['mean']):.0f}"
+        )
+    return f"{name} is not absent"
+
+
+def _figures(page: Page, tag: Mapping[str, Any]) -> None:
+    with ui.element("div").classes("g-stats"):
+        note = (
+            page.t("tags.present", n=page.format.number(tag["present"]))
+            if tag["present"] is not None
+            else page.t("overview.not_built")
+        )
+        parts.stat(page.t("tags.coverage"), page.format.percent(tag["coverage"]), note, icon="donut_large")
+        parts.stat(page.t("tags.distinct"), page.format.number(tag["distinct"]), "", icon="tag")
+        for key in ("min", "mean", "max"):
+            if tag[key] is not None:
+                unit = "" if isinstance(tag[key], str) else page.format.unit(tag["unit"])
+                value = page.format.value(float(tag[key]) if key == "mean" else _plain(tag[key]))
+                parts.stat(page.t(f"tags.{key}"), value, unit)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (page.t("tags.subject"), named(tag["subject"], page.language)),
+        (page.t("tags.category"), category(tag["category"], page.language)),
+        (page.t("tags.type"), type_words(page, tag["type"])),
+        (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
+        (page.t("tags.owner"), tag["owner"] or "—"),
+        (
+            page.t("tags.refresh"),
+            page.t(f"refresh.{tag['refresh']}") if f"refresh.{tag['refresh']}" in TEXTS else tag["refresh"] or "—",
+        ),
+    ]
+
+
+def _distribution(page: Page, tag: Mapping[str, Any]) -> None:
+    series = named(tag["subject"], page.language)
+    if tag["top"]:
+        top = tag["top"][:15]
+        if (
+            all(isinstance(v["value"], int | float) and not isinstance(v["value"], bool) for v in top)
+            and len(top) <= 13
+        ):
+            top = sorted(top, key=lambda v: v["value"])
+        names = [page.format.value(v["value"]) for v in top]
+        options = charts.rows(names, [v["count"] for v in top], series)
+        parts.chart(options, page.t("tags.distribution"), height=max(120, 44 + 27 * len(top)))
+    elif tag["histogram"]:
+        bins = tag["histogram"]
+        labels = [f"{page.format.number(b['low'])} – {page.format.number(b['high'])}" for b in bins]
+        options = charts.histogram(bins, labels, series)
+        starts = [page.format.number(b["low"]) for b in bins]
+        options["xAxis"]["axisLabel"][":formatter"] = f"(v, i) => {starts!r}[i]"
+        parts.chart(options, page.t("tags.distribution"), height=330)
+        ui.label(page.t("tags.unit") + ": " + page.format.unit(tag["unit"])).classes("g-about") if tag["unit"] else None
+    else:
+        parts.empty(
+            page,
+            "tags.no_distribution",
+            icon="bar_chart",
+            command="" if tag["coverage"] is not None else "gongbi build",
+        )
+
+
+def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
+    def names(key: str, found: Sequence[tuple[str, str]]) -> None:
+        ui.label(page.t(key)).classes("g-label")
+        with ui.element("div").classes("g-chips").style("margin-bottom:8px"):
+            for name, target in found:
+                link = ui.link(name, target) if target else ui.label(name)
+                link.classes("g-chip blue" if target else "g-chip")
+            if not found:
+                ui.label(page.t("tags.nothing")).classes("g-about")
+
+    names("tags.facts", [(named(f, page.language), "") for f in tag["facts"]])
+    names("tags.uses", [(t, f"/tags/{quote(t)}") for t in tag["uses"]])
+    users = []
+    for user in tag["used_by"]:
+        kind, _, name = user.partition(" ")
+        target = f"/tags/{quote(name)}" if kind == "tag" else f"/segments?{urlencode({'e': 'segment.' + name})}"
+        users.append((f"{page.t('kind.' + kind)} {name}", target))
+    names("tags.used_by", users)
+
+
+PAGE = PageDef("/tags", "tags", build)
+DETAIL = PageDef("/tags/{name}", "tags", detail)

@@ -1,0 +1,179 @@
+"""Words for what definitions name in one language only: units, kinds, categories, usual values.
+
+Whatever is not listed is shown as its definition says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNITS: Mapping[str, str] = {
+    "USD": "美元",
+    "USD per year": "美元/年",
+    "CNY": "元",
+    "baskets": "个购物篮",
+    "campaigns": "次活动",
+    "categories": "个品类",
+    "coupons": "张券",
+    "customers": "位客户",
+    "days": "天",
+    "departments": "个部门",
+    "gaps": "倍间隔",
+    "hour of day": "时",
+    "makers": "家厂商",
+    "nats": "奈特",
+    "persons": "人",
+    "points": "分",
+    "products": "种商品",
+    "purchases": "次购买",
+    "share": "比例",
+    "probability": "概率",
+    "stores": "家门店",
+    "trips": "次购物",
+    "trips per week": "次/周",
+    "weeks": "周",
+}
+
+#: Subjects, facts, kinds of run, kinds of definition: name → (Chinese, English).
+NAMES: Mapping[str, tuple[str, str]] = {
+    "customer": ("客户", "Customers"),
+    "product": ("商品", "Products"),
+    "store": ("门店", "Stores"),
+    "campaign": ("营销活动", "Campaigns"),
+    "coupon": ("优惠券", "Coupons"),
+    "purchase": ("购买明细", "Purchases"),
+    "trip": ("购物", "Trips"),
+    "campaign_received": ("收到活动", "Campaigns received"),
+    "coupon_redeemed": ("用券", "Coupons redeemed"),
+    "subject": ("主体", "Subjects"),
+    "source": ("数据源", "Sources"),
+    "tag": ("标签", "Tags"),
+    "segment": ("客群", "Segments"),
+    "model": ("模型", "Models"),
+    "ingest": ("数据接入", "Ingest"),
+    "build": ("标签计算", "Build"),
+    "train": ("模型训练", "Train"),
+    "apply": ("定义生效", "Apply"),
+    "measure": ("效果评估", "Measure"),
+    "demo": ("演示", "Demo"),
+}
+
+#: Parts of categories: Chinese → English.
+CATEGORIES: Mapping[str, str] = {
+    "消费特征": "Consumption",
+    "固定特征": "Fixed traits",
+    "兴趣特征": "Interests",
+    "社会特征": "Social traits",
+    "动态特征": "The moment",
+    "价格与促销": "Price and promotion",
+    "销售表现": "Sales",
+    "经营": "Operations",
+    "时间": "Time",
+    "商品": "Goods",
+    "顾客": "Customers",
+    "客户": "Customers",
+    "价值": "Value",
+    "价格": "Price",
+    "促销": "Promotion",
+    "促销敏感": "Promotion sensitivity",
+    "优惠券": "Coupons",
+    "品牌": "Brand",
+    "品类偏好": "Category preference",
+    "品类广度": "Category breadth",
+    "营销响应": "Campaign response",
+    "购物篮": "Basket",
+    "频率": "Frequency",
+    "节奏": "Cadence",
+    "趋势": "Trend",
+    "门店": "Stores",
+    "出行": "Travel",
+    "家庭需要": "Household needs",
+    "生活": "Living",
+    "饮食": "Food",
+    "人口属性": "Demographics",
+    "客户关系": "Relationship",
+    "资料完整度": "Completeness",
+    "人生阶段": "Life stage",
+    "家庭": "Household",
+    "结构": "Mix",
+    "忠诚": "Loyalty",
+    "规模": "Size",
+    "客流": "Traffic",
+    "铺货": "Distribution",
+    "预测": "Predictions",
+    "模型": "Models",
+}
+
+#: Usual values of tags: as stored → Chinese.
+VALUES: Mapping[str, str] = {
+    "champions": "冠军客户",
+    "loyal": "忠诚客户",
+    "big_baskets": "大单客户",
+    "promising": "潜力客户",
+    "new": "新客户",
+    "occasional": "偶来客户",
+    "needs_attention": "需要关注",
+    "at_risk": "有流失风险",
+    "hibernating": "沉睡客户",
+    "active": "活跃",
+    "due": "该来了",
+    "late": "迟到",
+    "lapsed": "已流失",
+    "stopped": "停止",
+    "rising": "上升",
+    "falling": "下降",
+    "steady": "平稳",
+    "silent": "沉默",
+    "started": "新起",
+    "morning": "上午",
+    "midday": "中午",
+    "afternoon": "下午",
+    "evening": "傍晚",
+    "night": "夜间",
+    "national": "全国品牌",
+    "private": "自有品牌",
+    "mixed": "混合",
+    "small": "小单",
+    "medium": "中单",
+    "large": "大单",
+    "top_up": "补货",
+    "stock_up": "囤货",
+    "low": "低",
+    "middle": "中",
+    "high": "高",
+    "never_reached": "从未触达",
+    "tried": "试过一次",
+    "regular": "常响应",
+    "family": "有孩家庭",
+    "young_family": "年轻有孩",
+    "young_free": "年轻无孩",
+    "midlife_free": "中年无孩",
+    "late_family": "大龄有孩",
+    "empty_nest": "空巢",
+    "true": "是",
+    "false": "否",
+}
+
+STATUS_COLOURS: Mapping[str, str] = {
+    "running": "blue",
+    "done": "green",
+    "loaded": "green",
+    "failed": "red",
+    "cancelled": "grey",
+    "interrupted": "gold",
+    "replaced": "grey",
+    "undone": "grey",
+    "loading": "blue",
+}
+
+
+def named(name: str, language: str) -> str:
+    """Return the word for a subject, a fact or a kind."""
+    words = NAMES.get(name)
+    return words[0 if language == "zh" else 1] if words else name
+
+
+def category(path: str, language: str) -> str:
+    """Return a category path in a language."""
+    parts = path.split("/")
+    return " / ".join(parts if language == "zh" else [CATEGORIES.get(part, part) for part in parts])
