@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from gongbi.campaigns.base import Decision
-from gongbi.campaigns.run import choose, record
 from gongbi.core.clock import parse_instant
-from gongbi.measurement.run import measure as measure_campaign
-from gongbi.measurement.words import sentences
 from gongbi.services.context import Context
 from gongbi.store.campaigns import CampaignRun
+
+# The libraries of statistics are imported where they are needed: a list of campaigns does not wait for them.
 
 
 def decide(ctx: Context, name: str) -> dict[str, Any]:
@@ -40,6 +39,8 @@ def decide(ctx: Context, name: str) -> dict[str, Any]:
 
 
 def _decided(ctx: Context, name: str) -> tuple[CampaignRun, Decision]:
+    from gongbi.campaigns.run import choose, record
+
     catalog = ctx.catalog()
     campaign = catalog.campaign(name)
     as_of = parse_instant(campaign.as_of, ctx.zone)
@@ -70,13 +71,35 @@ def measure(ctx: Context, name: str) -> dict[str, Any]:
 
 
 def campaign(ctx: Context, name: str) -> dict[str, Any]:
-    """Decide and measure; return ``decision`` (without its table) and ``measurement``."""
-    run, decision = _decided(ctx, name)
-    figures = {"run": run.id, "campaign": name, **decision.to_json()}
-    return {"decision": figures, "measurement": _measured(ctx, run, decision)}
+    """Decide and measure; return ``decision`` (without its table) and ``measurement``.
+
+    What was measured with the same definitions and data is given again.
+    """
+    ctx.catalog().campaign(name)
+    newest = next(iter(ctx.store.campaigns.list(campaign=name, limit=1)), None)
+    if newest is not None and newest.figures.get("basis") == _basis(ctx):
+        figures = newest.figures
+        decided = {"run": newest.id, "campaign": name, **figures["decision"]}
+        return {"decision": decided, "measurement": figures["measurement"]}
+    with ctx.run("campaign", name) as (_, inner):
+        run, decision = _decided(inner, name)
+        measured = _measured(inner, run, decision)
+    return {"decision": {"run": run.id, "campaign": name, **decision.to_json()}, "measurement": measured}
+
+
+def _basis(ctx: Context) -> dict[str, str]:
+    """What the figures depend on."""
+    return {
+        "definitions": ctx.store.definitions.fingerprint(),
+        "data": ctx.store.loads.data_version(),
+        "known_until": ctx.as_of(None).date().isoformat(),
+    }
 
 
 def _measured(ctx: Context, run: CampaignRun, decision: Decision) -> dict[str, Any]:
+    from gongbi.measurement.run import measure as measure_campaign
+    from gongbi.measurement.words import sentences
+
     measured, overlap = measure_campaign(
         decision.campaign,
         ctx.catalog(),
@@ -93,7 +116,9 @@ def _measured(ctx: Context, run: CampaignRun, decision: Decision) -> dict[str, A
         "overlap": overlap.to_json() if overlap else None,
         "words": {"zh": [w.zh for w in words], "en": [w.en for w in words]},
     }
-    ctx.store.campaigns.set_figures(run.id, {"decision": decision.to_json(), "measurement": figures})
+    ctx.store.campaigns.set_figures(
+        run.id, {"decision": decision.to_json(), "measurement": figures, "basis": _basis(ctx)}
+    )
     return figures
 
 
