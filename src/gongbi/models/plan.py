@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -10,9 +10,9 @@ from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.core import clock
 from gongbi.core import expr as ir
-from gongbi.core.compiler import Request, compile_members
+from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
-from gongbi.core.expr import Call, Constant, Expr
+from gongbi.core.expr import Call, Constant, Expr, TagValue
 from gongbi.core.language import check_condition, compile_row
 from gongbi.core.plan import Plan
 from gongbi.core.types import DATE, TIMESTAMP, decimal
@@ -92,13 +92,31 @@ def features_read(model: ModelDef, catalog: Catalog) -> list[str]:
     return [*names, *([model.baseline] if model.baseline and model.baseline not in names else [])]
 
 
-def scored_plan(model: ModelDef, names: Sequence[str], catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
-    """The tags of everybody who is to be scored; columns ``id`` and the names, ordered by id."""
-    where = check_condition(model.score, catalog.world, model.subject, place=model.place) if model.score else None
-    used = with_used([*names, *(ir.tags_used(where) if where is not None else ())], catalog, model.subject)
-    plan = compile_members(_request(model.subject, used, as_of, where), catalog.world, dialect)
-    columns = "".join(f", {dialect.ident(name)}" for name in names)
-    return plan.then("_scored", f"select id{columns} from _result order by id")
+def scored_plan(
+    model: ModelDef,
+    names: Sequence[str],
+    catalog: Catalog,
+    dialect: Dialect,
+    as_of: datetime,
+    built: Mapping[str, Stored],
+) -> Plan:
+    """The tags of everybody who is to be scored; columns ``id`` and the names, ordered by id.
+
+    Where `built`, the tags of a build as of that instant, has all that is needed, they are read from there.
+    """
+    world, subject = catalog.world, model.subject
+    where = check_condition(model.score, world, subject, place=model.place) if model.score else None
+    needed = [*names, *sorted(ir.tags_used(where) if where is not None else ())]
+    if set(needed) <= set(built):
+        types = world.tags_of(subject)
+        columns: dict[str, Expr] = {f"_f{i}": TagValue(name, types[name]) for i, name in enumerate(names)}
+        request = Request(subject, columns, as_of, stored=built, where=where)
+    else:
+        columns = with_used(needed, catalog, subject)
+        request = _request(subject, columns, as_of, where)
+    found = [f"_f{i}" if f"_f{i}" in columns else name for i, name in enumerate(names)]
+    texts = "".join(f", {dialect.ident(a)} as {dialect.ident(b)}" for a, b in zip(found, names, strict=True))
+    return compile_members(request, world, dialect).then("_scored", f"select id{texts} from _result order by id")
 
 
 def check_order(plans: Sequence[CohortPlans]) -> None:

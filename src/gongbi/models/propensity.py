@@ -16,6 +16,7 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats import (
     Interval,
+    auc,
     auc_difference_interval,
     auc_interval,
     brier,
@@ -85,9 +86,7 @@ def cohort_rows(
     plain = None
     if baseline is not None:
         only = feature_frame(features, {baseline: DOUBLE}, microseconds(as_of))
-        plain = only[baseline].to_numpy()
-        # Who has no value comes last.
-        plain = np.where(np.isnan(plain), (np.nanmin(plain) if not np.isnan(plain).all() else 0.0) - 1, plain)
+        plain = _plain(only[baseline].to_numpy(), 1)
     return CohortRows(name, role, as_of, matures, feature_frame(features, types, microseconds(as_of)), plain, yes)
 
 
@@ -115,6 +114,29 @@ def choose_settings(train: Sequence[CohortRows], texts: Sequence[str]) -> tuple[
     return str(chosen), figures
 
 
+def strongest_tag(train: Sequence[CohortRows]) -> tuple[str, int] | None:
+    """The numeric feature that alone ranks the training cohorts best, and its direction: 1, or -1 where less is more.
+
+    A model that is no better than one tag is not worth its keep, so the test compares with this one too.
+    """
+    yes = np.concatenate([cohort.yes for cohort in train])
+    areas: dict[str, float] = {}
+    for name in train[0].frame.columns:
+        if train[0].frame[name].dtype != object:
+            areas[name] = auc(yes, np.concatenate([_plain(cohort.frame[name].to_numpy(), 1) for cohort in train]))
+    if not areas:
+        return None
+    best = max(areas, key=lambda name: abs(areas[name] - 0.5))
+    return best, 1 if areas[best] >= 0.5 else -1
+
+
+def _plain(values: FloatArray, direction: int) -> FloatArray:
+    """A tag's plain value as a score; who has none comes last."""
+    score = values * direction
+    least = 0.0 if np.isnan(score).all() else float(np.nanmin(score))
+    return np.where(np.isnan(score), least - 1, score)
+
+
 def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> KeptTrees:
     """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees."""
     import pandas as pd
@@ -125,8 +147,10 @@ def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> K
     return model.fit(frame, yes)
 
 
-def figures_on(cohort: CohortRows, chance: FloatArray, baseline: str | None) -> Figures:
-    """What a test cohort says about the probabilities and about the score to beat."""
+def figures_on(
+    cohort: CohortRows, chance: FloatArray, baseline: str | None, strongest: tuple[str, int] | None = None
+) -> Figures:
+    """What a test cohort says about the probabilities, the score to beat, and the strongest single tag."""
     yes = cohort.yes
     table = calibration_table(yes, chance, bins=min(10, len(yes)))
     names = ("size", "predicted", "observed", "low", "high")
@@ -150,6 +174,15 @@ def figures_on(cohort: CohortRows, chance: FloatArray, baseline: str | None) -> 
             "gains": gains(yes, cohort.baseline),
         }
         figures["difference"] = interval_json(auc_difference_interval(yes, chance, cohort.baseline))
+    if strongest is not None:
+        tag, direction = strongest
+        alone = _plain(cohort.frame[tag].to_numpy(), direction)
+        figures["strongest_tag"] = {
+            "tag": tag,
+            "direction": direction,
+            "auc": interval_json(auc_interval(yes, alone)),
+            "difference": interval_json(auc_difference_interval(yes, chance, alone)),
+        }
     return figures
 
 
@@ -205,8 +238,9 @@ def sentence(test: Figures) -> Words:
     if k < FEW_POSITIVES:
         zh.append("响应者少，所以区间宽。")
         en.append("Responders are few, so the interval is wide.")
-    if "difference" in test:
-        gap, base = test["difference"], test["baseline"]
+    beside = [(test["baseline"], test["difference"])] if "difference" in test else []
+    beside += [(test["strongest_tag"], test["strongest_tag"]["difference"])] if "strongest_tag" in test else []
+    for base, gap in beside:
         tag, own = base["tag"], base["auc"]["estimate"]
         span = f"{gap['low']:+.3f} ~ {gap['high']:+.3f}"
         if gap["low"] > 0:
@@ -274,6 +308,8 @@ def metrics(
     headline = {"auc": first["auc"], "positives": first["positives"], "members": first["members"]}
     if "difference" in first:
         headline |= {"baseline_auc": first["baseline"]["auc"], "difference": first["difference"]}
+    if "strongest_tag" in first:
+        headline["strongest_tag"] = first["strongest_tag"]
     return {
         "headline": headline,
         "cohorts": [cohort.to_json() for cohort in cohorts],

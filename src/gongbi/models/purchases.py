@@ -142,6 +142,7 @@ def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
     models = PurchaseModels.fit(history)
     predicted = models.predict(history, model.holdout_days)
     own, naive = np.abs(predicted["purchases"] - actual), np.abs(previous - actual)
+    groups = _by_frequency(history.frequency, predicted["purchases"], actual)
     return {
         "days": model.holdout_days,
         "members": int(known.sum()),
@@ -162,7 +163,8 @@ def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
             "correlation": _correlation(previous, actual),
         },
         "error_minus_naive": interval_json(_mean_interval(own - naive)),
-        "by_frequency": _by_frequency(history.frequency, predicted["purchases"], actual),
+        "by_frequency": groups,
+        "groups_within_interval": sum(g["actual"]["low"] <= g["predicted"] <= g["actual"]["high"] for g in groups),
     }
 
 
@@ -245,12 +247,15 @@ def _sentence(check: Figures | None) -> Words:
     else:
         verdict = ("无法断定孰优孰劣", "neither is shown to be more exact")
     days, counts = check["days"], (check["predicted"], check["actual"])
+    right, groups = check["groups_within_interval"], len(check["by_frequency"])
     errors = (check["mean_absolute_error"], naive["mean_absolute_error"])
     return Words(
         f"最后 {days} 天：预测 {counts[0]:,.0f} 个购买日，实际 {counts[1]:,.0f}。"
-        f"每人平均误差 {errors[0]:.2f}，照搬上一期 {errors[1]:.2f}（差 {span}）：{verdict[0]}。",
+        f"每人平均误差 {errors[0]:.2f}，照搬上一期 {errors[1]:.2f}（差 {span}）：{verdict[0]}。"
+        f"按频次分 {groups} 组，{right} 组的预测落在实际均值的区间内。",
         f"Last {days} days: {counts[0]:,.0f} purchase days predicted, {counts[1]:,.0f} seen. Mean error per member"
-        f" {errors[0]:.2f}, of repeating the period before {errors[1]:.2f} (difference {span}): {verdict[1]}.",
+        f" {errors[0]:.2f}, of repeating the period before {errors[1]:.2f} (difference {span}): {verdict[1]}."
+        f" In {right} of {groups} groups by frequency the prediction lies within the interval of what was seen.",
     )
 
 

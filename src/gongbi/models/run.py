@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.core.compiler import Stored
 from gongbi.core.types import Type
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
@@ -61,8 +62,8 @@ def train_propensity(engine: Engine, model: ModelDef, catalog: Catalog, as_of: d
     stage("choose settings")
     settings, validation = propensity.choose_settings(train, texts)
     stage("fit")
-    trees = propensity.fit(train, texts, settings)
-    found = [propensity.figures_on(t, trees.predict_proba(t.frame)[:, 1], model.baseline) for t in tests]
+    trees, strongest = propensity.fit(train, texts, settings), propensity.strongest_tag(train)
+    found = [propensity.figures_on(t, trees.predict_proba(t.frame)[:, 1], model.baseline, strongest) for t in tests]
     judgement = propensity.judge(found)
     window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}
     params = {"settings": settings, **propensity.SETTINGS[settings], "trees": trees.trees_, "seed": propensity.SEED}
@@ -71,11 +72,22 @@ def train_propensity(engine: Engine, model: ModelDef, catalog: Catalog, as_of: d
 
 
 def write_scores(
-    engine: Engine, model: ModelDef, catalog: Catalog, artifact: Mapping[str, Any], as_of: datetime
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    artifact: Mapping[str, Any],
+    as_of: datetime,
+    *,
+    built: Mapping[str, Stored],
 ) -> int:
-    """Score members as of an instant with a kept model and replace its score table; return how many."""
-    make = _purchase_scores if model.estimator == "purchases" else _propensity_scores
-    columns = make(engine, model, catalog, artifact, as_of)
+    """Score members as of an instant with a kept model and replace its score table; return how many.
+
+    `built` says where tags of that very instant are kept, so that they need not be computed again.
+    """
+    if model.estimator == "purchases":
+        columns = _purchase_scores(engine, model, catalog, artifact, as_of)
+    else:
+        columns = _propensity_scores(engine, model, catalog, artifact, as_of, built)
     table = score_table(model, catalog.world)
     ids = columns["id"]
     instant = pa.array([as_of.astimezone(UTC).replace(tzinfo=None)] * len(ids), pa.timestamp("us"))
@@ -115,12 +127,17 @@ def _purchase_scores(
 
 
 def _propensity_scores(
-    engine: Engine, model: ModelDef, catalog: Catalog, artifact: Mapping[str, Any], as_of: datetime
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    artifact: Mapping[str, Any],
+    as_of: datetime,
+    built: Mapping[str, Stored],
 ) -> dict[str, Any]:
     # What this version learned from, which an edited definition may not name any more.
     trees = KeptTrees.from_json(artifact)
     names, types = trees.feature_names_in_, catalog.world.tags_of(model.subject)
-    rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of))
+    rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of, built))
     frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
     reasons = propensity.explain(trees, frame)
     return {

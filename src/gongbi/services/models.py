@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
+from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, canonical_json, digest
@@ -20,6 +21,9 @@ from gongbi.models.run import train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
 from gongbi.store import Store
 from gongbi.store.models import Model
+
+#: The kinds of definition that a build of tags is keyed by.
+BUILT_FROM = ("subject", "source", "tag", "segment")
 
 
 class Ports(Protocol):
@@ -206,9 +210,19 @@ def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> in
     if known and known.get("key") == key and table in ctx.engine.tables():
         return int(known["scored"])
     _report(ctx, model, "score")
-    scored = write_scores(ctx.engine, model, catalog, _artifact(ctx, champion), as_of)
+    artifact, built = _artifact(ctx, champion), _built(ctx, model.subject, as_of)
+    scored = write_scores(ctx.engine, model, catalog, artifact, as_of, built=built)
     ctx.store.settings.set(setting, {"key": key, "scored": scored}, ctx.now())
     return scored
+
+
+def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:
+    """Tags of a build of exactly this instant, these definitions and data: the same as computing them again."""
+    fingerprint = ctx.store.definitions.fingerprint(BUILT_FROM)
+    build = ctx.store.builds.find(subject, as_of, fingerprint, ctx.store.loads.data_version())
+    if build is None or build.table not in ctx.engine.tables():
+        return {}
+    return {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
 
 
 def _report(ctx: Ports, model: ModelDef, stage: str) -> None:

@@ -1,0 +1,132 @@
+"""Propensity: a planted signal is found, noise is called noise, a bad model is not promoted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gongbi.errors import InvalidInput
+from gongbi.models import propensity
+from gongbi.models.base import canonical_json
+from gongbi.models.trees import KeptTrees
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def cohort(name: str, *, seed: int, signal: float, n: int = 600, month: int = 0) -> propensity.CohortRows:
+    rng = np.random.default_rng(seed)
+    cause, noise = rng.normal(size=n), rng.normal(size=(n, 3))
+    yes = rng.random(n) < 1 / (1 + np.exp(1.5 - signal * cause))
+    frame = pd.DataFrame({"cause": cause, "a": noise[:, 0], "b": noise[:, 1], "kind": rng.choice(["x", "y"], n)})
+    frame["kind"] = frame["kind"].astype(object)
+    frame.loc[::9, "a"] = np.nan
+    as_of = START + timedelta(days=31 * month)
+    return propensity.CohortRows(name, "train", as_of, as_of + timedelta(days=30), frame, noise[:, 2], yes)
+
+
+def trained(signal: float) -> tuple[KeptTrees, list[propensity.CohortRows]]:
+    cohorts = [cohort(f"c{i}", seed=i, signal=signal, month=i) for i in range(3)]
+    return propensity.fit(cohorts[:2], ["kind"], "usual"), cohorts
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[KeptTrees, list[propensity.CohortRows]]:
+    return trained(2.0)
+
+
+def test_a_planted_signal_is_found_and_beats_a_useless_baseline(planted) -> None:
+    model, cohorts = planted
+    figures = propensity.figures_on(cohorts[2], model.predict_proba(cohorts[2].frame)[:, 1], "luck")
+    assert figures["auc"]["low"] > 0.75
+    assert figures["difference"]["low"] > 0.15
+    assert figures["gains"][1]["share_of_positives"] > 0.4
+    assert figures["brier"] < figures["brier_of_the_rate"]
+    assert propensity.judge([figures]).promoted
+    assert model.feature_names_in_[int(np.argmax(model.feature_importances_))] == "cause"
+
+
+def test_the_strongest_tag_is_chosen_on_the_training_cohorts(planted) -> None:
+    assert propensity.strongest_tag(planted[1][:2]) == ("cause", 1)
+
+
+def test_noise_is_called_noise() -> None:
+    model, cohorts = trained(0.0)
+    figures = propensity.figures_on(cohorts[2], model.predict_proba(cohorts[2].frame)[:, 1], "luck")
+    assert figures["auc"]["low"] < 0.5 < figures["auc"]["high"]
+    assert figures["difference"]["low"] < 0 < figures["difference"]["high"]
+    words = propensity.sentence(figures)
+    assert "neither is shown to rank better" in words.en
+    assert "无法断定孰优孰劣" in words.zh
+    assert "Responders are few" in words.en
+
+
+def test_the_choice_of_settings_never_looks_at_the_test(planted) -> None:
+    chosen, figures = propensity.choose_settings(planted[1][:2], ["kind"])
+    assert figures is not None
+    assert chosen in propensity.SETTINGS
+    assert (figures["learned_from"], figures["chosen_on"]) == (["c0"], "c1")
+    assert propensity.choose_settings(planted[1][:1], ["kind"]) == ("usual", None)
+
+
+def test_a_model_worse_than_its_baseline_is_not_promoted_and_says_by_how_much() -> None:
+    good = cohort("c", seed=5, signal=2.0)
+    cause = good.frame["cause"].to_numpy()
+    judged = propensity.CohortRows("c", "test", START, START, good.frame, cause, good.yes)
+    noise = np.random.default_rng(0).uniform(0.1, 0.9, len(cause))
+    judgement = propensity.judge([propensity.figures_on(judged, noise, "cause")])
+    assert not judgement.promoted
+    assert "below that of cause, with an interval without 0" in judgement.reason.en
+    assert "区间不含 0" in judgement.reason.zh
+
+
+def test_a_model_that_turns_the_order_round_is_not_promoted_without_a_baseline_either() -> None:
+    good = cohort("c", seed=5, signal=2.0)
+    plain = propensity.CohortRows("c", "test", START, START, good.frame, None, good.yes)
+    wrong = 1 / (1 + np.exp(good.frame["cause"].to_numpy()))
+    assert not propensity.judge([propensity.figures_on(plain, wrong, None)]).promoted
+
+
+def test_the_same_rows_give_the_same_bytes_and_the_kept_model_the_same_scores(planted) -> None:
+    model, cohorts = planted
+    again, _ = trained(2.0)
+    written = canonical_json(model.to_json())
+    assert written == canonical_json(again.to_json())
+    kept = KeptTrees.from_json(json.loads(written))
+    frame = cohorts[2].frame
+    np.testing.assert_array_equal(kept.predict_proba(frame), model.predict_proba(frame))
+    np.testing.assert_allclose(kept.contributions(frame), model.contributions(frame))
+
+
+def test_isotonic_calibration_is_kept_too(planted) -> None:
+    first = planted[1][0]
+    model = KeptTrees(calibration="isotonic", categorical=["kind"], trees=40).fit(first.frame, first.yes)
+    kept = KeptTrees.from_json(json.loads(canonical_json(model.to_json())))
+    np.testing.assert_array_equal(kept.predict_proba(first.frame), model.predict_proba(first.frame))
+
+
+def test_a_model_of_another_format_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="format 99"):
+        KeptTrees.from_json({"format": 99})
+
+
+def test_reasons_name_the_tag_that_moves_a_score_and_which_way(planted) -> None:
+    model, cohorts = planted
+    frame = cohorts[2].frame
+    reasons = propensity.explain(model, frame)
+    best = int(np.argmax(model.predict_proba(frame)[:, 1]))
+    assert reasons[0][best].startswith("cause = ")
+    assert "(+" in reasons[0][best]
+    assert len(reasons) == 3
+    assert all(len(column) == len(frame) for column in reasons)
+
+
+def test_a_cohort_without_outcomes_says_what_to_look_at() -> None:
+    import pyarrow as pa
+
+    nobody = pa.table({"id": [1, 2, 3], "yes": [False, False, False]})
+    with pytest.raises(InvalidInput, match="3 members, 0 of them with the outcome"):
+        propensity.cohort_rows("c", "test", START, START, features=nobody, target=nobody, types={}, baseline=None)
