@@ -24,7 +24,7 @@ VAGUE_NAMES = {"common", "helper", "helpers", "manager", "managers", "misc", "ut
 OWNERS = {"duckdb": "engine", "pyspark": "engine", "dbos": "jobs", "nicegui": "console"}
 # A room that may import no third party but these.
 STANDS_ON = {
-    "core": {"sqlglot", "pyarrow"},
+    "core": {"pyarrow"},
     "errors": set[str](),
 }
 

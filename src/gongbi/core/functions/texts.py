@@ -137,8 +137,8 @@ def _to_text_type(types: Sequence[Type]) -> Type:
 FUNCTIONS: tuple[Function, ...] = (
     _text("length", (S,), INTEGER, "字符数。", "Number of characters.", (Example("length('工笔画')", 3),), "length({0})",
           "cast(length({0}) as bigint)"),
-    _text("lower", (S,), TEXT, "转小写。", "In lower case.", (Example("lower('GongBi')", "gongbi"),), "lower({0})"),
-    _text("upper", (S,), TEXT, "转大写。", "In upper case.", (Example("upper('dairy')", "DAIRY"),), "upper({0})"),
+    _text("lower", (S,), TEXT, "转小写；大小写不一一对应的字母（如 İ、词尾 ς）依引擎而定。", "In lower case. Letters whose cases are not one to one (İ, the final ς) follow the engine.", (Example("lower('GongBi')", "gongbi"),), "lower({0})"),
+    _text("upper", (S,), TEXT, "转大写；大小写不一一对应的字母（如 ß、ŉ）依引擎而定。", "In upper case. Letters whose cases are not one to one (ß, ŉ, ﬁ) follow the engine.", (Example("upper('dairy')", "DAIRY"),), "upper({0})"),
     _text("trim", (S,), TEXT, "去掉两端空白：空格、制表、换行、不换行空格与全角空格。", "Without blanks at both ends: space, tab, line breaks, no-break and ideographic space.",
           (Example("trim('  a ')", "a"), Example("trim('　画像\n')", "画像")), _trim("both")),
     _text("ltrim", (S,), TEXT, "去掉左端空白（同 trim）。", "Without blanks on the left, as in trim.", (Example("ltrim('  a ')", "a "),), _trim("leading")),
