@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,15 @@ class Owner:
 
 
 class Lock:
-    """The lock file of one workspace. It is held through an open file, so a killed holder leaves no stale lock."""
+    """The lock file of one workspace. It is held through an open file, so a killed holder leaves no stale lock.
+
+    A forked child would hold the open file too, and with it the lock of a dead parent; so it lets go of it at birth.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: int | None = None
+        _locks.add(self)
 
     def take_or_find(self, *, wait: float = 0.0) -> Owner | None:
         """Take the lock and return None, or return the owner that has it.
@@ -54,6 +59,7 @@ class Lock:
                 self._file = handle
                 return None
             if time.monotonic() > deadline:
+                # Opening takes a while where tables are repaired or an engine starts.
                 raise WorkspaceBusy(
                     f"Another process is opening the workspace at {str(self.path.parent)!r}.", hint="Try again shortly."
                 )
@@ -74,9 +80,36 @@ class Lock:
         os.pwrite(self._file, body, 0)
         os.ftruncate(self._file, len(body))
 
+    def withdraw(self) -> None:
+        """Say that the owner takes no more calls; who comes now waits for the lock."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+
+    @property
+    def is_held(self) -> bool:
+        """True in the process that took the lock, until it frees it."""
+        return self._file is not None
+
+    def forget(self) -> None:
+        """Close the file in a forked child, without freeing the lock of the parent."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
     def release(self) -> None:
         """Free the lock."""
         if self._file is not None:
             os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in _locks:
+        lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

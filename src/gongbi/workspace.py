@@ -6,11 +6,15 @@ comes later finds the owner's address in the lock file and works through that do
 
 from __future__ import annotations
 
+import inspect
 import os
 import secrets
 import shutil
+import threading
+import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +22,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.api.local import Door, call_owner
+from gongbi.api.local import Door, OwnerGone, call_owner
 from gongbi.core.clock import zone_of
-from gongbi.errors import WorkspaceProblem
+from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
 from gongbi.lock import Lock, Owner
 from gongbi.services.context import Context, Progress, silent
+from gongbi.services.runs import CHANGING, stoppable, taking_turns
 from gongbi.services.verbs import VERBS
 
 #: Version of the folder's layout. Older code refuses a newer one.
@@ -57,7 +62,7 @@ def read_settings(root: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WorkspaceProblem(f"{path} cannot be read: {error}.") from error
     version = body.pop("format", None)
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise WorkspaceProblem(f"{path} says no `format`.", hint=f"Add `format = {FORMAT}`.")
     if version > FORMAT:
         raise WorkspaceProblem(
@@ -69,6 +74,11 @@ def read_settings(root: Path) -> Settings:
         raise WorkspaceProblem(
             f"{path} has the unknown entry {unknown[0]!r}.", hint=f"Known: {', '.join(sorted(known))}."
         )
+    if not isinstance(engine, dict):
+        raise WorkspaceProblem(f"{path}: `engine` is a table.", hint='Write [engine] and below it name = "duckdb".')
+    for entry, value in [*body.items(), ("engine.name", engine.get("name", "duckdb"))]:
+        if not isinstance(value, str):
+            raise WorkspaceProblem(f"{path}: `{entry}` is a text, not {value!r}.")
     zone_of(body.get("zone", "UTC"))
     options = {k: v for k, v in engine.items() if k != "name"}
     return Settings(engine=engine.get("name", "duckdb"), engine_options=options, **body)
@@ -127,16 +137,9 @@ def open(  # noqa: A001
     root = Path(path).expanduser().resolve()
     settings = read_settings(root)
     who = actor or os.environ.get("GONGBI_ACTOR") or os.environ.get("USER") or "local"
-    lock = Lock(root / "gongbi.lock")
-    owner = lock.take_or_find(wait=wait)
-    if owner is not None:
-        return Workspace(root, settings, who, progress, remote=owner)
-    try:
-        context = _own(root, settings, who)
-    except BaseException:
-        lock.release()
-        raise
-    return Workspace(root, settings, who, progress, context=context, lock=lock)
+    workspace = Workspace(root, settings, who, progress)
+    workspace.attach(wait=wait)
+    return workspace
 
 
 def _own(root: Path, settings: Settings, actor: str) -> Context:
@@ -145,17 +148,20 @@ def _own(root: Path, settings: Settings, actor: str) -> Context:
     from gongbi.services.sources import repair_loads
     from gongbi.store import Store
 
-    store = Store.open(settings.store or root / "store.sqlite")
-    try:
-        engine = open_engine(settings.engine, root / "engine", **settings.engine_options)
+    with ExitStack() as opened:
+        store = opened.enter_context(closing(Store.open(settings.store or root / "store.sqlite")))
+        try:
+            engine = open_engine(settings.engine, root / "engine", **settings.engine_options)
+        except TypeError as error:
+            hint = f"Unknown or wrong entry below [engine] in {SETTINGS}."
+            raise WorkspaceProblem(f"The engine {settings.engine!r} cannot be opened: {error}.", hint=hint) from error
+        opened.enter_context(closing(engine))
         owner = secrets.token_hex(8)
         context = Context(root, settings.zone, engine, store, actor=actor, owner=owner)
         store.runs.mark_interrupted(owner)
         repair_builds(context)
         repair_loads(context)
-    except BaseException:
-        store.close()
-        raise
+        opened.pop_all()
     return context
 
 
@@ -170,23 +176,36 @@ class Workspace:
     ...     ws.segment("tag.rfm.recency >= 4").count()
     """
 
-    def __init__(
-        self,
-        root: Path,
-        settings: Settings,
-        actor: str,
-        progress: Progress,
-        *,
-        context: Context | None = None,
-        lock: Lock | None = None,
-        remote: Owner | None = None,
-    ) -> None:
+    def __init__(self, root: Path, settings: Settings, actor: str, progress: Progress) -> None:
         self.root, self.settings, self.actor, self.progress = root, settings, actor, progress
-        self.context, self._lock, self._remote = context, lock, remote
+        self.context: Context | None = None
+        self._lock = Lock(root / "gongbi.lock")
+        self._remote: Owner | None = None
         self._door: Door | None = None
-        if context is not None and lock is not None:
-            self._door = Door(self._call_here)
-            lock.announce(self._door.address, self._door.token)
+        self._attaching = threading.Lock()
+
+    def attach(self, *, wait: float = 0.0, instead_of: Owner | None = None) -> None:
+        """Become the owner, or find the one there is; `instead_of` names one that has gone."""
+        deadline = time.monotonic() + max(wait, 5.0)
+        with self._attaching:
+            if instead_of is not None and self._remote != instead_of:
+                return  # Another thread has found the next owner already.
+            while True:
+                owner = self._lock.take_or_find(wait=wait)
+                if owner is None or owner != instead_of:
+                    break
+                if time.monotonic() > deadline:
+                    raise WorkspaceBusy(f"The workspace's owner (process {owner.pid}) does not answer.")
+                time.sleep(0.05)
+            if owner is None:
+                try:
+                    self.context = _own(self.root, self.settings, self.actor)
+                    self._door = Door(self._call_here)
+                    self._lock.announce(self._door.address, self._door.token)
+                except BaseException:
+                    self.close()
+                    raise
+            self._remote = owner
 
     @property
     def is_owner(self) -> bool:
@@ -195,8 +214,11 @@ class Workspace:
 
     def call(self, verb: str, /, **params: Any) -> Any:
         """Carry out a use case by name, here or at the owner's."""
-        if self._remote is not None:
-            return call_owner(self._remote, verb, params, self.actor, self.progress)
+        while (remote := self._remote) is not None:
+            try:
+                return call_owner(remote, verb, params, self.actor, self.progress)
+            except OwnerGone:
+                self.attach(instead_of=remote)
         return self._call_here(verb, params, self.actor, self.progress)
 
     def _call_here(
@@ -209,12 +231,21 @@ class Workspace:
     ) -> Any:
         if self.context is None:
             raise WorkspaceProblem("The workspace is closed.", hint="Open it again with gongbi.open.")
+        if not self._lock.is_held:
+            raise WorkspaceProblem("This process was forked from the owner.", hint="Call gongbi.open in it.")
         if verb not in VERBS:
-            from gongbi.errors import UnknownName
-
             raise UnknownName("verb", verb, VERBS)
         context = replace(self.context, actor=actor, report=progress, cancelled=cancelled or self.context.cancelled)
-        return VERBS[verb](context, **params)
+        try:
+            inspect.signature(VERBS[verb]).bind(context, **params)
+        except TypeError as error:
+            raise InvalidInput(f"`{verb}` cannot be called so: {error}.") from error
+        # Only a caller that can ask for an end needs somebody who looks out for it.
+        with (
+            stoppable(context) if cancelled is not None else nullcontext(),
+            taking_turns(context) if verb in CHANGING else nullcontext(),
+        ):
+            return VERBS[verb](context, **params)
 
     # -- verbs, spelled out -----------------------------------------------------------------------
 
@@ -257,17 +288,16 @@ class Workspace:
         return self.call("report")  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Let go of the workspace; calling it twice is fine."""
+        """Let go of the workspace; calling it twice is fine. Callers of other processes are told."""
+        self._lock.withdraw()
         if self._door is not None:
             self._door.close()
             self._door = None
-        if self.context is not None:
-            self.context.engine.close()
-            self.context.store.close()
-            self.context = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        context, self.context, self._remote = self.context, None, None
+        if context is not None:
+            context.engine.close()
+            context.store.close()
+        self._lock.release()
 
     def __enter__(self) -> Workspace:
         return self

@@ -16,6 +16,9 @@ from gongbi.store.runs import Run
 #: Stage of a run that waits for its turn.
 QUEUED = "queued"
 
+#: Verbs that change what others read; they take turns.
+CHANGING = frozenset({"apply", "ingest", "undo", "repair", "build", "train", "demo", "resume"})
+
 #: How often a worker looks whether it is to stop, in seconds.
 LOOK = 0.25
 
