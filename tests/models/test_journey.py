@@ -81,7 +81,5 @@ def test_everybody_has_scores_and_training_again_gives_the_same_bytes(trained: A
     assert {name: one["scored"] for name, one in done.items()} == {"coupon_redemption": 2469, "purchases": 2469}
     for name, learn in {"coupon_redemption": train_propensity, "purchases": train_purchases}.items():
         kept = ports.store.models.champion(name)
-        again = learn(
-            ports.engine, ports.catalog().model(name), ports.catalog(), ports.as_of("2018-01-01"), lambda s: None
-        )
+        again = learn(ports.engine, catalog.model(name), catalog, instant, lambda stage: None)
         assert digest(again.artifact_bytes()) == kept.artifact_sha256
