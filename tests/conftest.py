@@ -1,1 +1,1 @@
-pytest_plugins = ["gongbi.testing.engine"]
+pytest_plugins = ["gongbi.testing.engine", "gongbi.testing.shop"]

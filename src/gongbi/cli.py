@@ -265,6 +265,12 @@ def segment_insight(
     emit(call(workspace, None, "insight", **params), as_json)
 
 
+@segment_app.command("exports")
+def segment_exports(workspace: Where = HERE, as_json: Json = False) -> None:
+    """Files that groups were written to, newest first. 导出记录。"""
+    emit(call(workspace, None, "exports"), as_json)
+
+
 @app.command()
 def customer(
     id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002

@@ -63,6 +63,13 @@ def test_an_export_is_a_file_and_goes_on_record(built: Run, shop: Path, suffix: 
     done = answer(built("segment", "members", "regulars", "-c", "spend.total", "--to", f"out.{suffix}", "--json"))
     assert isinstance(done, dict)
     assert done["rows"] == 1
+    (record,) = answer(built("segment", "exports", "--json"))  # type: ignore[misc]
+    assert (record["segment"], record["rows"], record["sha256"], record["actor"]) == (
+        "regulars",
+        1,
+        done["sha256"],
+        "tester",
+    )
     path = shop / f"out.{suffix}"
     if suffix == "csv":
         assert list(csv.reader(path.open(encoding="utf-8-sig"))) == [["id", "spend.total"], ["10", "17.50"]]
@@ -164,6 +171,28 @@ def test_a_broken_definition_is_refused_with_file_and_line_and_nothing_changes(b
     assert "tags.yaml:6" in done.stderr
     assert "Did you mean 'order'?" in done.stderr
     assert answer(built("report", "--json"))["tags"] == {"customer": 3, "item": 1}  # type: ignore[index]
+
+
+def test_every_figure_of_the_report_comes_again_from_its_command(built: Run) -> None:
+    report = answer(built("report", "--json"))
+    assert isinstance(report, dict)
+    counted = answer(built("segment", "count", "true", "--json"))
+    assert isinstance(counted, dict)
+    assert counted["count"] == report["customers"]
+    sources = answer(built("sources", "--json"))
+    assert isinstance(sources, list)
+    assert {s["of"]: s["rows"] for s in sources if s["target"] == "fact"} == report["facts"]
+    assert {f"order.{k}": v for s in sources for k, v in s["unmatched"].items()} == report["unmatched"]
+    tags = answer(built("tags", "--json"))
+    assert isinstance(tags, list)
+    assert {s: sum(t["subject"] == s for t in tags) for s in report["tags"]} == report["tags"]
+    segments = answer(built("segment", "list", "--json"))
+    assert isinstance(segments, list)
+    assert {s["segment"]: s["count"] for s in segments} == report["segments"]
+    runs = answer(built("runs", "--json"))
+    assert isinstance(runs, list)
+    assert {r["kind"] for r in runs if r["status"] == "done"} == set(report["seconds"])
+    assert all(command.startswith("gongbi ") for command in report["commands"].values())
 
 
 def test_definitions_travel_out_and_in_again(built: Run, shop: Path) -> None:

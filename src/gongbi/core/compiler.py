@@ -190,9 +190,7 @@ class _Compiler:
         traits = [part for _, part in parts.traits]
         inside = leaves([*wanted, *parts.common], traits)
         columns = [f"f.{self.quote(self.subject.name)} as _m"]
-        columns += [
-            f"f.{self.quote(c.column)} as {self.row_name(c)}" for c in inside if isinstance(c, FactColumn)
-        ]
+        columns += [f"f.{self.quote(c.column)} as {self.row_name(c)}" for c in inside if isinstance(c, FactColumn)]
         related = [c for c in inside if isinstance(c, RelatedColumn)]
         joins: list[str] = []
         for subject in dict.fromkeys([*(c.subject for c in related), *(s for s, _ in parts.traits)]):
@@ -207,7 +205,11 @@ class _Compiler:
                 worked_out = [p for p in own if shape.attribute(self.attributes_of([p])[0]).table == table]
                 source = self.attributes(shape, table, here, {names[p]: p for p in worked_out})
                 joins.append(f"left join {source} {alias} on {alias}.id = f.{self.quote(subject)}")
-                columns += [f"{alias}.{self.quote(c.attribute)} as {self.row_name(c)}" for c in attributes if c.attribute in here]
+                columns += [
+                    f"{alias}.{self.quote(c.attribute)} as {self.row_name(c)}"
+                    for c in attributes
+                    if c.attribute in here
+                ]
                 columns += [f"{self.trait(p, alias, names[p])} as {names[p]}" for p in worked_out]
         conditions = [f"f.{self.quote(self.subject.name)} is not null"]
         if not everything:
@@ -252,8 +254,9 @@ class _Compiler:
             return f"(select id, {columns}{extra} from {self.quote(table)} where {valid})"
         # Several records may describe one member (merged customers, overlapping spans): the newest statement wins.
         newest = "row_number() over (partition by id order by valid_from desc nulls last, _load desc, _row desc)"
-        ranked = f"select id, {columns}, {newest} as _n from {self.quote(table)} where {valid}"
-        return f"(select id, {columns}{extra} from ({ranked}) q where _n = 1)"
+        place = self.quote("_place.")  # No attribute can be called so.
+        ranked = f"select id, {columns}, {newest} as {place} from {self.quote(table)} where {valid}"
+        return f"(select id, {columns}{extra} from ({ranked}) q where {place} = 1)"
 
     def own_name(self, leaf: Expr) -> str:
         if isinstance(leaf, RelatedColumn):
@@ -371,10 +374,14 @@ class _Compiler:
         member = self.quote(f"member_{self.subject.name}")
         return f"select {', '.join(columns)} from {member} m {' '.join(joins)} where {known}"
 
+    def is_computed(self, leaf: TagValue) -> bool:
+        """True of a tag that is a column of this request. A column that only passes a stored tag on computes nothing."""
+        return self.request.columns.get(leaf.tag, leaf) != leaf
+
     def stored_tags(self, leaves: Sequence[Expr]) -> dict[str, Stored]:
         found: dict[str, Stored] = {}
         for leaf in leaves:
-            if isinstance(leaf, TagValue) and leaf.tag not in self.request.columns:
+            if isinstance(leaf, TagValue) and not self.is_computed(leaf):
                 if leaf.tag not in self.request.stored:
                     raise NotYet(f"The tag {leaf.tag!r} was not built yet.", hint="Run `gongbi build` first.")
                 found[leaf.tag] = self.request.stored[leaf.tag]
@@ -384,7 +391,7 @@ class _Compiler:
         if isinstance(leaf, ir.Attribute):
             return "id" if leaf.attribute == "id" else self.quote(f"_attr.{leaf.attribute}")
         if isinstance(leaf, TagValue):
-            own = leaf.tag in self.request.columns
+            own = self.is_computed(leaf)
             return self.quote(f"_v.{leaf.tag}" if own else f"_tag.{leaf.tag}")
         raise Bug(f"A member has no {type(leaf).__name__}.")
 
@@ -424,7 +431,7 @@ class _Compiler:
             part = stack.pop()
             if part in ranks:
                 found.add(ranks[part])
-            elif isinstance(part, TagValue) and part.tag in self.request.columns:
+            elif isinstance(part, TagValue) and self.is_computed(part):
                 found.add(self.quote(f"_v.{part.tag}"))
             elif not (isinstance(part, Call) and part.is_aggregate):
                 stack += ir.children(part)

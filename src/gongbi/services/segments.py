@@ -253,3 +253,22 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
             row |= {"count": size["count"], "of": size["of"]}
         found.append(row)
     return found
+
+
+def exports(ctx: Context, *, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest exports: who wrote which group to which file, with how many rows and which checksum."""
+    return [
+        {
+            "export": e.id,
+            "at": e.at,
+            "actor": e.actor,
+            "segment": e.segment,
+            "expression": e.expression,
+            "columns": e.columns,
+            "rows": e.rows,
+            "path": e.path,
+            "sha256": e.sha256,
+            "as_of": e.as_of,
+        }
+        for e in ctx.store.exports.list(limit=limit)
+    ]

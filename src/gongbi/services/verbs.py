@@ -29,6 +29,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "members": ("segments", "members"),
     "insight": ("segments", "insight"),
     "export": ("segments", "export"),
+    "exports": ("segments", "exports"),
     "customer": ("customers", "customer"),
     "evidence": ("customers", "evidence"),
     "train": ("models", "train"),

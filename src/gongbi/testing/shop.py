@@ -1,4 +1,4 @@
-"""A small shop: three CSV files, a handful of definitions, everything through the real command line."""
+"""A small shop for tests: three CSV files, a handful of definitions, everything through the real command line."""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""`gongbi demo` on the whole of Complete Journey, as a new user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+def demo(folder: Path, *options: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "gongbi", "demo", str(folder), "--no-serve", "--json", *options]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=1400, env={**os.environ, "COLUMNS": "200"}, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "workspace"
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> dict[str, Any]:
+    return demo(folder)
+
+
+def test_the_report_counts_what_the_package_holds(report: dict[str, Any]) -> None:
+    assert report["as_of"] == "2018-01-01T05:00:00+00:00"
+    assert report["customers"] == 2469
+    assert report["facts"]["purchase"] == 1_469_307
+    assert report["facts"]["campaign_received"] == 6589
+    assert report["facts"]["coupon_redeemed"] == 2102
+    assert report["unmatched"]["purchase.product"] == 4836
+    assert report["rejects"] == {}
+
+
+def test_the_library_has_the_tags_and_segments_that_were_promised(report: dict[str, Any]) -> None:
+    assert report["tags"]["customer"] >= 60
+    assert report["tags"]["product"] >= 10
+    assert report["tags"]["store"] >= 10
+    assert report["segments"]["received_campaign_18"] == 1133
+    assert len(report["segments"]) >= 10
+
+
+def test_predictions_come_with_their_intervals_and_beat_the_plain_score(report: dict[str, Any]) -> None:
+    headline = report["models"]["coupon_redemption"]["headline"]
+    assert (headline["members"], headline["positives"]) == (1133, 214)
+    assert headline["auc"]["low"] < headline["auc"]["estimate"] < headline["auc"]["high"]
+    assert headline["difference"]["low"] > 0
+    assert report["models"]["purchases"]["headline"]["predicted_over_actual"] == pytest.approx(1, abs=0.1)
+
+
+def test_the_campaign_is_measured_and_says_what_it_cannot_prove(report: dict[str, Any]) -> None:
+    measured = report["campaign"]["figures"]["measurement"]
+    assert (measured["received"], measured["responded"]) == (1133, 214)
+    assert measured["effect"]["low"] < measured["effect"]["value"] < measured["effect"]["high"]
+    assert any("no experiment" in sentence for sentence in measured["words"]["en"])
+    assert len(measured["words"]["zh"]) == len(measured["words"]["en"])
+
+
+def test_a_second_run_changes_nothing(folder: Path, report: dict[str, Any]) -> None:
+    again = demo(folder)
+    for part in ("as_of", "members", "facts", "tags", "segments", "models", "campaign"):
+        assert again[part] == report[part], part
+    done = subprocess.run(
+        [sys.executable, "-m", "gongbi", "runs", "-w", str(folder), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    builds = [run for run in json.loads(done.stdout) if run["kind"] == "build"]
+    assert builds[0]["seconds"] < builds[-1]["seconds"] / 5, "nothing was computed again"
