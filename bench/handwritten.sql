@@ -3,7 +3,7 @@
 -- `$as_of` is replaced by an instant (UTC). `bench/build.py` checks that the result equals the build, cell by cell.
 with product as (
     select
-        id, department, category, manufacturer, brand,
+        id, department, category, manufacturer, brand = 'National' as is_national,
         type = 'GASOLINE-REG UNLEADED' as is_fuel,
         coalesce(type, '') <> 'GASOLINE-REG UNLEADED' as is_ware,
         brand = 'Private' as is_private,
@@ -96,7 +96,7 @@ by_category as (
 maker as (
     select customer, manufacturer, is_national, amount, is_national and row_number() over (partition by customer order by is_national desc, amount desc nulls last, manufacturer) = 1 as is_favourite
     from (
-        select customer, manufacturer, bool_or(coalesce(brand = 'National', false)) as is_national, sum(amount) filter (where brand = 'National') as amount
+        select customer, manufacturer, bool_or(coalesce(is_national, false)) as is_national, sum(amount) filter (where is_national) as amount
         from line where manufacturer is not null group by customer, manufacturer
     )
 ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gongbi.core import clock
 from gongbi.core.clock import local_date
 from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, choose
 from gongbi.core.functions.texts import fitting, trimmed
@@ -24,8 +26,51 @@ _IN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 def local(text: str, to: Rendering) -> str:
     """An instant (UTC) as a local date and time."""
     if to.dialect.name == "duckdb":
-        return f"timezone({to.literal(to.zone)}, timezone('UTC', {text}))"
+        return _local_in_duckdb(text, to)
     return f"convert_timezone('UTC', {to.literal(to.zone)}, {text})"
+
+
+def _local_in_duckdb(text: str, to: Rendering) -> str:
+    """Add the zone's offset, which changes at few instants; the calendar library is ten times slower per row.
+
+    Only around the instant of the computation, where nearly all rows are; the calendar library does the rest.
+    """
+    library = f"timezone({to.literal(to.zone)}, timezone('UTC', {text}))"
+    around = offsets(to.zone, to.as_of.year)
+    if not around:
+        return library
+    (start, _), *_, (end, _) = around
+    steps = [f"when {text} < {to.literal(start)} or {text} >= {to.literal(end)} then {library}"]
+    # The newest first: most rows are new.
+    for since, offset in around[-2::-1]:
+        seconds = round(offset.total_seconds())
+        steps.append(f"when {text} >= {to.literal(since)} then {text} + interval '{seconds} seconds'")
+    return f"(case {' '.join(steps)} end)"
+
+
+@cache
+def offsets(zone: str, year: int) -> tuple[tuple[datetime, timedelta], ...]:
+    """From when on which offset holds, from three years before a year to the end of it; the last entry is the end."""
+    if not 1975 <= year <= 2030:
+        return ()
+    here = clock.zone_of(zone)
+    now, end = datetime(year - 3, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+
+    def offset(instant: datetime) -> timedelta:
+        return instant.astimezone(here).utcoffset() or timedelta()
+
+    found = [(now, offset(now))]
+    while now < end:
+        # No zone has gone back and forth within half a day.
+        later = now + timedelta(hours=12)
+        if offset(later) != offset(now):
+            low, high = now, later
+            while high - low > timedelta(seconds=1):
+                middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
+                low, high = (middle, high) if offset(middle) == offset(now) else (low, middle)
+            found.append((high, offset(high)))
+        now = later
+    return (*(f for f in found if f[0] < end), (end, offset(end)))
 
 
 def local_day(text: str, type_: Type, to: Rendering) -> str:
