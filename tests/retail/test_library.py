@@ -1,0 +1,75 @@
+"""The tag library as a whole: it fits together, and everybody can read what each tag means."""
+
+from __future__ import annotations
+
+import pytest
+
+from gongbi.core.compiler import compile_members
+from gongbi.core.dialect import DIALECTS
+
+from .journey import DESCRIBED, END, catalog, request
+
+DIMENSIONS = {"固定特征", "兴趣特征", "社会特征", "消费特征", "动态特征"}
+TAGS = catalog().tags
+SEGMENTS = catalog().segments
+
+
+def test_there_is_a_library_for_customers_products_and_stores() -> None:
+    sizes = {subject: len(catalog().tags_of(subject)) for subject in DESCRIBED}
+    assert sizes["customer"] >= 66
+    assert sizes["product"] >= 12
+    assert sizes["store"] >= 12
+    of = [segment.subject for segment in SEGMENTS.values()]
+    assert of.count("customer") >= 12
+    assert "product" in of
+    assert "store" in of
+
+
+def test_customer_tags_stand_under_the_five_portrait_dimensions() -> None:
+    paths = [tag.category.split("/") for tag in TAGS.values() if tag.subject == "customer"]
+    assert {path[0] for path in paths} == DIMENSIONS
+    assert all(len(path) == 2 and all(path) for path in paths)
+
+
+@pytest.mark.parametrize("name", TAGS)
+def test_a_tag_says_what_it_means_in_both_languages(name: str) -> None:
+    tag = TAGS[name]
+    topic, _, fact = name.partition(".")
+    assert topic
+    assert fact
+    assert tag.category
+    assert tag.owner
+    assert len({tag.name.zh, tag.name.en}) == 2
+    assert tag.about.zh.endswith("。")
+    assert tag.about.en.endswith(".")
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_a_segment_says_whom_it_holds_in_both_languages(name: str) -> None:
+    segment = SEGMENTS[name]
+    assert segment.owner
+    assert len({segment.name.zh, segment.name.en}) == 2
+    assert segment.about.zh.endswith("。")
+    assert segment.about.en.endswith(".")
+
+
+def test_no_two_tags_of_a_subject_have_the_same_name_for_people() -> None:
+    for subject in DESCRIBED:
+        for language in ("zh", "en"):
+            names = [tag.name.in_(language) for tag in TAGS.values() if tag.subject == subject]
+            assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("subject", DESCRIBED)
+def test_everything_compiles_and_reads_each_fact_once(subject: str, dialect: object) -> None:
+    plan = compile_members(request(subject, END), catalog().world, dialect)  # type: ignore[arg-type]
+    for fact in ("fact_purchase", "fact_trip", "fact_campaign_received", "fact_coupon_redeemed"):
+        assert sum(fact in step.sql for step in plan.steps) <= 1
+
+
+def test_segments_stand_on_facts_on_tags_on_segments_and_on_what_is_absent() -> None:
+    texts = [segment.expr for segment in SEGMENTS.values()]
+    assert any("segment." in text for text in texts)
+    assert any("is absent" in text for text in texts)
+    assert any("tag." not in text and "count(" in text for text in texts)
