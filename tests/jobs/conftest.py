@@ -1,7 +1,10 @@
-"""A small workspace of a corner shop: a folder of YAML and CSV that `make_shop` writes."""
+"""The corner shop of the workspace tests, to be served."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,44 +16,7 @@ from gongbi.workspace import Workspace, init
 
 __all__ = ["postgres_server", "postgres_url"]
 
-DEFINITIONS = """\
-subject: customer
-key: integer
----
-subject: product
-key: text
----
-source: sales
-from: {file: "data/sales-*.csv"}
-fact: purchase
-key: [line]
-time: {column: at, zone: UTC}
-subjects: {customer: who, product: what}
-columns:
-  line: {from: line, type: integer}
-  amount: {from: amount, type: money, currency: EUR}
----
-tag: orders.count
-expr: count(purchase)
----
-tag: orders.total
-expr: sum(purchase.amount)
----
-tag: product.sold
-subject: product
-expr: count(purchase)
----
-segment: regulars
-expr: tag.orders.count >= 2
-"""
-
-SALES = """\
-line,who,what,at,amount
-1,1,tea,2026-01-02T10:00:00,2.50
-2,1,milk,2026-01-03T10:00:00,1.25
-3,2,tea,2026-01-04T10:00:00,5.00
-4,3,bread,2026-01-05T10:00:00,3.10
-"""
+SHOP = Path(__file__).parent.parent / "workspace" / "shop"
 
 
 @pytest.fixture
@@ -62,9 +28,7 @@ def make_shop(tmp_path: Path) -> Callable[..., Path]:
         if store:
             toml = root / "gongbi.toml"
             toml.write_text(toml.read_text().replace("\n[engine]", f'store = "{store}"\n\n[engine]'))
-        (root / "definitions" / "shop.yaml").write_text(DEFINITIONS)
-        (root / "data").mkdir()
-        (root / "data" / "sales-1.csv").write_text(SALES)
+        shutil.copytree(SHOP, root, dirs_exist_ok=True)
         with gongbi.open(root) as ws:
             ws.apply()
         return root
@@ -77,3 +41,20 @@ def shop(make_shop: Callable[..., Path]) -> Iterator[Workspace]:
     """The shop, opened by its owner."""
     with gongbi.open(make_shop()) as ws:
         yield ws
+
+
+@pytest.fixture
+def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a script in a process of its own; what still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, *args: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", script, *map(str, args)]
+        process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -47,7 +47,7 @@ class Worker(Protocol):
         """Carry one out; raises nothing but `Stopping`."""
         ...
 
-    def end(self, run_id: int, outcome: Outcome) -> None:
+    def end(self, run_id: int, outcome: Outcome, steps: int) -> None:
         """Put the job's end on record."""
         ...
 
@@ -89,7 +89,7 @@ def _job(run_id: int, kind: str, params: dict[str, Any]) -> Outcome:
             DBOS.sleep(worker.pause * 2 ** (attempt - 1))
         if "error" in outcome:
             break
-    DBOS.run_step({"name": "end"}, worker.end, run_id, outcome)
+    DBOS.run_step({"name": "end"}, worker.end, run_id, outcome, len(steps))
     return outcome
 
 

@@ -204,7 +204,7 @@ class JobHost:
 
         return self._guarded(run_id, step["stage"], done, total, work)
 
-    def end(self, run_id: int, outcome: dict[str, Any]) -> None:
+    def end(self, run_id: int, outcome: dict[str, Any], steps: int) -> None:
         """Put the job's end on record; an end that is there already stays."""
         runs, now = self._context.store.runs, self._context.now()
         run = self._take_up(run_id)
@@ -212,7 +212,7 @@ class JobHost:
             return
         error: Mapping[str, Any] | None = outcome.get("error")
         if error is None:
-            runs.advance(run_id, done=run.total)
+            runs.advance(run_id, done=steps, total=steps)
             runs.finish(run_id, now)
         elif error.get("code") == "cancelled":
             runs.cancel(run_id, now)
