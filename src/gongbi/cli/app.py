@@ -1,4 +1,4 @@
-"""The command line: one door to the same rooms as the console and the Python API.
+"""The commands.
 
 A user's mistake ends with exit code 2 and one clear line on the error stream; a stop by Ctrl-C with 130.
 """
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import gongbi
-from gongbi.cli_output import Progressing, show, show_report
+from gongbi.cli.output import Progressing, show, show_report
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -71,7 +71,7 @@ def call(where: Path, actor: str | None, verb: str, /, **params: Any) -> Any:
 def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> None:
     """Print an answer, for people or as JSON."""
     if as_json:
-        from gongbi.cli_output import plain
+        from gongbi.cli.output import plain
 
         print(json.dumps(plain(value), ensure_ascii=False, indent=2))
     else:
@@ -355,7 +355,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
 ) -> None:
     """Open the console and carry out schedules. 打开控制台。"""
-    from gongbi.serving import serve as run
+    from gongbi.cli.serving import serve as run
 
     run(workspace, host=host, port=port)
 
@@ -379,7 +379,7 @@ def demo(
     copy_pack(root, "retail")
     emit(call(root, "demo", "demo"), as_json, show_report)
     if serve and os.environ.get("DEMO_SERVE", "1") != "0":
-        from gongbi.serving import serve as run
+        from gongbi.cli.serving import serve as run
 
         run(root, port=port)
 

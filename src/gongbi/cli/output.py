@@ -189,7 +189,7 @@ def _cell(value: Any, *, grouped: bool = False) -> str:
 
 def show_report(report: Mapping[str, Any]) -> None:
     """Print the report of the main job."""
-    from gongbi.report_text import lines
+    from gongbi.cli.report import lines
 
     console = _console()
     for line in lines(report):
