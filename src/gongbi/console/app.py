@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,11 +97,24 @@ def serve(
     server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
     server.ready = lambda: _announce(address, show=show, on_ready=on_ready)
     try:
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), _quiet_end():
             server.run(sockets=[listening])
     finally:
         listening.close()
         app.state.console.work.stop()
+
+
+@contextlib.contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Uvicorn raises SIGTERM again when it has ended; here the workspace is still to be closed in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Server(uvicorn.Server):

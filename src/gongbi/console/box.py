@@ -154,13 +154,22 @@ class Box:
             self.insight.clear()
             with self.insight:
                 parts.problem(self.page, error)
+        await self._sample(turn, expression, found["count"])
+
+    async def _sample(self, turn: int, expression: str, count: int) -> None:
         columns = self._columns()
-        members = await self.counter.ask(
-            turn, "members", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
-        )
         self.sample.clear()
-        with self.sample:
-            self._members(members["table"], columns, found["count"])
+        try:
+            members = await self.counter.ask(
+                turn, "members", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
+            )
+            with self.sample:
+                self._members(members["table"], columns, count)
+        except Cancelled:
+            raise
+        except GongbiError as error:
+            with self.sample:
+                parts.problem(self.page, error)
 
     def _nothing(self) -> None:
         for place in (self.problem, self.answer, self.insight, self.sample):
@@ -245,7 +254,7 @@ class Box:
             return
         rows = []
         for row in chosen:
-            name, label = self.names.get(row["tag"], row["tag"]), page.format.value(row["label"])
+            name, label = self.names.get(row["tag"], row["tag"]), page.format.value(shorter(row["label"]))
             span = f"{row['low']:.0f} – {row['high']:.0f}" if row["low"] is not None else "—"
             tip = [
                 f"<b>{escape(name)} = {escape(label)}</b>",
@@ -287,6 +296,11 @@ class Box:
         about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
         with parts.card(page.t("box.sample"), about):
             parts.table(page, heads, rows, label=page.t("box.sample"), per_page=10)
+
+
+def shorter(label: str) -> str:
+    """A range with as many digits as say something: 4.28504 – 6.93323 becomes 4.29 – 6.93."""
+    return re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found.group()):.3g}", label)
 
 
 def mended(expression: str, error: GongbiError, near: str) -> str:

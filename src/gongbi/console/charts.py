@@ -131,7 +131,7 @@ def diverging(rows_: Sequence[Mapping[str, Any]], *, centre: float = 100, most: 
                 "color": RED if row["tgi"] >= centre else BLUE,
                 "borderRadius": [0, 3, 3, 0] if row["tgi"] >= centre else [3, 0, 0, 3],
             },
-            "label": {"position": "right" if row["tgi"] >= centre else "left", "formatter": f"{row['tgi']:.0f}"},
+            "label": {"position": "right", "formatter": f"{row['tgi']:.0f}"},
         }
         for row in rows_
     ]

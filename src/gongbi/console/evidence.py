@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from nicegui import ui
@@ -14,6 +15,8 @@ from gongbi.errors import GongbiError
 
 #: Columns of provenance, shown as file and row.
 LOAD, ROW = "_load", "_row"
+#: Whole numbers that count; others are identifiers and stay as they are written.
+COUNTS = ("quantity", "lines", "units", "products", "items")
 
 
 async def show_evidence(page: Page, subject: str, member: Any, tag: Mapping[str, Any]) -> None:
@@ -60,7 +63,7 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
         ui.label(about).classes("g-about")
         hidden = {LOAD, ROW, subject}
         names = [n for n in table.column_names if n not in hidden and not n.startswith("_")]
-        columns = [{"name": f"c{i}", "label": column_name(page, n)} for i, n in enumerate(names)]
+        columns = [{"name": f"c{i}", "label": column_name(page, n), "classes": "g-nowrap"} for i, n in enumerate(names)]
         provenance = LOAD in table.column_names and any(files.get(v) for v in table.column(LOAD).to_pylist())
         if provenance:
             columns.append({"name": "from", "label": page.t("evidence.from"), "kind": "mono"})
@@ -79,9 +82,10 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
 
 def cell(page: Page, name: str, value: Any) -> str:
     """A cell of a fact; identifiers stay as they are written."""
-    if isinstance(value, int) and not isinstance(value, bool) and name not in ("quantity", "lines", "n", "items"):
+    if isinstance(value, int) and not isinstance(value, bool) and name not in COUNTS:
         return str(value)
-    return page.format.value(value)
+    # Money keeps its cents, so that a column of it lines up.
+    return f"{value:,f}" if isinstance(value, Decimal) else page.format.value(value)
 
 
 def column_name(page: Page, name: str) -> str:

@@ -34,11 +34,11 @@ class Format:
         """Thousands apart; as many digits as say something unless told."""
         if value is None:
             return DASH
-        if isinstance(value, int | bool) or (isinstance(value, float | Decimal) and value == int(value) and not digits):
-            return f"{int(value):,}"
         number = float(value)
         if not math.isfinite(number):
             return DASH
+        if isinstance(value, int) or (number.is_integer() and not digits):
+            return f"{int(value):,}"
         if digits is None:
             size = abs(number)
             digits = 0 if size >= 10_000 else 2 if size >= 1 else 3 if size >= 0.01 else 4

@@ -172,7 +172,7 @@ def _frame(page: Page) -> ui.element:
     ui.page_title(f"{title} · {page.ws.settings.name} · Gongbi 工笔")
     ui.link(page.t("frame.skip"), "#main").classes("g-skip")
     with (
-        ui.left_drawer(value=None, fixed=True)
+        ui.left_drawer(value=False, fixed=True)
         .props("width=208 breakpoint=900 show-if-above")
         .classes("g-nav") as drawer
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from gongbi.console.texts import TEXTS
+from gongbi.console.words import named
 from gongbi.errors import GongbiError, UnknownName
 
 if TYPE_CHECKING:
@@ -109,19 +110,29 @@ def problem(page: Page, error: GongbiError, *, source: str = "", fix: Callable[[
 
 def at_fault(source: str, error: GongbiError) -> None:
     """The line of an expression that an error is about, with the part at fault marked."""
-    place = error.place
-    if place is None or place.line is None or place.column is None:
+    found = fault(source, error)
+    if found is None:
         return
-    lines = source.splitlines() or [""]
-    if not 1 <= place.line <= len(lines):
-        return
-    line, at = lines[place.line - 1], max(place.column - 1, 0)
-    name = getattr(error, "name", None)
-    found = re.match(r"[\w.]+|\s*\S", line[at:])
-    size = len(name) if isinstance(name, str) and line[at:].startswith(name) else len(found.group()) if found else 0
-    before, fault, after = line[:at], line[at : at + size] or " ", line[at + size :]
-    body = f"{escape(before)}<mark>{escape(fault)}</mark>{escape(after)}"
+    line, start, end = found
+    body = f"{escape(line[:start])}<mark>{escape(line[start:end] or ' ')}</mark>{escape(line[end:])}"
     ui.html(f"<pre class='g-fault'>{body}</pre>", sanitize=False)
+
+
+def fault(source: str, error: GongbiError) -> tuple[str, int, int] | None:
+    """The line at fault, and from where to where: by the error's place, else by the name that it is about."""
+    place, name, lines = error.place, getattr(error, "name", None), source.splitlines()
+    if place is not None and place.line is not None and place.column is not None and 1 <= place.line <= len(lines):
+        line, at = lines[place.line - 1], max(place.column - 1, 0)
+        word = re.match(r"[\w.]+|\s*\S", line[at:])
+        if isinstance(name, str) and name and line.find(name, at) >= 0:
+            at = line.find(name, at)
+            return line, at, at + len(name)
+        return line, at, at + (len(word.group()) if word else 0)
+    if isinstance(name, str) and name:
+        for line in lines:
+            if hit := re.search(rf"(?<![\w]){re.escape(name)}(?!\w)", line):
+                return line, hit.start(), hit.end()
+    return None
 
 
 def _near(error: GongbiError) -> str | None:

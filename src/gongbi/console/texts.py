@@ -48,6 +48,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "error.workspace_problem": ("工作区无法使用", "The workspace cannot be used"),
     "error.source_problem": ("数据源无法读取", "A source cannot be loaded"),
     "error.engine_failure": ("引擎未能完成计算", "The engine could not do it"),
+    "error.bug": ("程序自相矛盾，请报告", "Gongbi contradicts itself; please report it"),
     "error.near": ("是不是：", "Did you mean:"),
     "error.unknown": ("没有名为“{name}”的{what}。", "No {what} is called “{name}”."),
     # Kinds, as words inside sentences.
@@ -107,6 +108,10 @@ _SHELL: dict[str, tuple[str, str]] = {
     "attribute.on_display": ("有陈列", "On display"),
     "attribute.in_mailer": ("在传单上", "In mailer"),
     "attribute.lines": ("行数", "Lines"),
+    "attribute.units": ("件数", "Units"),
+    "attribute.products": ("商品数", "Products"),
+    "attribute.discounted_lines": ("打折行数", "Discounted lines"),
+    "attribute.promoted_lines": ("促销行数", "Promoted lines"),
     "attribute.age": ("年龄", "Age"),
     "attribute.city": ("城市", "City"),
     "attribute.income": ("收入", "Income"),

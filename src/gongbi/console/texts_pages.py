@@ -1,4 +1,3 @@
-
 """Texts of the pages where people work: overview, tags, segments, customer, runs, data."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """Texts of the pages that say what was predicted and what was proved: models and campaigns."""
 
 from __future__ import annotations

@@ -76,10 +76,16 @@ def _sources(page: Page, sources: Sequence[Mapping[str, Any]]) -> None:
                 "repeated": page.format.number(s["repeated"]),
                 "repeated_sort": s["repeated"],
                 "unmatched": unmatched or "0",
-                "newest": page.format.instant(s["newest"]) if s["newest"] else page.t("data.never"),
+                "newest": _newest(page, s),
             }
         )
     parts.table(page, columns, rows, label=page.t("data.sources"), per_page=20)
+
+
+def _newest(page: Page, source: Mapping[str, Any]) -> str:
+    if source["newest"]:
+        return page.format.instant(source["newest"])
+    return page.t("evidence.derived" if source["rows"] else "data.never")
 
 
 def _loads(page: Page, loads: Sequence[Mapping[str, Any]]) -> None:
@@ -93,7 +99,7 @@ def _loads(page: Page, loads: Sequence[Mapping[str, Any]]) -> None:
         {"name": "path", "label": page.t("data.path"), "kind": "mono"},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
         *({"name": name, "label": page.t(f"data.{name}"), "align": "right"} for name in figures),
-        {"name": "at", "label": page.t("runs.started")},
+        {"name": "at", "label": page.t("runs.started"), "classes": "g-nowrap"},
     ]
     rows = []
     for load in loads:

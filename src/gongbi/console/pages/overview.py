@@ -205,8 +205,8 @@ async def _runs(page: Page) -> None:
     columns = [
         {"name": "kind", "label": page.t("runs.kind")},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
-        {"name": "started", "label": page.t("runs.started")},
-        {"name": "seconds", "label": page.t("runs.seconds"), "align": "right"},
+        {"name": "started", "label": page.t("runs.started"), "classes": "g-nowrap"},
+        {"name": "seconds", "label": page.t("runs.seconds"), "align": "right", "classes": "g-nowrap"},
         {"name": "actor", "label": page.t("runs.actor")},
     ]
     parts.table(page, columns, [run_row(page, run) for run in found], label=page.t("overview.runs"))

@@ -117,18 +117,20 @@ def _history(page: Page, runs: Sequence[Mapping[str, Any]]) -> None:
     if not runs:
         parts.empty(page, "runs.empty", icon="history", command="gongbi ingest")
         return
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"name": "id", "label": "#", "align": "right"},
         {"name": "kind", "label": page.t("runs.kind")},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
-        {"name": "started", "label": page.t("runs.started")},
-        {"name": "seconds", "label": page.t("runs.seconds"), "align": "right"},
+        {"name": "started", "label": page.t("runs.started"), "classes": "g-nowrap"},
+        {"name": "seconds", "label": page.t("runs.seconds"), "align": "right", "classes": "g-nowrap"},
         {"name": "rows", "label": page.t("runs.rows"), "align": "right"},
         {"name": "actor", "label": page.t("runs.actor")},
         {"name": "error", "label": page.t("runs.error")},
         {"name": "again", "label": "", "sortable": False},
     ]
-    rows = [run_row(page, run) | {"again": page.t("runs.resume") if _can_resume(run) else ""} for run in runs]
+    rows: list[dict[str, Any]] = [
+        {**run_row(page, run), "again": page.t("runs.resume") if _can_resume(run) else ""} for run in runs
+    ]
     table = parts.table(page, columns, rows, label=page.t("runs.history"), per_page=20)
     table.add_slot(
         "body-cell-again",

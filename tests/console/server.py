@@ -1,0 +1,38 @@
+"""The console of a workspace as a process: `server.py FOLDER`. Prints its address; makes one expression slow.
+
+A condition that names the segment `slow` first runs a query that takes minutes, through the engine like any other; how
+it ended is written to FOLDER/slow.txt.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from gongbi import workspace
+from gongbi.console.app import serve
+from gongbi.errors import GongbiError
+from gongbi.services import segments
+
+
+def main(root: Path) -> None:
+    real = segments.count
+
+    def count(ctx: Any, expression: str, **more: Any) -> Any:
+        if "segment.slow" in expression:
+            try:
+                ctx.engine.query("select sum(a.range * b.range) as n from range(3000000) a, range(1000000) b")
+            except GongbiError as error:
+                (root / "slow.txt").write_text(error.code)
+                raise
+        return real(ctx, expression, **more)
+
+    segments.count = count
+    with workspace.open(root) as ws:
+        serve(ws, port=0, on_ready=lambda address: print(address, flush=True))
+    (root / "closed.txt").write_text("closed")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

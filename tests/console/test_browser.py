@@ -1,0 +1,189 @@
+"""The console in a real browser: every page, both languages, and the segment box while somebody types."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+PAGES = """/ /tags /tags/rfm.recency /segments /customer /customer/customer/3 /models /campaigns /data /runs""".split()
+TITLES = {"zh": "总览", "en": "Overview"}
+SHOWN = "return !document.querySelector('.g-waiting') && !!document.querySelector('main h1')"
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Wait for something to become true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := found():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"Not within {seconds} s: {what}.")
+
+
+class Visit:
+    """A browser on a console."""
+
+    def __init__(self, chromium: Any, served: Any) -> None:
+        self.driver, self.served = chromium, served
+
+    def open(self, path: str, language: str | None = None) -> None:
+        at = f"/language/{language}?next={path}" if language else path
+        self.driver.get(self.served.address + at)
+        until(lambda: self.script(SHOWN), f"{path} is filled")
+
+    def script(self, body: str, *args: Any) -> Any:
+        return self.driver.execute_script(body, *args)
+
+    def body(self) -> str:
+        return str(self.script("return document.querySelector('main').innerText"))
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def type(self, text: str) -> None:
+        self.driver.find_element("id", "expression").send_keys(text)
+
+    def clear(self) -> None:
+        self.script("gongbiWrite('expression', '')")
+
+    def count(self) -> str:
+        return str(self.script("return document.querySelector('[data-count]')?.innerText ?? ''"))
+
+
+@pytest.fixture
+def visit(chromium: Any, served: Any) -> Visit:
+    found = Visit(chromium, served)
+    found.complaints()
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_loads_without_an_error_and_from_this_machine_only(visit: Visit, language: str) -> None:
+    visit.driver.get_log("performance")
+    for path in PAGES:
+        visit.open(path, language)
+        assert not visit.script("return document.querySelector('.g-problem')"), f"{path}: {visit.body()}"
+        assert "Traceback" not in visit.body()
+        assert visit.script("return document.documentElement.lang").startswith(language)
+        assert len(visit.script("return [...document.querySelectorAll('h1')].map(h => h.innerText)")) == 1
+    assert visit.complaints() == []
+    asked = [json.loads(entry["message"])["message"] for entry in visit.driver.get_log("performance")]
+    urls = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
+    strangers = [u for u in urls if not u.startswith((visit.served.address, "data:", "blob:"))]
+    assert urls
+    assert strangers == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_empty_workspace_says_what_to_do_next(chromium: Any, empty: Any, language: str) -> None:
+    visit = Visit(chromium, empty)
+    for path in ["/", "/tags", "/segments", "/customer", "/models", "/campaigns", "/data", "/runs"]:
+        visit.open(path, language)
+        assert visit.script("return document.querySelectorAll('.g-empty').length") >= 1, path
+        assert "gongbi " in visit.body(), path
+
+
+def test_the_language_stays_with_the_browser(visit: Visit) -> None:
+    visit.open("/", "zh")
+    assert TITLES["zh"] in visit.body()
+    visit.script("document.querySelector('.g-languages a[hreflang=en]').click()")
+    until(lambda: visit.script(SHOWN) and TITLES["en"] in visit.body(), "the page is English")
+    visit.open("/runs")
+    assert "History" in visit.body()
+
+
+def test_pages_fit_a_phone(visit: Visit) -> None:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    visit.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for path in PAGES:
+            visit.open(path, "zh")
+            assert visit.script("return document.documentElement.scrollWidth") <= 390, path
+    finally:
+        visit.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(visit: Visit) -> None:
+    visit.open("/segments", "en")
+    visit.type("customer.city = 'coast'")
+    until(lambda: visit.count() == "80", "the count of every third of 240 customers")
+    assert "33.3% of 240" in visit.body()
+    until(lambda: visit.script("return !!document.querySelector('main .nicegui-echart canvas')"), "the TGI bars")
+    until(lambda: "the first 50 of 80" in visit.body(), "the sample")
+
+
+def test_a_wrong_name_is_marked_and_the_suggestion_mends_it(visit: Visit) -> None:
+    visit.open("/segments", "en")
+    visit.type("tag.rfm.recancy >= 4")
+    until(lambda: visit.script("return document.querySelector('.g-fault mark')?.innerText"), "the part at fault")
+    assert "recancy" in visit.script("return document.querySelector('.g-fault mark').innerText")
+    visit.script("document.querySelector('.g-fix').click()")
+    until(visit.count, "the count after the name was mended")
+    assert visit.script("return document.getElementById('expression').value") == "tag.rfm.recency >= 4"
+
+
+def test_names_are_offered_and_taken_with_the_keyboard(visit: Visit) -> None:
+    visit.open("/segments", "en")
+    until(lambda: visit.script("return !!document.getElementById('expression-list')"), "the list of names")
+    visit.type("rfm.fre")
+    until(lambda: visit.script("return !document.getElementById('expression-list').hidden"), "the list opens")
+    visit.type("\ue007")  # Enter.
+    assert visit.script("return document.getElementById('expression').value") == "tag.rfm.frequency"
+
+
+def test_a_slow_count_is_stopped_by_further_typing(visit: Visit) -> None:
+    ended: Path = visit.served.root / "slow.txt"
+    ended.unlink(missing_ok=True)
+    visit.open("/segments", "en")
+    visit.script("gongbiWrite('expression', 'segment.slow')")
+    time.sleep(1.5)
+    assert visit.count() == ""
+    visit.script("gongbiWrite('expression', 'segment.champions')")
+    until(visit.count, "the count of the newer expression", 15)
+    until(ended.exists, "the slow query ended", 15)
+    assert ended.read_text() == "cancelled"
+
+
+def test_an_export_lands_in_the_workspace_and_on_record(visit: Visit) -> None:
+    visit.open("/segments?e=segment.coast", "en")
+    until(lambda: visit.count() == "80", "the count")
+    visit.script("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Export CSV')).click()")
+    folder = visit.served.root / "exports"
+    file = until(lambda: folder.is_dir() and next(folder.glob("customer-*.csv"), None), "the file")
+    until(lambda: len(file.read_text("utf-8-sig").splitlines()) == 81, "80 rows and the heading")
+
+
+def test_a_tag_of_a_customer_opens_the_facts_behind_it(visit: Visit) -> None:
+    visit.open("/customer/customer/3", "en")
+    visit.script("document.querySelector('[data-tag=\"value.spend\"]').click()")
+    until(lambda: visit.script("return !!document.querySelector('.g-dialog table')"), "the facts")
+    words = visit.script("return document.querySelector('.g-dialog').innerText")
+    assert "sum(purchase.amount)" in words
+    assert "purchases.csv : " in words
+
+
+def test_an_unknown_customer_is_a_clear_answer(visit: Visit) -> None:
+    visit.open("/customer/customer/99999", "zh")
+    assert "没有名为“99999”的客户" in visit.body()
+
+
+def test_rejected_rows_show_reason_file_and_row(visit: Visit) -> None:
+    visit.open("/data", "en")
+    body = visit.body()
+    assert "wrong type" in body
+    assert "twelve" in body
+    assert "purchases.csv" in body
+
+
+def test_a_build_that_a_button_started_is_shown_and_ends(visit: Visit) -> None:
+    visit.open("/runs", "en")
+    before = visit.script("return document.querySelectorAll('.g-table tbody tr').length")
+    visit.script("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Build tags')).click()")
+    until(lambda: visit.script("return document.querySelectorAll('.g-table tbody tr').length") > before, "a new run")

@@ -1,0 +1,45 @@
+"""Every text is there in both languages, and every text that a page asks for exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import gongbi.console
+from gongbi.console.frame import NAVIGATION
+from gongbi.console.texts import LANGUAGES, TEXTS, text
+
+SOURCES = sorted(Path(gongbi.console.__file__).parent.rglob("*.py"))
+
+
+def _blanks(words: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(words) if name}
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_a_text_is_there_in_both_languages_with_the_same_blanks(key: str) -> None:
+    zh, en = TEXTS[key]
+    assert zh.strip()
+    assert en.strip()
+    assert _blanks(zh) == _blanks(en)
+    assert not re.search(r"[\u4e00-\u9fff]", en), "The English text has Chinese signs."
+
+
+def test_every_text_that_a_page_names_exists() -> None:
+    named = set()
+    for source in SOURCES:
+        body = source.read_text("utf-8")
+        named |= set(re.findall(r'\bt\(\s*"([^"{]+)"', body))
+        for key in re.findall(r'empty\(\s*(?:self\.)?page,\s*"([^"]+)"', body):
+            named |= {key, f"{key}.next"}
+    named |= {f"{key}.{part}" for key in NAVIGATION for part in ("title", "about")}
+    assert named - set(TEXTS) == set()
+
+
+def test_a_text_has_its_blanks_filled_in() -> None:
+    assert text("en", "tags.count", n=3) == "3 tags"
+    assert text("zh", "tags.count", n=3) == "3 个标签"
+    assert set(LANGUAGES) == {"zh", "en"}
