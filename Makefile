@@ -79,9 +79,8 @@ format: venv-dev  ## Let ruff format and fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: venv-dev  ## Measure speed; results go to benchmarks/results
-	@[ -e benchmarks/run.py ] || { echo "There are no benchmarks yet (benchmarks/run.py)." >&2; exit 1; }
-	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+bench: venv-dev  ## Measure speed; results go to bench/results and docs/benchmarks.md
+	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
 docs: venv-dev  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

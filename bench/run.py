@@ -1,0 +1,107 @@
+"""All benchmarks: the demo in a fresh folder, then builds and segments on what it loaded, then the page of the docs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import HERE, RESULTS
+
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+ALL = ("demo", "build", "segments")
+BEFORE = """# Benchmarks
+
+`make bench` measures, and writes this page from `bench/results/*.json`. *Load* is how many processes wanted to run when a
+measurement ended. Where it is well above the number of cores, seconds are inflated, and only ratios of one run mean
+something.
+
+| what | measured | target | met |
+| --- | --- | --- | --- |"""
+AFTER = """
+## How it is measured
+
+**Build.** One statement written by hand (`bench/handwritten.sql`) computes the columns of all customer tags of the demo
+over the same tables. Both results are compared cell by cell first: exactly, doubles within 1e-9. Then both are timed in
+turn, in one process with the same settings, each as `create table as`; figures are medians. Our time includes compiling.
+The statistics of the tags, which a build also makes, are timed on their own.
+
+**Segments.** `services.segments.count` on the loaded demo: the same question again, and questions that were never asked
+before (another number in each), which are parsed, checked and planned anew.
+
+**Demo.** `gongbi demo FOLDER --no-serve` as a process of its own in a fresh folder, then again in the same one. The
+packages are installed already. Memory is the most that the process held.
+"""
+
+
+def main() -> None:
+    """Run the chosen benchmarks, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=[*ALL, "page"], action="append", help="may be repeated")
+    parser.add_argument("--workspace", type=Path, help="a loaded demo for build and segments")
+    given = parser.parse_args()
+    chosen = given.only or ALL
+    with tempfile.TemporaryDirectory() as fresh:
+        folder = Path(fresh) / "demo"
+        if given.workspace is None and chosen != ["page"] and "demo" not in chosen:
+            parser.error("build and segments need a loaded demo: name one with --workspace, or measure the demo too.")
+        for name in (n for n in ALL if n in chosen):
+            where = folder if name == "demo" else given.workspace or folder
+            subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)  # noqa: S603
+    PAGE.write_text(page({p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}), "utf-8")
+
+
+def page(results: dict[str, dict[str, Any]]) -> str:
+    """The page of the docs, from the results."""
+    head = "| benchmark | date | commit | Python | DuckDB | cores | load |\n| --- | --- | --- | --- | --- | --- | --- |"
+    keys = ("bench", "date", "commit", "python", "duckdb", "cores", "load")
+    made = [results[name] for name in ALL if name in results]
+    parts = [
+        BEFORE,
+        *(row for r in made for row in _rows(r["bench"], r)),
+        "",
+        head,
+        *("| " + " | ".join(str(r[key]) for key in keys) + " |" for r in made),
+        AFTER,
+    ]
+    return "\n".join(parts)
+
+
+def _rows(name: str, r: dict[str, Any]) -> list[str]:
+    if name == "build":
+        text = f"{r['ratio']} × ({r['build_seconds']} s against {r['handwritten_seconds']} s)"
+        processor = f"{r['ratio_of_processor_time']} ×"
+        return [
+            _row(f"build of {r['columns']} customer tags against SQL by hand", text, "≤ 1.5 ×", r["ratio"] <= 1.5),
+            _row("the same in processor time", processor, "—", None),
+            _row("statistics of these tags", f"{r['statistics_seconds']} s", "—", None),
+        ]
+    if name == "segments":
+        return [
+            _row(
+                f"count `{e['expression']}`, {which}",
+                f"p50 {f['p50_ms']} ms, p95 {f['p95_ms']} ms",
+                "p95 ≤ 10 ms",
+                f["p95_ms"] <= 10,
+            )
+            for e in r["expressions"].values()
+            for which, f in (("asked again", e["again"]), ("new questions", e["new"]))
+        ]
+    first, second = r["first"], r["second"]
+    return [
+        _row("demo, first run", f"{first['seconds']} s", "< 180 s", first["seconds"] < 180),
+        _row("demo, most memory", f"{first['peak_gb']} GB", "< 4 GB", first["peak_gb"] < 4),
+        _row("demo, second run", f"{second['seconds']} s", "—", None),
+    ]
+
+
+def _row(what: str, measured: str, target: str, met: bool | None) -> str:
+    return f"| {what} | {measured} | {target} | {'—' if met is None else 'yes' if met else 'no'} |"
+
+
+if __name__ == "__main__":
+    main()
