@@ -7,53 +7,56 @@ further key is a field of the class here; `from` and `type` are written so and r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, Type, decimal, money
+from gongbi.catalog.mapping import (
+    SCALARS,
+    ColumnMap,
+    Lookup,
+    Origin,
+    SchemaRule,
+    SourceDef,
+    SubjectMap,
+    TimeMap,
+)
+from gongbi.catalog.naming import NO_WORDS, RESERVED, Words, check_name
+from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
+
+__all__ = [
+    "CLASSES",
+    "KINDS",
+    "NO_WORDS",
+    "RESERVED",
+    "SCALARS",
+    "CampaignDef",
+    "CategoryType",
+    "Cohort",
+    "ColumnMap",
+    "Definition",
+    "Identifier",
+    "Kind",
+    "Lookup",
+    "ModelDef",
+    "Origin",
+    "Refresh",
+    "SchemaRule",
+    "SegmentDef",
+    "SourceDef",
+    "SubjectDef",
+    "SubjectMap",
+    "TagDef",
+    "TimeMap",
+    "Words",
+    "check_name",
+    "kind_of",
+    "name_of",
+]
 
 Kind = Literal["subject", "source", "tag", "segment", "model", "campaign"]
 KINDS: tuple[Kind, ...] = ("subject", "source", "tag", "segment", "model", "campaign")
-
-_NAME = re.compile(r"[^\W\d]\w*", re.UNICODE)
-#: Names that would be read as something else in an expression.
-RESERVED = frozenset(
-    "tag segment relation and or not in is null true false case when then else end between like filter where"
-    " distinct over cast as absent interval ts as_of from select".split()
-)
-
-
-def check_name(name: str, what: str, *, dotted: bool = False) -> str:
-    """Return `name` if it can be written in an expression without quotes; Chinese names can."""
-    parts = name.split(".") if dotted else [name]
-    for part in parts:
-        if not _NAME.fullmatch(part):
-            raise InvalidDefinition(
-                f"{name!r} cannot be the name of a {what}.",
-                hint="A name begins with a letter and goes on with letters, digits and underscores"
-                + (", in parts joined by dots." if dotted else "."),
-            )
-        if not dotted and part.lower() in RESERVED:
-            raise InvalidDefinition(f"{name!r} cannot be the name of a {what}: the word is part of the language.")
-    return name
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text for people, in both languages. A plain string in YAML stands for both."""
-
-    zh: str
-    en: str
-
-    def in_(self, language: str) -> str:
-        """Return the text in `zh` or `en`."""
-        return self.zh if language.startswith("zh") else self.en
-
-
-NO_WORDS = Words("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,296 +109,6 @@ class SubjectDef:
     @property
     def id_type(self) -> Type:
         return INTEGER if self.key == "integer" else TEXT
-
-
-SCALARS: Mapping[str, Type] = {
-    "integer": INTEGER,
-    "double": DOUBLE,
-    "text": TEXT,
-    "boolean": BOOLEAN,
-    "date": DATE,
-    "timestamp": TIMESTAMP,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A fact's column taken from a reference table by several keys.
-
-    Parameters
-    ----------
-    reference
-        Name of the reference, defined by a source with `reference: NAME`.
-    on
-        Reference column → raw column of this source.
-    expr
-        Aggregate over the matching reference rows, e.g. ``any(display_location != '0')``: several may match.
-    """
-
-    reference: str
-    on: Mapping[str, str]
-    expr: str
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnMap:
-    """How one column of a fact, an attribute table, a relation or a reference is made from raw columns.
-
-    Parameters
-    ----------
-    type_
-        ``integer``, ``double``, ``text``, ``boolean``, ``date``, ``timestamp``, ``decimal`` (with `scale`) or
-        ``money`` (with `currency`, 2 digits unless `scale` says otherwise).
-    from_
-        The raw column; the column's own name where neither `from_`, `expr` nor `lookup` is given.
-    expr
-        An expression over the raw columns of the row; in a derived fact, an aggregate over the rows of the group.
-    lookup
-        Taken from a reference table.
-    required
-        A row without a value is rejected.
-    min, max, values
-        Bounds, both included, and the allowed values; a row outside is rejected.
-    default
-        Constant used where the value is absent.
-    sign
-        For amounts. ``natural``: positive is what the customer pays, negative goes back to them (a return).
-        ``reversed``: the source writes it the other way round, so it is multiplied by -1. ``positive``: a negative
-        amount is an error and the row is rejected. Zero is always kept.
-    format
-        strptime-like format of a date or timestamp that comes as text; ISO 8601 where absent.
-    """
-
-    type_: str
-    from_: str | None = None
-    expr: str | None = None
-    lookup: Lookup | None = None
-    currency: str | None = None
-    scale: int | None = None
-    required: bool = False
-    min: float | None = None
-    max: float | None = None
-    values: tuple[Any, ...] = ()
-    default: Any = None
-    sign: Literal["natural", "reversed", "positive"] = "natural"
-    format: str | None = None
-    unit: str | None = None
-    about: Words = NO_WORDS
-
-    def __post_init__(self) -> None:
-        if sum(x is not None for x in (self.from_, self.expr, self.lookup)) > 1:
-            raise InvalidDefinition("A column is made by one of `from`, `expr` and `lookup`, not by several.")
-        if self.type_ == "money" and not self.currency:
-            raise InvalidDefinition("A column of type money needs a `currency`, e.g. USD.")
-        if self.type_ not in (*SCALARS, "decimal", "money"):
-            raise InvalidDefinition(
-                f"There is no column type {self.type_!r}.", hint=f"Types: {', '.join([*SCALARS, 'decimal', 'money'])}."
-            )
-        if self.currency and self.type_ != "money":
-            raise InvalidDefinition("Only a column of type money has a currency.")
-
-    @property
-    def value_type(self) -> Type:
-        """The column's type in the language."""
-        scale = 2 if self.scale is None else self.scale
-        if self.type_ == "money":
-            assert self.currency is not None
-            return money(self.currency, scale)
-        return decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a source's rows come from: exactly one of package, file, database, fact.
-
-    Parameters
-    ----------
-    package, table
-        A Python package that ships Parquet files in its `data` folder, and the file's stem.
-    file
-        Path or glob, relative to the workspace: CSV, TSV, JSON lines, Parquet, Excel; `.gz` too. The format follows
-        the suffix unless `format` says otherwise.
-    encoding, delimiter, sheet, null_values
-        For text files and workbooks. The encoding is UTF-8 (with or without a mark) unless given, e.g. ``gb18030``.
-    database, query
-        A SQLAlchemy URL (secrets as ``${NAME}`` from the environment) and a table name or a select.
-    types
-        Raw column → type name, for the columns of text files that an `expr` computes with. A raw text column that is
-        also mapped by itself is read with that mapping's type and need not be named here.
-    fact, group_by
-        A derived fact: one row per distinct value of the `group_by` columns of another fact.
-    """
-
-    package: str | None = None
-    table: str | None = None
-    file: str | None = None
-    format: Literal["csv", "tsv", "jsonl", "parquet", "xlsx"] | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    null_values: tuple[str, ...] = ("", "NULL", "null", "NA", "N/A")
-    database: str | None = None
-    query: str | None = None
-    types: Mapping[str, str] = field(default_factory=dict)
-    fact: str | None = None
-    group_by: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        given = [k for k in ("package", "file", "database", "fact") if getattr(self, k) is not None]
-        if len(given) != 1:
-            raise InvalidDefinition(
-                f"`from` names {len(given)} origins ({', '.join(given) or 'none'}); it needs exactly one.",
-                hint="One of package, file, database, fact.",
-            )
-        if self.fact is not None and not self.group_by:
-            raise InvalidDefinition("A derived fact needs `group_by`: the columns of the other fact that make a row.")
-        if (self.package is None) != (self.table is None):
-            raise InvalidDefinition("`package` and `table` go together: which package, which of its tables.")
-        if (self.database is None) != (self.query is None):
-            raise InvalidDefinition("`database` and `query` go together: where, and which table or select.")
-        for column, type_ in self.types.items():
-            if type_ not in (*SCALARS, "decimal"):
-                raise InvalidDefinition(f"`types` gives the raw column {column!r} the unknown type {type_!r}.")
-
-
-@dataclass(frozen=True, slots=True)
-class TimeMap:
-    """The time of a fact, or the validity of an attribute or a relation.
-
-    Parameters
-    ----------
-    column
-        The raw column; absent where `lookup` gives the time.
-    zone
-        IANA zone of wall-clock times; the workspace's where absent. A time that the clocks skip in spring is moved on
-        by the length of the gap (02:30 is read as 03:30), one that they show twice in autumn is the first of the two.
-        A time that carries its own offset needs no zone.
-    format
-        strptime-like format of text; ISO 8601 where absent.
-    grain
-        ``date`` for a column that holds only a date. A fact then happened at the last microsecond of that day in
-        `zone`, so it is visible from the day's end. `valid_from` is the day's first instant.
-    inclusive
-        For a `valid_to` of grain ``date``: the day named is the last valid one, so validity ends with the day.
-        Otherwise the day named is the first that is not valid any more (half-open).
-    lookup
-        Taken from a reference: its `expr` gives a date or an instant.
-    """
-
-    column: str | None = None
-    zone: str | None = None
-    format: str | None = None
-    grain: Literal["instant", "date"] = "instant"
-    inclusive: bool = False
-    lookup: Lookup | None = None
-
-    def __post_init__(self) -> None:
-        if (self.column is None) == (self.lookup is None):
-            raise InvalidDefinition("A time is made by one of `column` and `lookup`.")
-        if self.inclusive and self.grain != "date":
-            raise InvalidDefinition("Only a time of grain `date` can be `inclusive`.")
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectMap:
-    """How a row names a subject: one raw column that holds the key, or identifiers (kind → raw column)."""
-
-    column: str | None = None
-    identifiers: Mapping[str, str] = field(default_factory=dict)
-    required: bool = True
-
-    def __post_init__(self) -> None:
-        if (self.column is None) == (not self.identifiers):
-            raise InvalidDefinition("A subject is named by one of `column` and `identifiers`.")
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaRule:
-    """What happens when the columns of a file differ from those of the load before it."""
-
-    added: Literal["note", "ignore", "refuse"] = "note"
-    changed: Literal["cast", "refuse"] = "cast"
-    missing: Literal["refuse", "absent"] = "refuse"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceDef:
-    """One table of a source system, mapped to one fact, attribute table, relation or reference.
-
-    Parameters
-    ----------
-    source
-        Its name.
-    from_
-        Where the rows come from.
-    fact, attributes, relation, reference
-        What a row is; exactly one. `attributes` names the subject that is described, `relation` and `reference` are
-        names of their own.
-    key
-        Raw columns that make a row unique. A second row with the same key and the same content is counted as
-        repeated; with other content it is rejected. Across files the last load wins.
-    time
-        For a fact: when it happened.
-    valid_from, valid_to
-        For attributes and relations whose history is kept; half-open.
-    subjects
-        Subject → how the row names it. A relation has exactly two, in the order from, to.
-    id
-        For `attributes`: how the row names the described subject.
-    columns
-        Name → mapping.
-    """
-
-    source: str
-    from_: Origin
-    fact: str | None = None
-    attributes: str | None = None
-    relation: str | None = None
-    reference: str | None = None
-    key: tuple[str, ...] = ()
-    time: TimeMap | None = None
-    valid_from: TimeMap | None = None
-    valid_to: TimeMap | None = None
-    subjects: Mapping[str, SubjectMap] = field(default_factory=dict)
-    id: SubjectMap | None = None
-    columns: Mapping[str, ColumnMap] = field(default_factory=dict)
-    schema: SchemaRule = SchemaRule()
-    name: Words = NO_WORDS
-    about: Words = NO_WORDS
-    place: Place | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        check_name(self.source, "source")
-        targets = [k for k in ("fact", "attributes", "relation", "reference") if getattr(self, k) is not None]
-        if len(targets) != 1:
-            raise InvalidDefinition(
-                f"Source {self.source!r} maps to {len(targets)} targets; it needs exactly one.",
-                hint="One of fact, attributes, relation, reference.",
-            )
-        for column in (*self.columns, self.fact or "x", self.relation or "x", self.reference or "x"):
-            check_name(column, "column" if column in self.columns else targets[0])
-        if self.fact and self.from_.fact is None and self.time is None:
-            raise InvalidDefinition(f"Source {self.source!r} maps a fact and says no `time`.")
-        if self.attributes and self.id is None:
-            raise InvalidDefinition(f"Source {self.source!r} maps attributes and says no `id`.")
-        if self.relation and len(self.subjects) != 2:
-            raise InvalidDefinition(f"Relation {self.relation!r} needs exactly two `subjects`: from and to.")
-        if not self.key and self.from_.fact is None:
-            raise InvalidDefinition(f"Source {self.source!r} says no `key`: the columns that make a row unique.")
-
-    @property
-    def target(self) -> Literal["fact", "attributes", "relation", "reference"]:
-        """Which of the four a row becomes."""
-        if self.fact is not None:
-            return "fact"
-        if self.attributes is not None:
-            return "attributes"
-        return "relation" if self.relation is not None else "reference"
-
-    @property
-    def is_derived(self) -> bool:
-        """True of a fact that is grouped from another fact."""
-        return self.from_.fact is not None
 
 
 @dataclass(frozen=True, slots=True)
