@@ -190,7 +190,12 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Event]:
     return seen
 
 
-CALL = "import sys, gongbi; print(gongbi.open(sys.argv[1]).call(*sys.argv[2:3], **eval(sys.argv[3])), flush=True)"
+# A shell's background jobs ignore Ctrl-C, and so would their children.
+CALL = """
+import signal, sys, gongbi
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print(gongbi.open(sys.argv[1]).call(*sys.argv[2:3], **eval(sys.argv[3])), flush=True)
+"""
 
 
 @pytest.mark.parametrize(("verb", "params"), [("slow", {"seconds": 60}), ("stuck", {})])
