@@ -16,8 +16,8 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 ALL = ("demo", "build", "segments")
 BEFORE = """# Benchmarks
 
-`make bench` measures, and writes this page from `bench/results/*.json`. *Load* is how many processes wanted to run when a
-measurement ended. Where it is well above the number of cores, seconds are inflated, and only ratios of one run mean
+`make bench` measures, and writes this page from `bench/results/*.json`. *Load* is how many processes wanted to run when
+a measurement ended. Where it is well above the number of cores, seconds are inflated, and only ratios of one run mean
 something.
 
 | what | measured | target | met |
@@ -57,8 +57,8 @@ def main() -> None:
 
 def page(results: dict[str, dict[str, Any]]) -> str:
     """The page of the docs, from the results."""
-    head = "| benchmark | date | commit | Python | DuckDB | cores | load |\n| --- | --- | --- | --- | --- | --- | --- |"
     keys = ("bench", "date", "commit", "python", "duckdb", "cores", "load")
+    head = f"| {' | '.join(keys)} |\n|{' --- |' * len(keys)}"
     made = [results[name] for name in ALL if name in results]
     parts = [
         BEFORE,
