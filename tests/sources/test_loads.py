@@ -20,7 +20,7 @@ from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.errors import Cancelled, Refused
 from gongbi.sources.ledger import repair
 
-from .conftest import NOW, PRODUCTS, SALES, SUBJECTS, Shop, sale
+from .conftest import NOW, SALES, SUBJECTS, Shop, sale
 
 
 def amounts(shop: Shop) -> dict[int, Decimal]:
@@ -234,8 +234,7 @@ def test_any_history_of_loads_and_undos_gives_what_the_remaining_loads_give(
         shop.engine.close()
 
 
-def test_progress_tells_stage_and_rows(new_shop: Callable[..., Shop]) -> None:
-    shop = new_shop()
+def test_progress_tells_stage_and_rows(shop: Shop) -> None:
     shop.write("products.csv", ["1,茶"], header="product,name")
     shop.write("sales.csv", [sale(1), sale(2)])
     seen: list[tuple[str, int, int | None]] = []
@@ -244,10 +243,8 @@ def test_progress_tells_stage_and_rows(new_shop: Callable[..., Shop]) -> None:
     assert ("sales", 2, None) in seen
 
 
-def test_several_sources_may_fill_one_fact(new_shop: Callable[..., Shop]) -> None:
-    online = SALES.replace("source: sales", "source: online").replace("sales*.csv", "online.csv")
-    shop = new_shop(SUBJECTS, SALES, online, PRODUCTS)
-    shop.write("products.csv", ["1,茶"], header="product,name")
+def test_several_sources_may_fill_one_fact(shop: Shop) -> None:
+    shop.define(SALES.replace("source: sales", "source: online").replace("sales*.csv", "online.csv"))
     shop.write("sales.csv", [sale(1)])
     shop.write("online.csv", [sale(1, amount="4.00"), sale(2)])
     assert shop.ingest().facts == {"sale": 2}
