@@ -25,7 +25,7 @@ def surroundings() -> dict[str, Any]:
         cwd=HERE,
         capture_output=True,
         text=True,
-        check=False,  # noqa: S607
+        check=False,
     )
     return {
         "date": datetime.now(UTC).date().isoformat(),

@@ -27,8 +27,8 @@ AFTER = """
 
 **Build.** One statement written by hand (`bench/handwritten.sql`) computes the columns of all customer tags of the demo
 over the same tables. Both results are compared cell by cell first: exactly, doubles within 1e-9. Then both are timed in
-turn, in one process with the same settings, each as `create table as`; figures are medians. Our time includes compiling.
-when The statistics of the tags, which a build also makes, are timed on their own.
+turn, in one process with the same settings, each as `create table as`; figures are medians. Our time includes
+compiling. The statistics of the tags, which a build also makes, are timed on their own.
 
 **Segments.** `services.segments.count` on the loaded demo: the same question again, and questions that were never asked
 before (another number in each), which are parsed, checked and planned anew.
