@@ -236,8 +236,13 @@ class Workspace:
         if verb not in VERBS:
             raise UnknownName("verb", verb, VERBS)
         context = replace(self.context, actor=actor, report=progress, cancelled=cancelled or self.context.cancelled)
+        signature = inspect.signature(VERBS[verb])
+        known = list(signature.parameters)[1:]
+        for name in params:
+            if name not in known:
+                raise UnknownName(f"parameter of `{verb}`", name, known)
         try:
-            inspect.signature(VERBS[verb]).bind(context, **params)
+            signature.bind(context, **params)
         except TypeError as error:
             raise InvalidInput(f"`{verb}` cannot be called so: {error}.") from error
         # Only a caller that can ask for an end needs somebody who looks out for it.

@@ -19,7 +19,7 @@ from gongbi.services import build, sources
 from gongbi.workspace import Workspace
 
 
-def wait_for(found: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(found: Callable[[], object], seconds: float = 200) -> None:
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline, "it did not come to pass"
