@@ -110,8 +110,8 @@ DEFINITIONS = """\
 # Definitions
 
 A YAML document is one definition, or a list of them. Its first key is its kind, with its name as the value; the other
-keys are listed here. An unknown key is an error. `gongbi apply` reads every `*.yaml` below `definitions/`, in folders of
-any name.
+keys are listed here. An unknown key is an error. `gongbi apply` reads every `*.yaml` below `definitions/`, in folders
+of any name.
 
 `name` and `about` are texts for people, `{zh: …, en: …}`; a plain text stands for both languages."""
 ERRORS = """\
