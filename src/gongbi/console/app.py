@@ -53,6 +53,8 @@ def create(ws: Workspace) -> FastAPI:
         title="Gongbi",
         favicon=STATIC / "seal.svg",
         tailwind=False,
+        # A busy machine may be silent for some seconds; the page must not be thrown away meanwhile.
+        reconnect_timeout=30.0,
         storage_secret=secrets.token_urlsafe(32),
         show_welcome_message=False,
     )

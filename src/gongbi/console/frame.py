@@ -131,7 +131,10 @@ class Console:
                 waiting = parts.waiting(page)
             client = ui.context.client
             # From here on the browser shows the frame; what takes time is filled in.
-            await client.connected(timeout=30)
+            try:
+                await client.connected(timeout=30)
+            except TimeoutError:
+                return  # Nobody looks at it: a program fetched the page, or the browser went on.
             with body:
                 await _fill(page, definition, waiting)
 
@@ -147,9 +150,13 @@ async def _fill(page: Page, definition: PageDef, waiting: ui.element) -> None:
     except GongbiError as error:
         with column:
             parts.problem(page, error)
+    except RuntimeError:
+        if not parts.gone(column):
+            raise
     finally:
-        waiting.delete()
-        column.style(remove="display:none")
+        if not parts.gone(column):
+            waiting.delete()
+            column.style(remove="display:none")
 
 
 def language_of(request: Request) -> str:

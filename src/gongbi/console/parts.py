@@ -241,14 +241,25 @@ def later(page: Page, fill: Callable[[], Awaitable[None]]) -> ui.element:
         try:
             await fill()
         except GongbiError as error:
-            problem(page, error)
+            if not gone(place):
+                problem(page, error)
+        except RuntimeError:
+            # The browser went on to another page meanwhile, and its elements with it.
+            if not gone(place):
+                raise
         finally:
-            turning.delete()
+            if not gone(place):
+                turning.delete()
 
     with place:
         turning = waiting(page)
         ui.timer(0.01, go, once=True)
     return place
+
+
+def gone(element: ui.element) -> bool:
+    """Whether the browser has left the page of an element."""
+    return element.is_deleted or element.client.is_deleted
 
 
 def chart(options: dict[str, Any], label: str, *, height: int = 280) -> ui.echart:
