@@ -22,10 +22,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.api.local import Door, OwnerGone, call_owner
 from gongbi.core.clock import zone_of
 from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
-from gongbi.lock import Lock, Owner
+from gongbi.ownership.door import Door, OwnerGone, call_owner
+from gongbi.ownership.lock import Lock, Owner
 from gongbi.services.context import Context, Progress, silent
 from gongbi.services.runs import CHANGING, stoppable, taking_turns
 from gongbi.services.verbs import VERBS

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import gongbi
-from gongbi.api import local
 from gongbi.errors import InvalidInput
-from gongbi.lock import Owner
+from gongbi.ownership import door as local
+from gongbi.ownership.lock import Owner
 from gongbi.workspace import Workspace
 
 

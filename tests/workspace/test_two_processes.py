@@ -353,7 +353,7 @@ def test_an_owner_that_never_says_where_it_is_makes_the_others_give_up(root: Pat
     script = """
 import sys
 from pathlib import Path
-from gongbi.lock import Lock
+from gongbi.ownership.lock import Lock
 lock = Lock(Path(sys.argv[1]) / "gongbi.lock")
 lock.take_or_find()
 print("held", flush=True)

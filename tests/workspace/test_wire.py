@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongbi.api.wire import describe, pack, raised, unpack
 from gongbi.errors import Cycle, GongbiError, InvalidInput, Place, SourceProblem, UnknownName
+from gongbi.ownership.wire import describe, pack, raised, unpack
 
 leaves = (
     st.none()

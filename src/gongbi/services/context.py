@@ -17,6 +17,7 @@ from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, NotYet
 from gongbi.store import Store
+from gongbi.store.builds import Build
 from gongbi.store.runs import Run
 
 #: Called with (stage, done, total); total is None where it is not known.
@@ -79,6 +80,26 @@ class Context:
             self.memory[key] = known
         return known[1]
 
+    def _ask(self, key: str, make: Callable[[], Any]) -> Any:
+        """Ask the store, or the engine, once for as long as nobody writes to the store; every change ends with that."""
+        return self.remembered(key, str(self.store.generation), make)
+
+    def fingerprint(self) -> str:
+        """The version of all definitions."""
+        return self._ask("fingerprint", self.store.definitions.fingerprint)  # type: ignore[no-any-return]
+
+    def data_version(self) -> str:
+        """The version of what is loaded."""
+        return self._ask("data", self.store.loads.data_version)  # type: ignore[no-any-return]
+
+    def current_build(self, subject: str) -> Build | None:
+        """The build that readers of a subject see."""
+        return self._ask(f"build {subject}", lambda: self.store.builds.current(subject))  # type: ignore[no-any-return]
+
+    def tables(self) -> set[str]:
+        """The names of the engine's tables."""
+        return self._ask("tables", lambda: set(self.engine.tables()))  # type: ignore[no-any-return]
+
     def catalog(self) -> Catalog:
         """The definitions that are in force."""
 
@@ -86,13 +107,13 @@ class Context:
             current = self.store.definitions.current()
             return assemble((from_json(d.kind, d.body) for d in current), zone=self.zone)  # type: ignore[arg-type]
 
-        return self.remembered("catalog", self.store.definitions.fingerprint(), make)  # type: ignore[no-any-return]
+        return self.remembered("catalog", self.fingerprint(), make)  # type: ignore[no-any-return]
 
     def newest_fact(self) -> datetime | None:
         """The instant of the newest fact; None where there is none."""
 
         def make() -> datetime | None:
-            there = set(self.engine.tables())
+            there = self.tables()
             tables = [fact.table for fact in self.catalog().world.facts.values() if fact.table in there]
             if not tables:
                 return None
@@ -100,7 +121,7 @@ class Context:
             newest = self.engine.query(f"select max(ts) as ts from ({parts}) t")["ts"][0].as_py()
             return newest.replace(tzinfo=UTC) if newest is not None else None
 
-        version = self.store.loads.data_version() + self.store.definitions.fingerprint()
+        version = self.data_version() + self.fingerprint()
         return self.remembered("newest", version, make)  # type: ignore[no-any-return]
 
     def as_of(self, given: str | datetime | None = None) -> datetime:
@@ -122,10 +143,10 @@ class Context:
     def stored(self, subject: str) -> Mapping[str, Stored]:
         """Where the tags of a subject are kept: its current build, and the scores of models."""
         found: dict[str, Stored] = {}
-        build = self.store.builds.current(subject)
+        build = self.current_build(subject)
         if build is not None:
             found |= {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
-        there = set(self.engine.tables())
+        there = self.tables()
         for model in self.catalog().models.values():
             if model.subject == subject and f"model_{model.model}" in there:
                 found |= {tag: Stored(f"model_{model.model}", column) for tag, column in model_tags(model).items()}

@@ -42,7 +42,7 @@ def request(
 
 def instant(ctx: Context, subject: str) -> datetime:
     """The instant that the tags in force belong to; the default instant where nothing was built."""
-    build = ctx.store.builds.current(subject)
+    build = ctx.current_build(subject)
     return build.as_of if build is not None else ctx.as_of(None)
 
 
@@ -67,7 +67,7 @@ def count(ctx: Context, expression: str, *, subject: str = "customer") -> dict[s
 
 def population(ctx: Context, subject: str, as_of: datetime) -> int:
     """How many members of a subject are known as of an instant."""
-    version = f"{as_of.isoformat()} {ctx.store.loads.data_version()} {ctx.store.definitions.fingerprint()}"
+    version = f"{as_of.isoformat()} {ctx.data_version()} {ctx.fingerprint()}"
     request_ = Request(subject, {}, as_of, {})
     return int(
         ctx.remembered(
@@ -171,7 +171,7 @@ def insight(
 
 
 def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> tuple[list[Any], dict[str, str]]:
-    build = ctx.store.builds.current(subject)
+    build = ctx.current_build(subject)
     if build is None:
         raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
     columns = [TagColumn.from_json(tag) for tag in build.tags]

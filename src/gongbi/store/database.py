@@ -34,6 +34,8 @@ class Database:
         self.engine = _make_engine(self.url)
         self._local = threading.local()
         self._closed = False
+        #: How many transactions have written here so far, in this process: what was read before may be old after.
+        self.generation = 0
         # A database in memory is one connection, which threads must take in turn.
         self._turn: AbstractContextManager[Any] = threading.RLock() if _in_memory(self.url) else nullcontext()
 
@@ -47,14 +49,17 @@ class Database:
             with _unwrapped(), outer.begin_nested():
                 yield outer
             return
-        with (
-            self._turn,
-            self._connect(write=True) as connection,
-            _unwrapped(),
-            self._begin(connection),
-            self._placed(connection, writing=True),
-        ):
-            yield connection
+        try:
+            with (
+                self._turn,
+                self._connect(write=True) as connection,
+                _unwrapped(),
+                self._begin(connection),
+                self._placed(connection, writing=True),
+            ):
+                yield connection
+        finally:
+            self.generation += 1
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -170,9 +170,14 @@ class Definitions(Repository):
 
         Equal definitions have equal fingerprints, also after a change and back, and in another store.
         """
+        table = definitions.c
+        query = select(table.kind, table.name, table.text_hash, table.retired_at).where(
+            *_newest(None if kinds is None else tuple(kinds))
+        )
+        # Hashes only: this is asked before every answer, and bodies are long.
         with self._database.reading() as connection:
-            found = _latest(connection, None if kinds is None else tuple(kinds))
-        return digest(sorted((*item.key, item.text_hash) for item in found if item.retired_at is None))
+            found = connection.execute(query).all()
+        return digest(sorted((kind, name, text) for kind, name, text, retired_at in found if retired_at is None))
 
 
 def _by_key(new: Iterable[NewDefinition]) -> dict[DefinitionKey, NewDefinition]:
@@ -186,12 +191,16 @@ def _by_key(new: Iterable[NewDefinition]) -> dict[DefinitionKey, NewDefinition]:
 
 
 def _latest(connection: Connection, kinds: tuple[str, ...] | None = None) -> tuple[Definition, ...]:
+    return _read(connection, *_newest(kinds))
+
+
+def _newest(kinds: tuple[str, ...] | None) -> list[ColumnElement[bool]]:
     key = (definitions.c.kind, definitions.c.name)
     newest = select(*key, func.max(definitions.c.version)).group_by(*key)
     where: list[ColumnElement[bool]] = [tuple_(*key, definitions.c.version).in_(newest)]
     if kinds is not None:
         where.append(definitions.c.kind.in_(kinds))
-    return _read(connection, *where)
+    return where
 
 
 def _read(connection: Connection, *where: ColumnElement[bool]) -> tuple[Definition, ...]:

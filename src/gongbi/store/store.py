@@ -65,6 +65,14 @@ class Store:
         """Where the store is, without its password."""
         return self._database.url.render_as_string(hide_password=True)
 
+    @property
+    def generation(self) -> int:
+        """Grows with every write of this process: what was read at one generation holds while it lasts.
+
+        The owner of a workspace is the only one who writes to its store.
+        """
+        return self._database.generation
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make one of all writes by this thread: they stand or fall together, and others see none or all.

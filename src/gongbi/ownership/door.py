@@ -1,7 +1,7 @@
 """The local door: how another process of the same user works in a workspace that this process owns.
 
 HTTP on the loopback address, a random port and a random token that stands in the lock file. The answer is a stream of
-lines: progress, then one result or one error (`gongbi.api.wire` says how values travel).
+lines: progress, then one result or one error (`gongbi.ownership.wire` says how values travel).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.api.wire import describe, pack, raised, unpack
 from gongbi.errors import Bug, InvalidInput, WorkspaceBusy
-from gongbi.lock import Owner
+from gongbi.ownership.lock import Owner
+from gongbi.ownership.wire import describe, pack, raised, unpack
 
 Progress = Callable[[str, int, int | None], None]
 Handle = Callable[..., Any]
