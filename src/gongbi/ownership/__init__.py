@@ -1,0 +1,1 @@
+"""Who owns a workspace, and how other processes work in it through the owner (docs/decisions/0002)."""
