@@ -50,7 +50,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "overview.ratio": ("{days} 天：预测 / 实际", "{days} days: predicted / seen"),
     "overview.effect": ("活动净增（每位收到者）", "Campaign effect per receiver"),
     "overview.responded": ("活动响应率", "Campaign response"),
-    "overview.responded_of": ("{b} 人收到，{a} 人响应", "{a} of {b} receivers"),
+    "overview.responded_of": ("{a} / {b} 位收到者", "{a} of {b} receivers"),
     "overview.runs": ("最近运行", "Latest runs"),
     # Tags.
     "tags.title": ("标签库", "Tag library"),
