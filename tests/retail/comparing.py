@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
 
 def same(a: Any, b: Any) -> bool:
     """Doubles within 1e-9, relative; everything else exactly. Absent equals only absent."""
@@ -19,6 +21,11 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, int | Decimal):
         return bool(Decimal(a) == Decimal(b))
     return bool(a == b)
+
+
+def column(table: pa.Table, name: str) -> dict[Any, Any]:
+    """Member → value."""
+    return dict(zip(table["id"].to_pylist(), table[name].to_pylist(), strict=True))
 
 
 def differences(found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> dict[Any, tuple[Any, Any]]:

@@ -42,7 +42,8 @@ _DAY_END = "timezone('UTC', timezone('{zone}', cast({day} as timestamp) + interv
 
 _PURCHASE = """
 with promoted as (
-    select product_id, store_id, week, bool_or(display_location <> '0') as on_display, bool_or(mailer_location <> '0') as in_mailer
+    select product_id, store_id, week,
+        bool_or(display_location <> '0') as on_display, bool_or(mailer_location <> '0') as in_mailer
     from '{data}/promotions.parquet' semi join '{data}/transactions.parquet' using (product_id, store_id, week)
     group by all
 )
@@ -57,8 +58,8 @@ from '{data}/transactions.parquet' left join promoted using (product_id, store_i
 
 _ROWS: Mapping[str, str] = {
     "demographics": (
-        "select household_id as customer, household_id as id, age, income, home_ownership, marital_status, household_size,"
-        " household_comp as household_type, kids_count as kids from '{data}/demographics.parquet'"
+        "select household_id as customer, household_id as id, age, income, home_ownership, marital_status,"
+        " household_size, household_comp as household_type, kids_count as kids from '{data}/demographics.parquet'"
     ),
     "products": (
         "select product_id as id, department, product_category as category, product_type as type, brand,"
@@ -70,8 +71,9 @@ _ROWS: Mapping[str, str] = {
     ),
     "transactions": _PURCHASE,
     "campaigns": (
-        f"select {_DAY_END.format(zone=ZONE, day='start_date')} as ts, household_id as customer, campaign_id as campaign"
-        " from '{data}/campaigns.parquet' join '{data}/campaign_descriptions.parquet' using (campaign_id)"
+        f"select {_DAY_END.format(zone=ZONE, day='start_date')} as ts, household_id as customer,"
+        " campaign_id as campaign from '{data}/campaigns.parquet'"
+        " join '{data}/campaign_descriptions.parquet' using (campaign_id)"
     ),
     "coupon_redemptions": (
         f"select {_DAY_END.format(zone=ZONE, day='redemption_date')} as ts, household_id as customer,"
@@ -86,7 +88,8 @@ _ROWS: Mapping[str, str] = {
 }
 TRIPS = """
 select min(ts) as ts, min(customer) as customer, min(store) as store, basket, sum(amount) as amount,
-    sum(discount) as discount, sum(coupon_discount) as coupon_discount, count(*) as lines, sum(quantity)::bigint as units,
+    sum(discount) as discount, sum(coupon_discount) as coupon_discount, count(*) as lines,
+    sum(quantity)::bigint as units,
     count(distinct product) as products, count(*) filter (where discount > 0) as discounted_lines,
     count(*) filter (where on_display or in_mailer) as promoted_lines, min(week) as week
 from purchase group by basket

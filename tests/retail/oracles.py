@@ -4,6 +4,7 @@ Nothing here uses the platform: own views, own time zone, own formulas (another 
 another). Each query gives (id, value); a member without a row has the value of `Oracle.empty`.
 """
 
+# ruff: noqa: E501, ISC004 - the queries are easier to read in long lines
 from __future__ import annotations
 
 from collections.abc import Mapping

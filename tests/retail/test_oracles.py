@@ -10,16 +10,12 @@ import pytest
 
 from gongbi.engine.base import Engine
 
-from .comparing import differences
+from .comparing import column, differences
 from .conftest import built
 from .journey import DESCRIBED, catalog, journey, load, sample
 from .oracles import SEGMENTS, TAGS
 
 CASES = [(subject, tag) for subject, oracles in TAGS.items() for tag in oracles]
-
-
-def column(table: pa.Table, name: str) -> dict[Any, Any]:
-    return dict(zip(table["id"].to_pylist(), table[name].to_pylist(), strict=True))
 
 
 def expected(truth: duckdb.DuckDBPyConnection, subject: str, tag: str) -> dict[Any, Any]:
@@ -72,6 +68,7 @@ def check_equal(found: dict[str, pa.Table], expected: dict[str, pa.Table]) -> No
     assert not wrong
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 def test_spark_gives_every_cell_that_duckdb_gives_for_a_few_households(
