@@ -151,6 +151,7 @@ def plain_calls(entry: Function) -> list[str]:
 
 
 @pytest.mark.spark
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Shanghai"])
 def test_functions_of_values_are_equal_on_both_engines(duckdb_engine: Engine, spark_engine: Engine, zone: str) -> None:
     texts = {text: text for _, text in battery()}
@@ -256,7 +257,8 @@ def test_what_engines_do_differently_comes_out_alike(engine: Engine) -> None:
 def test_letters_whose_cases_are_one_to_one_change_case_alike(engine: Engine) -> None:
     bench.make_sample(engine)
     one_to_one = (c for c in map(chr, range(0x41, 0x530)) if c.isalpha() and len(c.upper() + c.lower()) == 2)
-    text = "".join(c for c in one_to_one if c in (c.upper().lower(), c.lower().upper()))
+    # The capitals of these two came with Unicode 16, which one engine has and the other has not.
+    text = "".join(c for c in one_to_one if c in (c.upper().lower(), c.lower().upper()) and c not in "ƛɤ")
     # A final sigma is one only at the end of a word.
     text = text.replace("Σ", " Σx").replace("σ", " σx")
     found = bench.answers(engine, {"upper": f"upper('{text}')", "lower": f"lower('{text}')"})
