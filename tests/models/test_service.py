@@ -34,6 +34,7 @@ def scores(ports: shop.Ports, model: str = "answers") -> pa.Table:
     return ports.engine.query(f"select * from model_{model} order by id")
 
 
+@pytest.mark.timeout(900)
 @on_every_engine()
 def test_training_scores_everybody_and_puts_the_version_on_record(
     engine: Engine, tmp_path: Path, registry: Store
@@ -43,6 +44,7 @@ def test_training_scores_everybody_and_puts_the_version_on_record(
     ports = shop.Ports(tmp_path, engine, registry, catalog)
     answers, buying = models.train(ports)
 
+    assert "error" not in answers
     assert (answers["status"], answers["promoted"], answers["version"]) == ("trained", True, 1)
     assert answers["scored"] == len(scores(ports)) == 300
     assert answers["headline"]["auc"]["low"] > 0.5

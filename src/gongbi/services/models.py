@@ -90,7 +90,8 @@ def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = No
         except Cancelled:
             raise
         except GongbiError as error:
-            if name is not None:
+            # Only what is wrong with this model: a full disk or a bug is not one model's business.
+            if name is not None or error.kind != "caller":
                 raise
             done.append({"model": model.model, "status": "failed", "error": error.to_json()})
     ctx.progress("train", len(chosen), len(chosen))
