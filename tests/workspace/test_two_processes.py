@@ -371,5 +371,5 @@ def test_an_empty_workspace_says_what_to_do_first(tmp_path: Path) -> None:
 
 def test_a_date_stays_a_date(served: Any) -> None:
     _, ws = served
-    found = ws.segment("true").members(["cast(max(purchase.ts) as date)"], limit=1)
+    found = ws.segment("true").members(["date(max(purchase.ts))"], limit=1)
     assert found.column(found.num_columns - 1).to_pylist() == [date(2026, 1, 3)]

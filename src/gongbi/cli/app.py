@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import gongbi
-from gongbi.cli.output import Progressing, show, show_report
+from gongbi.cli.output import Progressing, show, show_ingest, show_report
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -35,10 +35,11 @@ app.add_typer(runs_app, name="runs")
 Where = Annotated[Path, typer.Option("--workspace", "-w", envvar="GONGBI_WORKSPACE", help="The workspace's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 As = Annotated[str | None, typer.Option("--as", envvar="GONGBI_ACTOR", help="Who is working; recorded.")]
-Subject = Annotated[str, typer.Option("--subject", "-s", help="What the expression is about.")]
+Subject = Annotated[str, typer.Option("--subject", "-s", help="What is described: customer, product, …")]
 Columns = Annotated[
     list[str] | None, typer.Option("--column", "-c", help="A tag, attribute or expression; repeatable.")
 ]
+RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 HERE = Path()
 
 
@@ -81,7 +82,7 @@ def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> Non
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The folder.")] = HERE,
-    zone: Annotated[str, typer.Option(help="IANA time zone of the workspace.")] = "UTC",
+    zone: Annotated[str | None, typer.Option(help="IANA time zone of the workspace; UTC by default.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb or spark.")] = "duckdb",
     demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
 ) -> None:
@@ -89,7 +90,7 @@ def init(
     from gongbi.workspace import copy_pack
     from gongbi.workspace import init as make
 
-    root = make(path, zone="America/New_York" if demo and zone == "UTC" else zone, engine=engine)
+    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine)
     files = copy_pack(root, demo) if demo else []
     print(f"Workspace at {root.resolve()}" + (f", {len(files)} definition files." if demo else "."))
     print("Next: gongbi apply, gongbi ingest, gongbi build.")
@@ -119,12 +120,13 @@ def export(
 @app.command()
 def ingest(
     source: Annotated[list[str] | None, typer.Argument(help="Only these sources.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also content that was undone by hand.")] = False,
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Load what is new in the sources. 加载数据。"""
-    emit(call(workspace, actor, "ingest", sources=source or None), as_json)
+    emit(call(workspace, actor, "ingest", sources=source or None, again=again), as_json, show_ingest)
 
 
 @sources_app.callback(invoke_without_command=True)
@@ -188,7 +190,7 @@ def sources_repair(
 def build(
     as_of: Annotated[str | None, typer.Option("--as-of", help="ISO date or instant.")] = None,
     subject: Annotated[list[str] | None, typer.Option("--subject", "-s", help="Only these subjects.")] = None,
-    force: Annotated[bool, typer.Option(help="Also where the same build exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also where the same build exists.")] = False,
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
@@ -331,13 +333,13 @@ def runs(
 
 
 @runs_app.command("cancel")
-def runs_cancel(id: int, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
+def runs_cancel(id: RunNumber, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
     """Stop a running run. 停止。"""
     emit(call(workspace, actor, "cancel", id=id), as_json)
 
 
 @runs_app.command("resume")
-def runs_resume(id: int, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
+def runs_resume(id: RunNumber, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
     """Go on with an interrupted, cancelled or failed run. 继续。"""
     emit(call(workspace, actor, "resume", id=id), as_json)
 

@@ -90,12 +90,44 @@ _SHOWN = {
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
     "segment": ("segment", "name", "subject", "count", "of"),
     "tgi": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted"),
+    "bytes": (
+        "id",
+        "source",
+        "path",
+        "status",
+        "rows_read",
+        "rows_good",
+        "rows_rejected",
+        "rows_repeated",
+        "finished_at",
+    ),
+    "repaired_by": ("_load", "_row", "source", "path", "reason", "column", "value"),
+    "sha256": ("export", "at", "actor", "segment", "expression", "rows", "path"),
     "kind": ("id", "kind", "subject", "status", "rows", "seconds", "started_at", "error"),
 }
 
 
 #: Columns that count something; other whole numbers may be ids and are left as they are.
-_COUNTS = ("rows", "count", "of", "support", "members", "n", "size", "rejected", "repeated", "present")
+_COUNTS = (
+    "rows",
+    "count",
+    "of",
+    "support",
+    "rows_read",
+    "rows_good",
+    "read",
+    "good",
+    "members",
+    "n",
+    "size",
+    "rejected",
+    "repeated",
+    "present",
+)
+
+
+#: Headings that say nothing when what is below them is the answer itself.
+_BARE = ("table", "rows")
 
 
 def _console() -> Console:
@@ -129,8 +161,10 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
         elif key == "timeline":
             console.print(f"[bold]{key}[/]")
             _table(console, [_event(event) for event in item])
+        elif item is None or item in ([], {}, ()):
+            continue
         elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
-            console.print(f"[bold]{key}[/]")
+            console.print("" if key in _BARE else f"[bold]{key}[/]")
             _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
         elif isinstance(item, Mapping):
             console.print(f"[bold]{key}[/]")
@@ -175,7 +209,8 @@ def _cell(value: Any, *, grouped: bool = False) -> str:
     if isinstance(value, int):
         return f"{value:,}" if grouped else str(value)
     if isinstance(value, float | Decimal):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        number = float(value)
+        return f"{number:,.4g}" if abs(number) < 1000 else f"{number:,.0f}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, Mapping):
@@ -185,6 +220,38 @@ def _cell(value: Any, *, grouped: bool = False) -> str:
     if isinstance(value, list):
         return ", ".join(_cell(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
     return str(value)
+
+
+def show_ingest(report: Mapping[str, Any]) -> None:
+    """Print what an ingest did: a line for each file that changed something, then what is there now."""
+    console = _console()
+    loads = [load for load in report["loads"] if load["outcome"] != "unchanged"]
+    if not loads:
+        console.print("Nothing new: everything in the sources is loaded already.")
+    lines = [
+        {
+            **{name: load[name] for name in ("source", "path", "outcome", "read", "good")},
+            "rejected": ", ".join(f"{reason} {n}" for reason, n in load["rejected"].items()) or "0",
+            **{name: load[name] for name in ("repeated", "replaced", "seconds")},
+        }
+        for load in loads
+    ]
+    if lines:
+        _table(console, lines)
+    for load in loads:
+        if load["problem"]:
+            console.print(f"[red]{load['source']}[/]: {load['problem']['message']} {load['problem'].get('hint') or ''}")
+        for change in load["schema_changes"]:
+            console.print(f"{load['source']}: {', '.join(f'{k} {v}' for k, v in change.items())}")
+        if load["outcome"] == "undone":
+            console.print(f"{load['source']}: this content was undone by hand; `gongbi ingest --again` loads it again.")
+    for fact, n in report["facts"].items():
+        console.print(f"{fact:<28}{n:>12,}", highlight=False)
+    for fact, columns in report["unmatched"].items():
+        for column, n in columns.items():
+            console.print(f"{fact + '.' + column + ' unmatched':<28}{n:>12,}", highlight=False)
+    if report["rejects"]:
+        console.print("Rejected rows: `gongbi sources rejects` shows them, `--to FILE` writes them for repair.")
 
 
 def show_report(report: Mapping[str, Any]) -> None:

@@ -34,6 +34,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     for name, n in report["segments"].items():
         yield f"  {name:<28}{n:>12,}"
     yield head("Predictions", "models")
+    if not report["models"]:
+        yield "  none defined"
     for name, model in report["models"].items():
         yield from _model(name, model)
     yield head("Campaign", "campaign")
@@ -56,7 +58,7 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     figures = (campaign or {}).get("figures") or {}
     measured, decision = figures.get("measurement"), figures.get("decision")
     if not measured:
-        yield "  not measured"
+        yield "  none defined or none measured yet"
         return
     yield f"  {campaign['campaign']}  {campaign['name']['en']}"
     if decision:

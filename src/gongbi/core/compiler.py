@@ -375,7 +375,7 @@ class _Compiler:
         return f"select {', '.join(columns)} from {member} m {' '.join(joins)} where {known}"
 
     def is_computed(self, leaf: TagValue) -> bool:
-        """True of a tag that is a column of this request. A column that only passes a stored tag on computes nothing."""
+        """True of a tag that this request computes; a column that only passes a stored tag on does not."""
         return self.request.columns.get(leaf.tag, leaf) != leaf
 
     def stored_tags(self, leaves: Sequence[Expr]) -> dict[str, Stored]:

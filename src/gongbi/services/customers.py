@@ -39,7 +39,10 @@ def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
             raise InvalidInput(f"{text!r} names {len(found)} {subject}s.", hint="Write it as kind:value.")
         if found:
             return found[0]
-    raise UnknownName(subject, text, [])
+    error = UnknownName(subject, text, [])
+    kinds = ", ".join(f"{kind}:…" for kind in definition.identifiers)
+    error.hint = f"Give its id{' or an identifier, ' + kinds if kinds else ''}."
+    raise error
 
 
 def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 50) -> dict[str, Any]:  # noqa: A002
@@ -96,7 +99,7 @@ def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
     values: dict[str, Any] = {}
     for table in dict.fromkeys(s.table for s in stored.values()):
         sql = f"select * from {dialect.ident(table)} where id = {dialect.literal(member)}"
-        row = next(iter(ctx.engine.query(sql).to_pylist()), {})
+        row: dict[str, Any] = next(iter(ctx.engine.query(sql).to_pylist()), {})
         values |= {tag: row.get(s.column) for tag, s in stored.items() if s.table == table}
     found = []
     for tag, value in values.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gongbi.catalog.base import KINDS, Words, kind_of, name_of
+from gongbi.catalog.base import KINDS, SourceDef, Words, kind_of, name_of
 from gongbi.catalog.catalog import assemble
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
@@ -73,12 +73,15 @@ def _check_migrations(ctx: Context, definitions: list[Any]) -> None:
 
     old = {d.name: from_json("source", d.body) for d in ctx.store.definitions.current("source")}
     for new in definitions:
-        if kind_of(new) != "source" or name_of(new) not in old or not ctx.store.loads.active_of(name_of(new)):
+        if not isinstance(new, SourceDef):
             continue
-        migration = plan_migration(old[name_of(new)], new)
+        before = old.get(new.source)
+        if not isinstance(before, SourceDef) or not ctx.store.loads.active_of(new.source):
+            continue
+        migration = plan_migration(before, new)
         if migration.kind == "refuse":
             raise Refused(
-                f"Source {name_of(new)!r} has loaded rows that the new mapping cannot take over: "
+                f"Source {new.source!r} has loaded rows that the new mapping cannot take over: "
                 f"{'; '.join(migration.reasons)}.",
                 hint="Undo its loads first (`gongbi sources loads`, `gongbi sources undo ID`), or keep the mapping.",
                 place=new.place,
@@ -99,13 +102,9 @@ def pending(ctx: Context) -> list[str]:
     path = ctx.root / "definitions"
     if not path.is_dir():
         return []
-    here = {(kind_of(d), name_of(d)): to_json(d) for d in read_definitions(path)}
-    force = {(d.kind, d.name): d.body for d in ctx.store.definitions.current()}
-    return sorted(
-        f"{kind} {name}"
-        for kind, name in here.keys() | force.keys()
-        if here.get((kind, name)) != force.get((kind, name))
-    )  # type: ignore[arg-type]
+    here: dict[tuple[str, str], Any] = {(kind_of(d), name_of(d)): to_json(d) for d in read_definitions(path)}
+    force: dict[tuple[str, str], Any] = {(d.kind, d.name): d.body for d in ctx.store.definitions.current()}
+    return sorted(" ".join(key) for key in here.keys() | force.keys() if here.get(key) != force.get(key))
 
 
 def _words(words: Words) -> dict[str, str]:

@@ -123,8 +123,12 @@ class Loads(Repository):
         return self._move(load_id, ("loading",), "failed", {"error": error, "finished_at": now})
 
     def undo(self, load_id: int) -> Load:
-        """Record that a load's rows were taken out again. What it had replaced does not come back."""
+        """Record that a load's rows were taken out again; `restore` brings back what it had replaced."""
         return self._move(load_id, ("loaded",), "undone", {})
+
+    def restore(self, load_id: int) -> Load:
+        """Record that the rows of a replaced load are back, because the load that took their place was undone."""
+        return self._move(load_id, ("replaced",), "loaded", {})
 
     def get(self, load_id: int) -> Load:
         """Return one load."""

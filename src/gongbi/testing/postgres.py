@@ -86,7 +86,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         )
         server = PostgresServer(folder)
         data = folder / "data"
-        made = subprocess.run(  # noqa: S603  (the arguments are ours)
+        made = subprocess.run(
             [initdb, "-D", data, "-U", server.superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
             capture_output=True,
             text=True,
@@ -107,7 +107,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         log = folder / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603  (the arguments are ours)
+            process = subprocess.Popen(
                 [postgres, "-D", data, *options], stdout=output, stderr=output, cwd=folder, **as_account
             )
         try:
