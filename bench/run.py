@@ -51,7 +51,7 @@ def main() -> None:
             parser.error("build and segments need a loaded demo: name one with --workspace, or measure the demo too.")
         for name in (n for n in ALL if n in chosen):
             where = folder if name == "demo" else given.workspace or folder
-            subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)  # noqa: S603
+            subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)
     PAGE.write_text(page({p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}), "utf-8")
 
 

@@ -119,9 +119,7 @@ def page(entry: Function, values: Mapping[str, dict[Any, Any]]) -> str:
     if entry.ties:
         lines.append(f"- **Ties**: {entry.ties[0]} {entry.ties[1]}")
     if entry.looks_ahead:
-        lines.append(
-            "- Looks at what comes after the instant: in targets of models and outcomes of campaigns only."
-        )
+        lines.append("- Looks at what comes after the instant: in targets of models and outcomes of campaigns only.")
     lines.append(f"- **Engines**: {engines(entry)}")
     if entry.examples:
         lines += ["", "## Examples", "", *examples(entry, values)]
