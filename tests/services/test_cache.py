@@ -10,11 +10,8 @@ import gongbi
 
 
 @pytest.fixture
-def ws(shop: Path):  # type: ignore[no-untyped-def]
-    with gongbi.open(shop) as opened:
-        opened.apply()
-        opened.ingest()
-        opened.build()
+def ws(built_shop: Path):  # type: ignore[no-untyped-def]
+    with gongbi.open(built_shop) as opened:
         yield opened
 
 

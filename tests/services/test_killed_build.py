@@ -19,12 +19,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def built(shop: Path) -> Path:
-    with gongbi.open(shop) as ws:
-        ws.apply()
-        ws.ingest()
-        ws.build()
-    return shop
+def built(built_shop: Path) -> Path:
+    return built_shop
 
 
 def state(root: Path) -> dict[str, Any]:

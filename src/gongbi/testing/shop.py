@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,16 +82,40 @@ expr: tag.spend.orders >= 2
 }
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """A workspace folder with data and definitions; nothing was run in it."""
-    root = tmp_path / "shop"
+def lay_out(root: Path) -> Path:
+    """Write the shop's files into a folder."""
     for name, text in FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     (root / "gongbi.toml").write_text('format = 1\nname = "shop"\nzone = "Asia/Shanghai"\n', "utf-8")
     return root
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A workspace folder with data and definitions; nothing was run in it."""
+    return lay_out(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def shop_once_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop in which everything was run once; to be copied, never changed."""
+    import gongbi
+
+    root = lay_out(tmp_path_factory.mktemp("template") / "shop")
+    with gongbi.open(root, actor="tester") as ws:
+        ws.apply()
+        ws.ingest()
+        ws.build()
+    return root
+
+
+@pytest.fixture
+def built_shop(shop_once_built: Path, shop: Path) -> Path:
+    """The shop after `apply`, `ingest` and `build`: a copy, so that every test has its own."""
+    shutil.copytree(shop_once_built, shop, dirs_exist_ok=True)
+    return shop
 
 
 @pytest.fixture
