@@ -23,10 +23,10 @@ def answer(done: subprocess.CompletedProcess[str]) -> object:
     return json.loads(done.stdout)
 
 
-def test_a_shop_goes_from_files_to_a_report(gongbi: Run) -> None:
+def test_a_shop_goes_from_files_to_a_report(gongbi_process: Run) -> None:
     for command in ("apply", "ingest", "build"):
-        assert gongbi(command).returncode == 0
-    report = answer(gongbi("report", "--json"))
+        assert gongbi_process(command).returncode == 0
+    report = answer(gongbi_process("report", "--json"))
     assert isinstance(report, dict)
     assert report["as_of"] == "2024-03-20T16:00:00+00:00", "the end of old data: midnight in Shanghai after 20 March"
     assert report["customers"] == 4
@@ -164,12 +164,18 @@ def test_a_mistake_ends_with_code_2_and_one_clear_line(built: Run, command: list
     assert "Traceback" not in done.stderr
 
 
+def test_a_mistake_in_a_process_of_its_own_ends_with_code_2(gongbi_process: Run) -> None:
+    done = gongbi_process("apply", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "gongbi: There is no folder 'nowhere'. Give the folder that holds the YAML files.\n"
+
+
 def test_a_broken_definition_is_refused_with_file_and_line_and_nothing_changes(built: Run, shop: Path) -> None:
     tags = shop / "definitions/tags.yaml"
     tags.write_text(tags.read_text("utf-8").replace("count(order)", "count(ordre)"), "utf-8")
     done = built("apply")
     assert done.returncode == 2
-    assert "tags.yaml:6" in done.stderr
+    assert "tags.yaml:10:" in done.stderr, "the line of the expression at fault"
     assert "Did you mean 'order'?" in done.stderr
     assert answer(built("report", "--json"))["tags"] == {"customer": 3, "item": 1}  # type: ignore[index]
 

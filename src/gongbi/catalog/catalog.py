@@ -17,6 +17,7 @@ from gongbi.catalog.base import (
     SubjectDef,
     TagDef,
 )
+from gongbi.catalog.yaml import expr_place
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
@@ -125,7 +126,9 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     if clash:
         raise InvalidDefinition(f"{clash[0]!r} names both a fact and a subject.", hint="Rename one of them.")
     expressions, world = _checked_tags(tags, world)
-    conditions = {s.segment: check_condition(s.expr, world, s.subject, place=s.place) for s in segments.values()}
+    conditions = {
+        s.segment: check_condition(s.expr, world, s.subject, place=expr_place(s) or s.place) for s in segments.values()
+    }
     catalog = Catalog(subjects, sources, tags, segments, models, campaigns, world, expressions, conditions)
     for model in models.values():
         _check_model(model, catalog)
@@ -230,7 +233,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         if tag.subject not in world.subjects:
             raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
         here = World(world.subjects, world.facts, types, world.segments, world.zone)
-        expr = check_expression(tag.expr, here, tag.subject, place=tag.place)
+        expr = check_expression(tag.expr, here, tag.subject, place=expr_place(tag) or tag.place)
         _check_declared(tag, expr)
         if model := next((used for used in sorted(ir.tags_used(expr)) if used.startswith("model.")), None):
             raise InvalidDefinition(

@@ -119,8 +119,32 @@ def built_shop(shop_once_built: Path, shop: Path) -> Path:
 
 
 @pytest.fixture
-def gongbi(shop: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line in the shop's folder, as a person would."""
+def gongbi(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in the shop's folder; in this process, because a new one takes seconds to start."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setenv("GONGBI_ACTOR", "tester")
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        from gongbi.cli import main
+
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["gongbi", *args])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(["gongbi", *args], code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def gongbi_process(shop: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in the shop's folder as a process of its own, as a person would."""
 
     def run(*args: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "GONGBI_ACTOR": "tester", "COLUMNS": "200"}
