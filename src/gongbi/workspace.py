@@ -344,8 +344,11 @@ class Segment:
         """How many members."""
         return int(self.workspace.call("count", expression=self.expression, subject=self.subject)["count"])
 
-    def members(self, columns: Sequence[str] = (), *, limit: int | None = None, order: Sequence[str] = ()) -> pa.Table:
-        """Their ids and chosen columns: tags, attributes or expressions."""
+    def members(
+        self, columns: Sequence[str] | str = (), *, limit: int | None = None, order: Sequence[str] | str = ()
+    ) -> pa.Table:
+        """Their ids and chosen columns: tags, attributes or expressions; a single one may stand by itself."""
+        columns, order = ([x] if isinstance(x, str) else x for x in (columns, order))
         found = self.workspace.call(
             "members",
             expression=self.expression,

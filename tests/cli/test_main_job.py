@@ -207,3 +207,35 @@ def test_definitions_travel_out_and_in_again(built: Run, shop: Path) -> None:
     applied = answer(built("apply", "elsewhere", "--json"))
     assert isinstance(applied, dict)
     assert (applied["added"], applied["changed"], applied["retired"]) == ([], [], [])
+
+
+def test_a_row_that_nobody_mended_stays_rejected(gongbi: Run, shop: Path) -> None:
+    orders = shop / "data/orders.csv"
+    orders.write_text(orders.read_text("utf-8") + "5,10,cheese,2024-03-20T09:15:00,99.00,1\n", "utf-8")
+    assert gongbi("apply").returncode == 0
+    assert answer(gongbi("ingest", "--json"))["rejects"] == {"duplicate_key": 1}  # type: ignore[index]
+    assert gongbi("sources", "rejects", "3", "--to", "bad.csv").returncode == 0
+    done = gongbi("sources", "repair", "3", "bad.csv")
+    assert done.returncode == 2
+    assert "No row of 'bad.csv' was edited" in done.stderr
+    found = answer(gongbi("sources", "--json"))
+    assert isinstance(found, list)
+    assert {s["source"]: s["rejected"] for s in found}["orders"] == 1
+
+
+def test_a_build_of_the_future_is_refused(built: Run) -> None:
+    done = built("build", "--as-of", "2999-01-01")
+    assert done.returncode == 2
+    assert "lies in the future" in done.stderr
+
+
+def test_a_file_that_cannot_be_loaded_ends_with_code_1_and_the_others_are_loaded(gongbi: Run, shop: Path) -> None:
+    (shop / "data/items.csv").write_bytes(b"")
+    assert gongbi("apply").returncode == 0
+    done = gongbi("ingest", "--json")
+    assert done.returncode == 1
+    assert {load["source"]: load["outcome"] for load in json.loads(done.stdout)["loads"]} == {
+        "orders": "loaded",
+        "cards": "loaded",
+        "items": "failed",
+    }

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gongbi.catalog.naming import NO_WORDS, Words, check_name
+from gongbi.core.clock import zone_of
 from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, Type, decimal, money
-from gongbi.errors import InvalidDefinition, Place
+from gongbi.errors import InvalidDefinition, InvalidInput, Place
+
+_DIRECTIVE = re.compile(r"%(.?)")
+
+
+def check_format(text: str | None) -> None:
+    """Refuse a format of dates with a directive that strptime does not know."""
+    for directive in _DIRECTIVE.findall(text or ""):
+        if directive not in set("aAbBcdfGHIjmMpSuUVwWxXyYzZ%"):
+            raise InvalidDefinition(
+                f"The format {text!r} has no directive %{directive}.", hint="For example %Y-%m-%d or %d/%m/%Y %H:%M."
+            )
+
+
+def _refused_as_definition(check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except InvalidInput as error:
+        raise InvalidDefinition(error.message, hint=error.hint) from None
+
 
 SCALARS: Mapping[str, Type] = {
     "integer": INTEGER,
@@ -85,6 +107,7 @@ class ColumnMap:
     about: Words = NO_WORDS
 
     def __post_init__(self) -> None:
+        check_format(self.format)
         if sum(x is not None for x in (self.from_, self.expr, self.lookup)) > 1:
             raise InvalidDefinition("A column is made by one of `from`, `expr` and `lookup`, not by several.")
         if self.type_ == "money" and not self.currency:
@@ -151,6 +174,13 @@ class Origin:
             )
         if self.fact is not None and not self.group_by:
             raise InvalidDefinition("A derived fact needs `group_by`: the columns of the other fact that make a row.")
+        if self.encoding is not None:
+            try:
+                codecs.lookup(self.encoding)
+            except LookupError as error:
+                raise InvalidDefinition(
+                    f"There is no encoding {self.encoding!r}.", hint="For example utf-8, gb18030, big5."
+                ) from error
         if (self.package is None) != (self.table is None):
             raise InvalidDefinition("`package` and `table` go together: which package, which of its tables.")
         if (self.database is None) != (self.query is None):
@@ -192,6 +222,9 @@ class TimeMap:
     lookup: Lookup | None = None
 
     def __post_init__(self) -> None:
+        if self.zone is not None:
+            _refused_as_definition(zone_of, self.zone)
+        check_format(self.format)
         if (self.column is None) == (self.lookup is None):
             raise InvalidDefinition("A time is made by one of `column` and `lookup`.")
         if self.inclusive and self.grain != "date":

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -46,12 +46,11 @@ HERE = Path()
 def main() -> None:
     """Run the command line; the entry point of the package."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort, Cancelled):
-        print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
-        sys.exit(130)
+        _stopped()
     except GongbiError as error:
         print(f"gongbi: {' '.join(str(error).split()) if len(str(error)) < 2000 else error}", file=sys.stderr)
         sys.exit(1 if error.kind == "bug" else 2)
@@ -61,6 +60,16 @@ def main() -> None:
     except typer.TyperException as error:
         print(f"gongbi: {error}", file=sys.stderr)
         sys.exit(2)
+    # Outside its own mode Typer hands the code of an early exit back; Ctrl-C among them.
+    if isinstance(code, int) and code:
+        if code == 130:
+            _stopped()
+        sys.exit(code)
+
+
+def _stopped() -> NoReturn:
+    print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
+    sys.exit(130)
 
 
 def call(where: Path, actor: str | None, verb: str, /, **params: Any) -> Any:
@@ -126,7 +135,10 @@ def ingest(
     actor: As = None,
 ) -> None:
     """Load what is new in the sources. 加载数据。"""
-    emit(call(workspace, actor, "ingest", sources=source or None, again=again), as_json, show_ingest)
+    report = call(workspace, actor, "ingest", sources=source or None, again=again)
+    emit(report, as_json, show_ingest)
+    if any(load["outcome"] == "failed" for load in report["loads"]):
+        raise typer.Exit(1)
 
 
 @sources_app.callback(invoke_without_command=True)

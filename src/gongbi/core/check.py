@@ -184,6 +184,8 @@ class _Checker:
         elif not rest and first in subject.attributes:
             name = first
         elif first in at.world.facts:
+            if rest and at.world.facts[first].column(rest[0]) is None:
+                raise UnknownName(f"column of {first}", rest[0], at.world.facts[first].names)
             what = ".".join((first, *rest))
             raise InvalidExpression(
                 f"{what!r} has many rows per {subject.name}; it needs an aggregate.",

@@ -18,7 +18,7 @@ from gongbi.engine.arrow import canonical, canonical_schema, conform
 from gongbi.engine.base import Capabilities, Inputs, OnProgress
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.duckdb_session import DuckDBSession, refuse_all_but_select, translated
-from gongbi.errors import EngineFailure, GongbiError, InvalidInput, UnknownName
+from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -283,6 +283,11 @@ def _our_words() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise translated(error) from error
+    except RuntimeError as error:
+        # Ctrl-C while a statement runs comes out of DuckDB as this, not as KeyboardInterrupt.
+        if "interrupted" in str(error).lower():
+            raise Cancelled("The work was stopped on request.") from error
+        raise
     except UnicodeEncodeError as error:
         raise InvalidInput(f"A statement holds half a character, which is no text: {error.reason}.") from error
 

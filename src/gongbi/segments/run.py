@@ -120,7 +120,9 @@ def indices(
             spread = 1.96 * math.sqrt(
                 max(1 / (inside + 0.5) - 1 / (n_group + 0.5) + 1 / (below + 0.5) - 1 / (n_base + 0.5), 0)
             )
-            low, high = 100 * ratio * math.exp(-spread), 100 * ratio * math.exp(spread)
+            # The half members can push the interval past an index of exactly 0; it always holds its own estimate.
+            low = min(100 * ratio * math.exp(-spread), tgi or 0.0)
+            high = max(100 * ratio * math.exp(spread), tgi or 0.0)
         found.append(Index(bin_.tag, bin_.label, inside, share, below, base_share, tgi, low, high, p))
     return sorted(found, key=lambda i: (-_difference(i), i.tag, i.label))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gongbi.core.compiler import Request
-from gongbi.errors import NotYet, UnknownName
+from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
@@ -45,6 +45,10 @@ def build(
     if not having:
         raise NotYet("There are no tags to build.", hint="Write some under definitions/tags and run `gongbi apply`.")
     instant = ctx.as_of(as_of)
+    if instant > ctx.now() + timedelta(minutes=1):
+        raise InvalidInput(
+            f"{as_of} lies in the future.", hint="Tags are computed as of now or an earlier instant: nobody knows more."
+        )
     started = time.monotonic()
     with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat()) as (_, inner):
         wanted = subjects or having

@@ -31,8 +31,9 @@ def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
             if ctx.engine.query(sql).num_rows:
                 return key
     if definition.identifiers and "identifier" in ctx.engine.tables():
-        condition = f"value = {dialect.literal(value or text)}"
-        if value and kind in definition.identifiers:
+        named = bool(value) and kind in definition.identifiers
+        condition = f"value = {dialect.literal(value if named else text)}"
+        if named:
             condition += f" and kind = {dialect.literal(kind)}"
         found = ctx.engine.query(f"select distinct customer from identifier where {condition}")["customer"].to_pylist()
         if len(found) > 1:

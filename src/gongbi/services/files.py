@@ -69,9 +69,13 @@ def _write_excel(table: pa.Table, path: Path) -> None:
         sheet = book.add_worksheet("members")
         head = book.add_format({"bold": True})
         day = book.add_format({"num_format": "yyyy-mm-dd"})
+        instant = book.add_format({"num_format": 'yyyy-mm-dd hh:mm:ss "UTC"'})
         for j, name in enumerate(table.column_names):
             sheet.write_string(0, j, name, head)
-        formats = [day if pa.types.is_date(f.type) or pa.types.is_timestamp(f.type) else None for f in table.schema]
+        formats = [
+            day if pa.types.is_date(f.type) else instant if pa.types.is_timestamp(f.type) else None
+            for f in table.schema
+        ]
         at = 1
         for batch in table.to_batches():
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):

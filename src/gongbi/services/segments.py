@@ -24,8 +24,13 @@ from gongbi.tags.base import TagColumn
 def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple[Expr, str]:
     """Read the name of a saved segment or an expression; gives the condition and the subject it is about."""
     catalog = ctx.catalog()
+    if not isinstance(expression, str):
+        raise InvalidInput(f"An expression is a text, not {expression!r}.")
     name = expression.strip().removeprefix("segment.")
     if name in catalog.segments:
+        owner = catalog.segments[name].subject
+        if subject not in ("customer", owner):
+            raise InvalidInput(f"The segment {name!r} holds {owner}s, not {subject}s.")
         return catalog.conditions[name], catalog.segments[name].subject
     if not expression.strip():
         raise InvalidInput("The expression is empty.", hint="Write a condition, or the name of a segment.")
@@ -140,6 +145,8 @@ def insight(
     dict
         ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``note``.
     """
+    if min_support < 0 or (limit is not None and limit < 0):
+        raise InvalidInput("`min_support` and `limit` are 0 or more.")
     wanted = request(ctx, expression, subject)
     about, world = wanted.subject, ctx.catalog().world
     cut, tables = _binned(ctx, about, wanted.stored)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.tables import REJECTS, target_table_name
-from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.errors import InvalidInput, NotYet, SourceProblem, UnknownName
 from gongbi.identity.run import Identities
 from gongbi.services.context import Context
 from gongbi.sources import ledger, run
@@ -158,6 +159,17 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
         raise InvalidInput(
             f"There is no file {str(path)!r}.", hint="Write one with `gongbi sources rejects LOAD --to`."
         )
+    source = catalog.sources.get(ctx.store.loads.get(load).source)
+    told = source.from_.encoding if source else None
+    mended = rejected.edited_rows(ctx.engine, path, also=told)
+    if mended is None:
+        raise InvalidInput(
+            f"No row of {path.name!r} was edited: every one is as it was rejected.", hint="Mend the values first."
+        )
+    # What was loaded must be there when the source is read again, so the workspace keeps it.
+    kept = ctx.root / "repairs" / f"load-{load}-{hashlib.sha256(mended).hexdigest()[:12]}.csv"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(mended)
     with ctx.run("repair", f"load {load}"):
         report = run.load_repaired(
             ctx.engine,
@@ -165,12 +177,15 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             list(catalog.sources.values()),
             list(catalog.subjects.values()),
             ctx.store.loads.get(load).source,
-            path,
+            kept,
             root=ctx.root,
             zone=ctx.zone,
             now=ctx.now(),
             resolver=_resolver(ctx),
         )
+    if report.outcome == "failed":
+        problem = report.problem or {}
+        raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
     return asdict(report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from gongbi.catalog.tables import REJECTS
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER
 from gongbi.engine.base import Engine
-from gongbi.errors import NotYet
+from gongbi.errors import InvalidInput, NotYet
 from gongbi.sources.base import BadRow
 from gongbi.sources.plan import RowPlan
 from gongbi.sources.readers import Piece, cell_text
@@ -113,6 +114,52 @@ def export_rejects(engine: Engine, load: int, to: Path) -> int:
             head = [row["_load"], row["_row"], row["reason"], row["column"], row["value"]]
             writer.writerow([*head, *(raw.get(name) for name in names)])
     return len(rows)
+
+
+def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes | None:
+    """Return a file of mended rejects without the rows that nobody edited, as UTF-8; None where none is left.
+
+    A row that comes back as it was rejected stays rejected: loading it would put it in the place of the good row of
+    its key. Rows without the first columns that `export_rejects` wrote are taken as they are.
+
+    Parameters
+    ----------
+    also
+        Encoding to try where the file is not UTF-8, as a spreadsheet may have saved it.
+    """
+    body = path.read_bytes()
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        try:
+            text = body.decode(also or "gb18030")
+        except (UnicodeDecodeError, LookupError):
+            raise InvalidInput(f"{path.name!r} is not UTF-8.", hint="Save it as CSV UTF-8.") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    names = list(reader.fieldnames or ())
+    if not {"_load", "_row"} <= set(names):
+        return body
+    found = list(reader)
+    loads = sorted({int(row["_load"]) for row in found if str(row["_load"] or "").isdigit()})
+    raw = {
+        (r["_load"], r["_row"]): _parsed(r["raw"]) for load in loads for r in rejected_rows(engine, load).to_pylist()
+    }
+    kept = [row for row in found if not _same(row, raw)]
+    if not kept:
+        return None
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, names, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(kept)
+    return out.getvalue().encode("utf-8")
+
+
+def _same(row: Mapping[str, Any], raw: Mapping[tuple[int, int], Mapping[str, Any]]) -> bool:
+    try:
+        before = raw[int(row["_load"]), int(row["_row"])]
+    except (KeyError, ValueError, TypeError):
+        return False
+    return all(str(row.get(name) or "") == str("" if value is None else value) for name, value in before.items())
 
 
 def _parsed(raw: str) -> dict[str, Any]:
