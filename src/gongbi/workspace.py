@@ -86,14 +86,21 @@ def read_settings(root: Path) -> Settings:
 
 def init(path: str | Path, *, name: str | None = None, zone: str = "UTC", engine: str = "duckdb") -> Path:
     """Make an empty workspace folder; an existing one is left as it is."""
+    from gongbi.engine import ENGINES
+
     root = Path(path).expanduser()
     zone_of(zone)
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
     if (root / SETTINGS).exists():
         read_settings(root)
         return root
     if root.exists() and not root.is_dir():
         raise WorkspaceProblem(f"{str(root)!r} is a file, not a folder.")
-    (root / "definitions").mkdir(parents=True, exist_ok=True)
+    # Personal data will lie here: nobody else on the machine may look, and no repository may take it in.
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (root / "definitions").mkdir(exist_ok=True)
+    (root / ".gitignore").write_text("*\n!.gitignore\n!gongbi.toml\n!definitions/\n!definitions/**\n", "utf-8")
     title = (name or root.resolve().name).replace("\\", "\\\\").replace('"', '\\"')
     text = f'format = {FORMAT}\nname = "{title}"\nzone = "{zone}"\n\n[engine]\nname = "{engine}"\n'
     partial = root / f".{SETTINGS}.partial"

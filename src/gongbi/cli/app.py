@@ -88,6 +88,14 @@ def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> Non
         render(value)
 
 
+def _no_options_before(ctx: typer.Context) -> None:
+    """Refuse what would be ignored: an option that stands before the subcommand it was meant for."""
+    given = [name for name in ctx.params if str(ctx.get_parameter_source(name)).endswith("COMMANDLINE")]
+    if given:
+        option = given[0].replace("as_json", "json")
+        raise typer.BadParameter(f"--{option} belongs after `{ctx.info_name} {ctx.invoked_subcommand}`.")
+
+
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The folder.")] = HERE,
@@ -115,7 +123,7 @@ def apply(
     actor: As = None,
 ) -> None:
     """Check definitions and put them in force. 校验并启用定义。"""
-    emit(call(workspace, actor, "apply", folder=str(folder) if folder else None), as_json)
+    emit(call(workspace, actor, "apply", folder=str(folder.resolve()) if folder else None), as_json)
 
 
 @app.command()
@@ -138,7 +146,7 @@ def ingest(
     report = call(workspace, actor, "ingest", sources=source or None, again=again)
     emit(report, as_json, show_ingest)
     if any(load["outcome"] == "failed" for load in report["loads"]):
-        raise typer.Exit(1)
+        raise typer.Exit(2)
 
 
 @sources_app.callback(invoke_without_command=True)
@@ -146,6 +154,8 @@ def sources(ctx: typer.Context, workspace: Where = HERE, as_json: Json = False) 
     """Sources with their loads, rows and unmatched keys. 数据源一览。"""
     if ctx.invoked_subcommand is None:
         emit(call(workspace, None, "sources"), as_json)
+    else:
+        _no_options_before(ctx)
 
 
 @sources_app.command("loads")
@@ -342,6 +352,8 @@ def runs(
     """The newest runs. 运行记录。"""
     if ctx.invoked_subcommand is None:
         emit(call(workspace, None, "runs", limit=limit), as_json)
+    else:
+        _no_options_before(ctx)
 
 
 @runs_app.command("cancel")

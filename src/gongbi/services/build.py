@@ -55,7 +55,7 @@ def build(
         built = []
         for i, subject in enumerate(wanted):
             inner.progress(f"build {subject}", i, len(wanted))
-            built.append(_build_subject(inner, subject, instant, force=force))
+            built.append(_build_subject(inner, subject, instant, force=force, leads=as_of is None))
         inner.progress("build", len(wanted), len(wanted))
     return {
         "as_of": instant.isoformat(),
@@ -64,12 +64,13 @@ def build(
     }
 
 
-def _build_subject(ctx: Context, subject: str, as_of: datetime, *, force: bool) -> Built:
+def _build_subject(ctx: Context, subject: str, as_of: datetime, *, force: bool, leads: bool) -> Built:
     builds, catalog = ctx.store.builds, ctx.catalog()
     fingerprint = ctx.store.definitions.fingerprint(["subject", "source", "tag", "segment"])
     version = ctx.store.loads.data_version()
     current = builds.current(subject)
-    leads = current is None or as_of >= current.as_of
+    # Tags of now are those in force, also where an undone load has moved the end of the data back.
+    leads = leads or current is None or as_of >= current.as_of
     known = None if force else builds.find(subject, as_of, fingerprint, version)
     if known is not None and known.table in ctx.engine.tables():
         if leads and (current is None or known.id != current.id):

@@ -85,8 +85,8 @@ def _attributes(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
         names = [a.name for a in shape.attributes.values() if a.table == table]
         sql = (
             f"select {', '.join(dialect.ident(n) for n in names)} from {dialect.ident(table)}"
-            f" where id = {dialect.literal(member)} and (valid_from is null or valid_from <= {now})"
-            f" and (valid_to is null or valid_to > {now})"
+            f" where id = {dialect.literal(member)} and (valid_from is null or valid_from < {now})"
+            f" and (valid_to is null or valid_to >= {now})"
             " order by valid_from desc nulls last, _load desc, _row desc limit 1"
         )
         for row in ctx.engine.query(sql).to_pylist():
@@ -138,12 +138,12 @@ def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[
 
 def _counts(ctx: Context, subject: str, member: Any) -> dict[str, int]:
     dialect, world = ctx.engine.dialect, ctx.catalog().world
-    there = set(ctx.engine.tables())
+    there, now = set(ctx.engine.tables()), dialect.literal(instant(ctx, subject))
     found = {}
     for fact in world.facts.values():
         if subject in fact.subjects and fact.table in there:
             sql = f"select count(*) as n from {dialect.ident(fact.table)}"
-            condition = f" where {dialect.ident(subject)} = {dialect.literal(member)}"
+            condition = f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {now}"
             found[fact.name] = ctx.engine.query(sql + condition)["n"][0].as_py()
     return found
 

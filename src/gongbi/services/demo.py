@@ -19,7 +19,7 @@ def demo(ctx: Context) -> dict[str, Any]:
     definitions.apply(ctx)
     sources.ingest(ctx)
     build.build(ctx)
-    models.train(ctx)
+    models.train_on_record(ctx)
     for name in ctx.catalog().campaigns:
         campaigns.campaign(ctx, name)
     return report.report(ctx)

@@ -19,6 +19,7 @@ from gongbi.errors import Cancelled, GongbiError, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, canonical_json, digest
 from gongbi.models.run import train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
+from gongbi.services.context import Context
 from gongbi.store import Store
 from gongbi.store.models import Model
 
@@ -96,6 +97,12 @@ def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = No
             done.append({"model": model.model, "status": "failed", "error": error.to_json()})
     ctx.progress("train", len(chosen), len(chosen))
     return done
+
+
+def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime | None = None) -> list[dict[str, Any]]:
+    """Train as `train` does, as a run of its own: recorded, with its progress, and stopped by its cancel."""
+    with ctx.run("train", name or "") as (_, inner):
+        return train(inner, name, as_of)
 
 
 def models(ctx: Ports) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "exports": ("segments", "exports"),
     "customer": ("customers", "customer"),
     "evidence": ("customers", "evidence"),
-    "train": ("models", "train"),
+    "train": ("models", "train_on_record"),
     "models": ("models", "models"),
     "model_card": ("models", "model_card"),
     "campaigns": ("campaigns", "campaigns"),
