@@ -35,6 +35,8 @@ def _local_in_duckdb(text: str, to: Rendering) -> str:
 
     Only around the instant of the computation, where nearly all rows are; the calendar library does the rest.
     """
+    # A bare null has no type of its own, and the zone's functions exist for times too.
+    text = f"cast({text} as timestamp)"
     library = f"timezone({to.literal(to.zone)}, timezone('UTC', {text}))"
     around = offsets(to.zone, to.as_of.year)
     if not around:
