@@ -7,6 +7,7 @@ it ended is written to FOLDER/slow.txt.
 from __future__ import annotations
 
 import sys
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from gongbi.services import segments
 def main(root: Path) -> None:
     real = segments.count
 
+    @wraps(real)
     def count(ctx: Any, expression: str, **more: Any) -> Any:
         if "segment.slow" in expression:
             try:
