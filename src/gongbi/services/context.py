@@ -100,6 +100,11 @@ class Context:
         """The names of the engine's tables."""
         return self._ask("tables", lambda: set(self.engine.tables()))  # type: ignore[no-any-return]
 
+    def rows(self, table: str) -> int:
+        """How many rows a table of the engine has."""
+        sql = f"select count(*) as n from {self.engine.dialect.ident(table)}"
+        return int(self.engine.query(sql)["n"][0].as_py())
+
     def catalog(self) -> Catalog:
         """The definitions that are in force."""
 

@@ -39,7 +39,7 @@ def overview(ctx: Context) -> dict[str, Any]:
         "as_of": as_of.isoformat() if as_of else None,
         "zone": ctx.zone,
         "engine": ctx.engine.capabilities.name,
-        "members": {s: _rows(ctx, f"member_{s}") for s in catalog.subjects if f"member_{s}" in there},
+        "members": {s: ctx.rows(f"member_{s}") for s in catalog.subjects if f"member_{s}" in there},
         "facts": facts,
         "weekly": weekly,
         "builds": {
@@ -60,12 +60,8 @@ def overview(ctx: Context) -> dict[str, Any]:
             "model": len(catalog.models),
             "campaign": len(catalog.campaigns),
         },
-        "rejects": _rows(ctx, "rejects") if "rejects" in there else 0,
+        "rejects": ctx.rows("rejects") if "rejects" in there else 0,
     }
-
-
-def _rows(ctx: Context, table: str) -> int:
-    return int(ctx.engine.query(f"select count(*) as n from {ctx.engine.dialect.ident(table)}")["n"][0].as_py())
 
 
 def _weekly(ctx: Context, table: str, subject: str | None) -> list[dict[str, Any]]:
