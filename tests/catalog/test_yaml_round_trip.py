@@ -51,6 +51,8 @@ scalars = st.none() | st.booleans() | numbers | texts
 tuples = lambda strategy, **size: st.lists(strategy, max_size=4, **size).map(tuple)  # noqa: E731
 refreshes = st.sampled_from(["manual", "hourly", "daily", "weekly", "monthly"])
 common: dict[str, Any] = {"name": words, "about": words}
+zones = st.sampled_from(["UTC", "Asia/Shanghai", "America/New_York"])
+formats = st.sampled_from(["%Y-%m-%d", "%d/%m/%Y %H:%M", "%Y年%m月%d日", "%%", ""])
 lookups = st.builds(base.Lookup, texts, st.dictionaries(texts, texts, max_size=3), texts)
 
 
@@ -74,7 +76,7 @@ def columns(draw: st.DrawFn) -> base.ColumnMap:
             "values": tuples(scalars),
             "default": scalars,
             "sign": st.sampled_from(["natural", "reversed", "positive"]),
-            "format": maybe(texts),
+            "format": maybe(formats),
             "unit": maybe(texts),
             "about": words,
         },
@@ -83,7 +85,7 @@ def columns(draw: st.DrawFn) -> base.ColumnMap:
 
 
 times = st.one_of(
-    st.builds(base.TimeMap, texts, maybe(texts), maybe(texts), st.sampled_from(["instant", "date"])),
+    st.builds(base.TimeMap, texts, maybe(zones), maybe(formats), st.sampled_from(["instant", "date"])),
     st.builds(base.TimeMap, grain=st.just("date"), inclusive=st.booleans(), lookup=lookups),
 )
 subject_maps = st.one_of(
