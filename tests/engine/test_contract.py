@@ -14,7 +14,7 @@ from gongbi.core.plan import Plan
 from gongbi.core.table import Column, Table
 from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, list_of, money
 from gongbi.engine.base import Engine
-from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
+from gongbi.errors import Bug, Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 from gongbi.testing.engine import on_every_engine
 
 POINTS = Table("points", (Column("id", INTEGER), Column("label", TEXT)))
@@ -200,6 +200,17 @@ def test_insert_appends_the_rows_of_a_plan_by_name(engine: Engine) -> None:
     with pytest.raises(InvalidInput, match="nobody"):
         engine.insert("points", plan(engine, "select id as nobody from points"))
     assert ids(engine) == [1, 2, 11, 12]
+
+
+def test_a_value_is_that_of_the_one_row_and_column(engine: Engine) -> None:
+    assert engine.value("select cast(2 as bigint) + 3") == 5
+    assert engine.value(Plan().then("_one", "select 'x' as a").then("_two", "select count(*) as n from _one")) == 1
+    assert engine.value("select cast(null as bigint)") is None
+    for sql in ("select 1, 2", "select 1 where false", "select * from (values (1), (2)) t(x)"):
+        with pytest.raises(Bug):
+            engine.value(sql)
+    with pytest.raises(GongbiError):
+        engine.value("drop table nothing")
 
 
 @on_every_engine()

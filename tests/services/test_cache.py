@@ -8,6 +8,8 @@ import pytest
 
 import gongbi
 
+FILES_OF_CARDS = ("definitions/subjects.yaml", "definitions/sources.yaml", "data/cards.csv")
+
 
 @pytest.fixture
 def ws(built_shop: Path):  # type: ignore[no-untyped-def]
@@ -43,3 +45,26 @@ def test_insight_follows_the_build(ws: gongbi.Workspace) -> None:
     ws.build(as_of="2024-04-01")
     assert ws.call("insight", expression="regulars", min_support=0)["as_of"].startswith("2024-03-31T16:00")
     assert "spend.orders" in rows()
+
+
+def test_a_second_record_of_a_customer_is_seen_although_there_was_one_before(shop: Path) -> None:
+    subjects, sources, cards = (shop / f"{name}" for name in FILES_OF_CARDS)
+    subjects.write_text(
+        subjects.read_text("utf-8").replace("primary: true}}", "primary: true}, phone: {type: text}}"), "utf-8"
+    )
+    sources.write_text(
+        sources.read_text("utf-8").replace("id: {identifier: card}", "id: {identifiers: {card: card, phone: phone}}"),
+        "utf-8",
+    )
+    cards.write_text("card,phone,town\n10,a,上海\n11,b,Lyon\n13,c,上海\n", "utf-8")
+    with gongbi.open(shop) as ws:
+        ws.apply()
+        ws.ingest()
+        assert ws.segment("customer.town = 'Lyon'").count() == 1
+        assert ws.context is not None
+        assert ws.context.single("customer") == {"attributes_cards"}
+        cards.write_text("card,phone,town\n10,a,上海\n11,b,Lyon\n13,b,上海\n", "utf-8")
+        ws.ingest()
+        assert ws.context.single("customer") == frozenset()
+        assert ws.segment("customer.town is not null").count() == 2, "cards 11 and 13 are one customer now"
+        assert ws.segment("customer.town = 'Lyon'").count() == 0, "the later row is the newest statement"

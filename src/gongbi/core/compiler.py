@@ -55,6 +55,9 @@ class Request:
         The period that ``during()`` stands for.
     where
         Only the members for whom this is true; a boolean expression, which may use the columns.
+    single
+        Attribute tables known to hold at most one row per member, whatever their definition would allow: no newest
+        row needs to be looked for there.
     """
 
     subject: str
@@ -63,6 +66,7 @@ class Request:
     stored: Mapping[str, Stored]
     during: Window | None = None
     where: Expr | None = None
+    single: frozenset[str] = frozenset()
 
 
 def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
@@ -250,7 +254,7 @@ class _Compiler:
         now = self.dialect.literal(self.request.as_of)
         # Half-open like every window: what begins at the instant itself is not known yet.
         valid = f"(valid_from is null or valid_from < {now}) and (valid_to is null or valid_to >= {now})"
-        if all(subject.attribute(a).unique for a in wanted):
+        if table in self.request.single or all(subject.attribute(a).unique for a in wanted):
             return f"(select id, {columns}{extra} from {self.quote(table)} where {valid})"
         # Several records may describe one member (merged customers, overlapping spans): the newest statement wins.
         newest = "row_number() over (partition by id order by valid_from desc nulls last, _load desc, _row desc)"

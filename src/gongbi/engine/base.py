@@ -12,6 +12,7 @@ import pyarrow as pa
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
+from gongbi.errors import Bug
 
 #: Called with (done, total) while a plan runs; total is None where the engine cannot tell.
 OnProgress = Callable[[float, float | None], None]
@@ -115,6 +116,10 @@ class Engine(Protocol):
         """
         ...
 
+    def value(self, plan: Plan | str) -> Any:
+        """Carry out a plan of one row and one column and return its value, sooner than `query` would."""
+        ...
+
     def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
         """Give a function that, called from another thread, stops what this thread runs inside the block.
 
@@ -130,6 +135,13 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of files and sessions; calling it twice is fine."""
         ...
+
+
+def only_value(rows: Sequence[Sequence[Any]]) -> Any:
+    """The value of a result of one row and one column."""
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise Bug(f"A plan of one value gave {len(rows)} rows.")
+    return rows[0][0]
 
 
 Inputs = dict[str, Any] | None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,9 +16,9 @@ from gongbi.core.plan import Plan
 from gongbi.core.table import Table
 from gongbi.core.types import STORED_PRECISION
 from gongbi.engine.arrow import canonical, canonical_schema, conform
-from gongbi.engine.base import Capabilities, Inputs, OnProgress
+from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
 from gongbi.engine.cancel import CancelScopes
-from gongbi.engine.duckdb_session import DuckDBSession, refuse_all_but_select, translated
+from gongbi.engine.duckdb_session import DuckDBSession, only_select, translated
 from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 
 Cursor = duckdb.DuckDBPyConnection
@@ -209,7 +210,7 @@ class DuckDBEngine:
         self._require(table)
         sql = self.to_sql(plan)
         with self._cursor(inputs) as cursor:
-            refuse_all_but_select(cursor, sql)
+            only_select(cursor, sql)
             return _run(cursor, f"insert into {self._main(table)} by name\n{sql}")
 
     def delete(self, table: str, where: str) -> int:
@@ -219,7 +220,7 @@ class DuckDBEngine:
     def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
         sql = self.to_sql(plan)
         with self._cursor(inputs) as cursor:
-            refuse_all_but_select(cursor, sql)
+            only_select(cursor, sql)
             source = _kept(cursor.sql(sql), sql)
             with _reporting(cursor, on_progress):
                 return _run(cursor, f"create or replace table {self._main(into)} as\n{source}")
@@ -227,16 +228,21 @@ class DuckDBEngine:
     def query(self, plan: Plan | str, *, inputs: Inputs = None) -> pa.Table:
         sql = self.to_sql(plan)
         with self._cursor(inputs) as cursor:
-            refuse_all_but_select(cursor, sql)
-            relation = cursor.sql(sql)
+            relation = cursor.sql(only_select(cursor, sql))
             rows = relation.to_arrow_table()
             wide = frozenset(i for i, type_ in enumerate(relation.types) if str(type_) in ("HUGEINT", "UHUGEINT"))
             return canonical(rows, wide)
 
+    def value(self, plan: Plan | str) -> Any:
+        with self._cursor() as cursor:
+            # `sql()` would bind the statement once to know its columns and once more to run it.
+            rows = cursor.execute(only_select(cursor, self.to_sql(plan))).fetchall()
+        return only_value(rows)
+
     def explain(self, plan: Plan | str) -> str:
         sql = self.to_sql(plan)
         with self._cursor() as cursor:
-            refuse_all_but_select(cursor, sql)
+            only_select(cursor, sql)
             return "\n".join(row[1] for row in cursor.execute(f"explain {sql}").fetchall())
 
     def to_sql(self, plan: Plan | str) -> str:

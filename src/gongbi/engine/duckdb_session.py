@@ -190,11 +190,12 @@ def translated(error: duckdb.Error) -> GongbiError:
     return EngineFailure(text)
 
 
-def refuse_all_but_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse what is not exactly one reading statement; `sql()` would run the others at once."""
+def only_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """Return the one reading statement that a text is; anything else is refused, as `sql()` would run it at once."""
     sql.encode()  # half a surrogate pair fails here and now
     statements = cursor.extract_statements(sql)
     if len(statements) != 1:
         raise InvalidInput(f"A plan is one statement, not {len(statements)}.")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise Refused(f"A plan reads; a statement of type {statements[0].type.name} does not.")
+    return statements[0]

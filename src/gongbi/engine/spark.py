@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +16,7 @@ from gongbi.core.plan import Plan, Step
 from gongbi.core.table import Table
 from gongbi.core.types import STORED_PRECISION
 from gongbi.engine.arrow import canonical, canonical_schema, conform
-from gongbi.engine.base import Capabilities, Inputs, OnProgress
+from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.spark_lease import Lease
 from gongbi.engine.spark_session import DEFAULT_MASTER, SESSION_SETTINGS, shared_session, translated
@@ -230,6 +230,10 @@ class SparkEngine:
         steps = _steps(plan)
         with self._running(steps, inputs) as lease:
             return canonical(lease.frame(Plan(steps)).toArrow())
+
+    def value(self, plan: Plan | str) -> Any:
+        table = self.query(plan)
+        return only_value([list(row.values()) for row in table.to_pylist()])
 
     def explain(self, plan: Plan | str) -> str:
         steps = _steps(plan)

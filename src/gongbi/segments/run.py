@@ -19,7 +19,7 @@ from gongbi.tags.base import TagColumn
 
 def count_members(engine: Engine, world: World, request: Request) -> int:
     """How many members the condition holds for."""
-    return int(engine.query(plans.count_plan(request, world, engine.dialect))["n"][0].as_py())
+    return int(engine.value(plans.count_plan(request, world, engine.dialect)))
 
 
 def list_members(

@@ -17,7 +17,8 @@ from gongbi.core.language import check_condition, check_expression
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
-from gongbi.services.files import FORMATS, write_table
+from gongbi.services.files import check_writable, write_table
+from gongbi.services.warnings import warn_of_edits, warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
 
 
@@ -42,7 +43,9 @@ def request(
 ) -> Request:
     """The request for a group as of the instant of the current build, so that tags and raw facts agree."""
     where, subject = condition(ctx, expression, subject)
-    return Request(subject, columns or {}, instant(ctx, subject), ctx.stored(subject), where=where)
+    return Request(
+        subject, columns or {}, instant(ctx, subject), ctx.stored(subject), where=where, single=ctx.single(subject)
+    )
 
 
 def instant(ctx: Context, subject: str) -> datetime:
@@ -57,9 +60,10 @@ def count(ctx: Context, expression: str, *, subject: str = "customer") -> dict[s
     Returns
     -------
     dict
-        ``count``, ``of`` (all known members), ``as_of``, ``expression``, ``subject``.
+        ``count``, ``of`` (all known members), ``as_of``, ``expression``, ``subject``, ``warnings``.
     """
     wanted = request(ctx, expression, subject)
+    ctx.progress("count", 0)
     found = count_members(ctx.engine, ctx.catalog().world, wanted)
     return {
         "count": found,
@@ -67,6 +71,7 @@ def count(ctx: Context, expression: str, *, subject: str = "customer") -> dict[s
         "as_of": wanted.as_of.isoformat(),
         "expression": expression,
         "subject": wanted.subject,
+        "warnings": warn_of_request(ctx, wanted),
     }
 
 
@@ -95,15 +100,21 @@ def members(
     Returns
     -------
     dict
-        ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``.
+        ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``, ``warnings``.
     """
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, not {limit}.")
+    ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
-    return {"table": table, "as_of": wanted.as_of.isoformat(), "subject": about}
+    return {
+        "table": table,
+        "as_of": wanted.as_of.isoformat(),
+        "subject": about,
+        "warnings": warn_of_request(ctx, wanted),
+    }
 
 
 def column(ctx: Context, name: str, subject: str) -> Expr:
@@ -143,23 +154,28 @@ def insight(
     Returns
     -------
     dict
-        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``note``.
+        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``note``, ``warnings``: among them
+        the reason where there are no rows.
     """
     if min_support < 0 or (limit is not None and limit < 0):
         raise InvalidInput("`min_support` and `limit` are 0 or more.")
     wanted = request(ctx, expression, subject)
     about, world = wanted.subject, ctx.catalog().world
+    steps = 2 if base is None else 3
+    ctx.progress("insight: values of the tags", 0, steps)
     cut, tables = _binned(ctx, about, wanted.stored)
     if tags is not None:
-        unknown = [t for t in tags if t not in world.tags_of(about)]
-        if unknown:
+        chosen = {t.removeprefix("tag.") for t in tags}
+        if unknown := sorted(chosen - world.tags_of(about).keys()):
             raise UnknownName(f"tag of {about}", unknown[0], world.tags_of(about))
-        cut = [b for b in cut if b.tag in set(tags)]
+        cut = [b for b in cut if b.tag in chosen]
+    ctx.progress("insight: the group", 1, steps)
     n_group, n_base, group, basis = profile(ctx.engine, world, wanted, cut, tables)
     if base is not None:
         other = request(ctx, base, subject)
         if other.subject != about:
             raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
+        ctx.progress("insight: the base", 2, steps)
         n_base, _, basis, _ = profile(ctx.engine, world, other, cut, tables)
     bins = [bin_ for tag in cut for bin_ in tag.bins]
     found = indices(bins, group, n_group, basis, n_base, min_support=min_support)
@@ -174,6 +190,11 @@ def insight(
         "rows": [index.to_json() for index in found[:limit]],
         "compared": len(found),
         "note": "Shares are of all members, the unknown included; they are the bin “—”.",
+        "warnings": [
+            *warn_of_nobody(n_group, n_base, len(found), min_support),
+            *warn_of_request(ctx, wanted),
+            *warn_of_edits(ctx, about, {tag.tag for tag in cut}),
+        ],
     }
 
 
@@ -200,20 +221,28 @@ def export(
     columns: Sequence[str] = (),
     limit: int | None = None,
     order: Sequence[str] = (),
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write a group to a file (csv, xlsx, parquet); every export is put on record.
+
+    Parameters
+    ----------
+    overwrite
+        Take the place of a file that is there; it is refused otherwise.
 
     Returns
     -------
     dict
-        ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record).
+        ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record), ``warnings``.
     """
     path = Path(to).expanduser()
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(FORMATS)}.")
-    found = members(ctx, expression, subject=subject, columns=columns, limit=limit, order=order)
-    table: pa.Table = found["table"]
-    write_table(table, path)
+    check_writable(path, overwrite=overwrite)
+    with ctx.run("export", expression.strip(), path=str(path)) as inner:
+        found = members(inner, expression, subject=subject, columns=columns, limit=limit, order=order)
+        table: pa.Table = found["table"]
+        inner.progress("write", 0, table.num_rows)
+        write_table(table, path, overwrite=overwrite)
+        inner.note(rows=table.num_rows)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     build = ctx.store.builds.current(found["subject"])
     record = ctx.store.exports.record(
@@ -238,6 +267,7 @@ def export(
         "columns": table.column_names,
         "sha256": digest,
         "export": record.id,
+        "warnings": found["warnings"],
     }
 
 
@@ -245,7 +275,7 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
     """All saved segments, with their sizes."""
     catalog = ctx.catalog()
     found = []
-    for segment in catalog.segments.values():
+    for i, segment in enumerate(catalog.segments.values()):
         row: dict[str, Any] = {
             "segment": segment.segment,
             "subject": segment.subject,
@@ -257,7 +287,8 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
         }
         if counted:
             size = count(ctx, segment.segment)
-            row |= {"count": size["count"], "of": size["of"]}
+            row |= {"count": size["count"], "of": size["of"], "warnings": size["warnings"]}
+            ctx.progress("count segments", i + 1, len(catalog.segments))
         found.append(row)
     return found
 
