@@ -141,6 +141,27 @@ class NotYet(GongbiError):
     code = "not_yet"
 
 
+class NotFitted(GongbiError, AttributeError):
+    """A model was asked for an answer before it learned anything."""
+
+    code = "not_fitted"
+
+    def __init__(self, model: object) -> None:
+        super().__init__(f"{type(model).__name__} has not learned anything yet.", hint="Call fit first.")
+
+
+class DidNotConverge(GongbiError, ArithmeticError):
+    """The likelihood has no maximum that the search could find."""
+
+    code = "did_not_converge"
+
+
+class AudienceIsEmpty(GongbiError):
+    """Nobody may be chosen for a campaign at its instant."""
+
+    code = "audience_is_empty"
+
+
 class Refused(GongbiError):
     """The request is understood and not allowed."""
 

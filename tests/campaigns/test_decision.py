@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gongbi.campaigns.base import AudienceIsEmpty
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import assemble
 from gongbi.core.clock import midnight, parse_instant
 from gongbi.engine import Engine
-from gongbi.errors import GongbiError, Refused
+from gongbi.errors import AudienceIsEmpty, GongbiError, Refused
 from gongbi.estimators.stats import arm
 from gongbi.services import campaigns
 

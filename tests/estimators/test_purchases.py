@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betaln, gammaln
 
-from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import NotFitted
-from gongbi.estimators.likelihood import DidNotConverge
+from gongbi.errors import DidNotConverge, InvalidInput, NotFitted
 from gongbi.estimators.purchases import BetaGeoModel, beta_geo_log_likelihood
 
 

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import gamma
 
-from gongbi.errors import InvalidInput
-from gongbi.estimators.likelihood import DidNotConverge
+from gongbi.errors import DidNotConverge, InvalidInput, NotFitted
 from gongbi.estimators.purchases import BetaGeoModel
-from gongbi.estimators.spend import GammaGammaModel, gamma_gamma_log_likelihood
+from gongbi.estimators.spend import AverageSpend, GammaGammaModel, gamma_gamma_log_likelihood
 
 CDNOW = GammaGammaModel()
 CDNOW.params_ = {"p": 6.25, "q": 3.74, "v": 15.44}
@@ -98,3 +97,14 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
     endless.params_ = {"p": 2.0, "q": 0.9, "v": 3.0}
     with pytest.raises(InvalidInput, match="infinite"):
         endless.predict_value([1], [2.0])
+
+
+def test_averages_as_they_are_give_the_own_one_and_everybodys_over_all_purchases() -> None:
+    model = AverageSpend().fit([3, 1, 0], [10.0, 30.0, 0.0])
+    assert model.params_ == {"mean": 15.0}
+    assert model.n_customers_ == 2
+    assert model.predict_value([3, 1, 0], [10.0, 30.0, 0.0]).tolist() == [10.0, 30.0, 15.0]
+    with pytest.raises(InvalidInput, match="Nobody has a purchase"):
+        AverageSpend().fit([0, 0], [0.0, 0.0])
+    with pytest.raises(NotFitted, match="AverageSpend"):
+        AverageSpend().predict_value([1], [2.0])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from gongbi.errors import InvalidInput
+from gongbi.estimators.propensity import PropensityModel
+from gongbi.estimators.stats import auc
 from gongbi.models import propensity
 from gongbi.models.base import canonical_json
-from gongbi.models.trees import KeptTrees
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -25,16 +28,17 @@ def cohort(name: str, *, seed: int, signal: float, n: int = 600, month: int = 0)
     frame["kind"] = frame["kind"].astype(object)
     frame.loc[::9, "a"] = np.nan
     as_of = START + timedelta(days=31 * month)
-    return propensity.CohortRows(name, "train", as_of, as_of + timedelta(days=30), frame, noise[:, 2], yes)
+    ids, matures = np.arange(n), as_of + timedelta(days=30)
+    return propensity.CohortRows(name, "train", as_of, matures, ids, frame, noise[:, 2], yes)
 
 
-def trained(signal: float) -> tuple[KeptTrees, list[propensity.CohortRows]]:
+def trained(signal: float) -> tuple[PropensityModel, list[propensity.CohortRows]]:
     cohorts = [cohort(f"c{i}", seed=i, signal=signal, month=i) for i in range(3)]
     return propensity.fit(cohorts[:2], ["kind"], "usual"), cohorts
 
 
 @pytest.fixture(scope="module")
-def planted() -> tuple[KeptTrees, list[propensity.CohortRows]]:
+def planted() -> tuple[PropensityModel, list[propensity.CohortRows]]:
     return trained(2.0)
 
 
@@ -75,7 +79,7 @@ def test_the_choice_of_settings_never_looks_at_the_test(planted) -> None:
 def test_a_model_worse_than_its_baseline_is_not_promoted_and_says_by_how_much() -> None:
     good = cohort("c", seed=5, signal=2.0)
     cause = good.frame["cause"].to_numpy()
-    judged = propensity.CohortRows("c", "test", START, START, good.frame, cause, good.yes)
+    judged = propensity.CohortRows("c", "test", START, START, good.ids, good.frame, cause, good.yes)
     noise = np.random.default_rng(0).uniform(0.1, 0.9, len(cause))
     judgement = propensity.judge([propensity.figures_on(judged, noise, "cause")])
     assert not judgement.promoted
@@ -85,7 +89,7 @@ def test_a_model_worse_than_its_baseline_is_not_promoted_and_says_by_how_much() 
 
 def test_a_model_that_turns_the_order_round_is_not_promoted_without_a_baseline_either() -> None:
     good = cohort("c", seed=5, signal=2.0)
-    plain = propensity.CohortRows("c", "test", START, START, good.frame, None, good.yes)
+    plain = propensity.CohortRows("c", "test", START, START, good.ids, good.frame, None, good.yes)
     wrong = 1 / (1 + np.exp(good.frame["cause"].to_numpy()))
     assert not propensity.judge([propensity.figures_on(plain, wrong, None)]).promoted
 
@@ -95,22 +99,30 @@ def test_the_same_rows_give_the_same_bytes_and_the_kept_model_the_same_scores(pl
     again, _ = trained(2.0)
     written = canonical_json(model.to_json())
     assert written == canonical_json(again.to_json())
-    kept = KeptTrees.from_json(json.loads(written))
+    kept = PropensityModel.from_json(json.loads(written))
     frame = cohorts[2].frame
     np.testing.assert_array_equal(kept.predict_proba(frame), model.predict_proba(frame))
     np.testing.assert_allclose(kept.contributions(frame), model.contributions(frame))
 
 
-def test_isotonic_calibration_is_kept_too(planted) -> None:
-    first = planted[1][0]
-    model = KeptTrees(calibration="isotonic", categorical=["kind"], trees=40).fit(first.frame, first.yes)
-    kept = KeptTrees.from_json(json.loads(canonical_json(model.to_json())))
-    np.testing.assert_array_equal(kept.predict_proba(first.frame), model.predict_proba(first.frame))
+def test_who_is_in_two_cohorts_is_not_known_from_one_when_held_out_of_the_other() -> None:
+    rng = np.random.default_rng(7)
+    n = 400
+    habits = pd.DataFrame(rng.normal(size=(n, 8)), columns=list("abcdefgh"))
+    # The same people with the same habits twice, and outcomes that follow from nothing but who they are.
+    yes = rng.random(n) < 0.3
+    first = propensity.CohortRows("first", "train", START, START, np.arange(n), habits, None, yes)
+    twice = [first, replace(first, name="second")]
+    strangers = [first, replace(first, name="second", ids=np.arange(n, 2 * n))]
+    both = np.concatenate([yes, yes])
+    assert auc(both, propensity.fit(twice, [], "usual").out_of_fold_) == pytest.approx(0.5, abs=0.1)
+    assert auc(both, propensity.fit(strangers, [], "usual").out_of_fold_) > 0.85
 
 
-def test_a_model_of_another_format_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="format 99"):
-        KeptTrees.from_json({"format": 99})
+def test_rows_of_a_cohort_say_whose_they_are() -> None:
+    target = pa.table({"id": ["ann", "bob", "cid", "dan"], "yes": [True, False, True, False]})
+    rows = propensity.cohort_rows("c", "test", START, START, features=target, target=target, types={}, baseline=None)
+    assert rows.ids.tolist() == ["ann", "bob", "cid", "dan"]
 
 
 def test_reasons_name_the_tag_that_moves_a_score_and_which_way(planted) -> None:
@@ -125,8 +137,6 @@ def test_reasons_name_the_tag_that_moves_a_score_and_which_way(planted) -> None:
 
 
 def test_a_cohort_without_outcomes_says_what_to_look_at() -> None:
-    import pyarrow as pa
-
     nobody = pa.table({"id": [1, 2, 3], "yes": [False, False, False]})
     with pytest.raises(InvalidInput, match="3 members, 0 of them with the outcome"):
         propensity.cohort_rows("c", "test", START, START, features=nobody, target=nobody, types={}, baseline=None)

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongbi.errors import Cycle, GongbiError, InvalidInput, Place, SourceProblem, UnknownName
+from gongbi.errors import (
+    AudienceIsEmpty,
+    Cycle,
+    DidNotConverge,
+    GongbiError,
+    InvalidInput,
+    NotFitted,
+    Place,
+    SourceProblem,
+    UnknownName,
+)
 from gongbi.ownership.wire import describe, pack, raised, unpack
 
 leaves = (
@@ -79,6 +89,13 @@ def test_an_error_arrives_as_its_own_class_with_code_place_and_hint() -> None:
     assert arrived.to_json() == sent.to_json()
     assert (str(arrived), arrived.what, arrived.name) == (str(sent), sent.what, sent.name)
     assert type(arrived).__name__ == "UnknownName"
+
+
+@pytest.mark.parametrize("sent", [NotFitted(object()), DidNotConverge("No."), AudienceIsEmpty("Nobody.", hint="Wait.")])
+def test_errors_of_models_and_campaigns_can_be_caught_by_their_class_too(sent: GongbiError) -> None:
+    arrived = through(sent)
+    assert isinstance(arrived, type(sent))
+    assert arrived.to_json() == sent.to_json()
 
 
 def test_an_error_of_another_room_arrives_as_the_public_class_it_belongs_to() -> None:

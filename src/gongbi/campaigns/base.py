@@ -10,17 +10,10 @@ from typing import Any
 
 from gongbi.catalog.base import CampaignDef, Words
 from gongbi.catalog.encode import to_json
-from gongbi.errors import GongbiError
 from gongbi.store.campaigns import HELD_OUT
 
 TREATED = "treated"
 ARMS = (TREATED, HELD_OUT)
-
-
-class AudienceIsEmpty(GongbiError):
-    """Nobody may be chosen for a campaign at its instant."""
-
-    code = "audience_is_empty"
 
 
 @dataclass(frozen=True, slots=True)

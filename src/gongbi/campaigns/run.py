@@ -7,11 +7,12 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from gongbi.campaigns.base import TREATED, AudienceIsEmpty, Chosen, Decision
+from gongbi.campaigns.base import TREATED, Chosen, Decision
 from gongbi.campaigns.plan import SCORE, audience, reason_column
 from gongbi.catalog.base import CampaignDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.engine import Engine
+from gongbi.errors import AudienceIsEmpty
 from gongbi.estimators.stats import arms
 from gongbi.store import Store
 from gongbi.store.campaigns import HELD_OUT, Assignment, CampaignRun

@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gongbi.errors import GongbiError, InvalidInput
+from gongbi.errors import InvalidInput
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-class NotFitted(GongbiError, AttributeError):
-    """A model was asked for an answer before it learned anything."""
-
-    code = "not_fitted"
-
-    def __init__(self, model: object) -> None:
-        super().__init__(f"{type(model).__name__} has not learned anything yet.", hint="Call fit first.")
 
 
 def as_vector(name: str, values: ArrayLike) -> FloatArray:
@@ -55,6 +46,18 @@ def as_binary(name: str, values: ArrayLike) -> NDArray[np.bool_]:
         first = int(np.argmax(bad))
         raise InvalidInput(f"{name} must be 0 or 1; entry {first} is {vector[first]:g}.")
     return np.asarray(vector, dtype=bool)
+
+
+def as_groups(name: str, values: ArrayLike) -> IntArray:
+    """Return for every entry the number of its group; groups may be numbers or texts, and are numbered as they come."""
+    import pandas as pd
+
+    entries = np.asarray(values)
+    if entries.ndim != 1:
+        raise InvalidInput(f"{name} must have one dimension, not {entries.ndim}.")
+    numbers = np.asarray(pd.factorize(entries)[0], dtype=np.int64)
+    refuse_where(numbers < 0, f"{name} must have a value everywhere", hint="Give who has none a group of their own.")
+    return numbers
 
 
 def checked_level(level: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,6 +38,20 @@ class Columns:
             for i, (name, values) in enumerate(zip(names, _columns(table), strict=True))
         ]
         return cls(tuple(names), tuple(categories), is_frame)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as JSON data."""
+        categories = [None if known is None else list(known) for known in self.categories]
+        return {"columns": list(self.names), "categories": categories, "frame": self.is_frame}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the columns that `to_json` wrote down."""
+        categories = tuple(
+            None if known is None else {value: code for code, value in enumerate(known)} for known in data["categories"]
+        )
+        # Models kept before arrays could be were all of frames.
+        return cls(tuple(data["columns"]), categories, is_frame=data.get("frame", True))
 
     def position(self, column: str | int) -> int:
         """Return where a column stands, given its name or, for arrays, its position."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from gongbi.errors import GongbiError
+from gongbi.errors import DidNotConverge
 from gongbi.estimators.checks import FloatArray
 
 # Log-likelihood, gradient (k,) and Hessian (k, k) at the parameters (k,).
@@ -20,12 +20,6 @@ GRADIENT_TOLERANCE = 1e-7
 FARTHEST_MOVE = 1e4
 # Beyond e^50 nothing can be computed.
 FARTHEST_LOG = 50.0
-
-
-class DidNotConverge(GongbiError, ArithmeticError):
-    """The likelihood has no maximum that the search could find."""
-
-    code = "did_not_converge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray, IntArray, NotFitted, as_binary
+from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.calibration import Calibration, Curve, curve_from_json, fit_curve
+from gongbi.estimators.checks import FloatArray, IntArray, as_binary, as_groups
 from gongbi.estimators.columns import Columns
 
-Calibration = Literal["platt", "isotonic"]
+# Of what `to_json` writes.
+FORMAT = 1
 # A fold stops growing when this many trees in a row did not help its held-out rows.
 PATIENCE = 100
 
@@ -36,7 +36,7 @@ class PropensityModel:
         Platt's curve has two parameters and keeps the order of members [1]_. Isotonic regression takes any rising shape
         and needs data: prefer it from some thousand responders on. It lets members tie.
     folds : int, default=5
-        Of the cross-validation; fewer where there are fewer responders.
+        Of the cross-validation; fewer where there are fewer responders, or groups with one.
     monotone : mapping of column to -1 or 1, optional
         Columns of numbers (by name, or by position for arrays) in which the score may only fall (-1) or rise (1).
     categorical : sequence of columns, optional
@@ -100,18 +100,24 @@ class PropensityModel:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
-        """Learn from a frame (pandas, or what turns into it, as Arrow) or an array of shape (n, n_features).
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Learn from rows and their outcomes.
 
-        ``y`` has shape (n,) and holds 0 and 1, or false and true.
+        Parameters
+        ----------
+        X : frame or array of shape (n, n_features)
+            A frame is pandas', or what turns into one, as Arrow's tables do.
+        y : array of shape (n,)
+            0 and 1, or false and true.
+        groups : array of shape (n,), optional
+            Rows with the same entry are held out together. Name the member where one may have several rows: trees
+            that saw one of them know the others, and scores would look better, and surer, than they are.
 
         Raises
         ------
         InvalidInput
-            When there are fewer than two members of either kind, or a column is neither numbers nor categories.
+            When fewer than two groups have an outcome of either kind, or a column is neither numbers nor categories.
         """
-        from sklearn.model_selection import StratifiedKFold
-
         yes = as_binary("y", y).astype(np.float64)
         if self.calibration not in ("platt", "isotonic", None):
             raise InvalidInput(f"calibration is 'platt', 'isotonic' or None, not {self.calibration!r}.")
@@ -119,38 +125,91 @@ class PropensityModel:
         values = columns.encode(X)
         if len(values) != len(yes):
             raise InvalidInput(f"X has {len(values)} rows, y has {len(yes)}.")
-        rarer = int(min(yes.sum(), len(yes) - yes.sum()))
-        if rarer < 2 or self.folds < 2:
-            raise InvalidInput(
-                f"{int(yes.sum())} of {len(yes)} outcomes are positive, for {self.folds} folds; "
-                "two of each kind and two folds are the least that can be learned from.",
-            )
         parameters = self._parameters(columns)
-        splitter = StratifiedKFold(min(self.folds, rarer), shuffle=True, random_state=self.seed)
-        splits = list(splitter.split(values, yes))
-        grown = [self._grow(parameters, columns, values, yes, split) for split in splits]
-        self.trees_ = _best_size([losses for _, losses in grown])
+        splits = self._splits(yes, np.arange(len(yes)) if groups is None else as_groups("groups", groups))
+        grown = [self._grow(parameters, columns, values, yes, self.trees, split) for split in splits]
+        trees = _best_size([losses for _, losses in grown])
         raw = np.empty(len(yes))
         for (booster, _), (_, held_out) in zip(grown, splits, strict=True):
-            raw[held_out] = booster.predict(values[held_out], raw_score=True, num_iteration=self.trees_)
+            raw[held_out] = booster.predict(values[held_out], raw_score=True, num_iteration=trees)
         self.out_of_fold_: FloatArray = expit(raw)
-        self._calibration = _fit_calibration(self.calibration, raw, yes)
-        self._booster, _ = self._grow(parameters, columns, values, yes, None)
-        self._columns = columns
-        self.classes_: IntArray = np.array([0, 1])
-        self.feature_names_in_ = list(columns.names)
-        gain = np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)
-        self.feature_importances_: FloatArray = gain / gain.sum() if gain.sum() else gain
-        return self
+        booster, _ = self._grow(parameters, columns, values, yes, trees)
+        return self._keep(columns, booster, fit_curve(self.calibration, raw, yes))
 
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probabilities of 0 and of 1, shape (n, 2). A frame's columns are found by name."""
+        values = self._encoded(X)
+        raw = self._booster.predict(values, raw_score=True) if len(values) else np.empty(0)
+        chance = self._curve(np.asarray(raw, dtype=np.float64))
+        return np.stack([1 - chance, chance], axis=1)
+
+    def contributions(self, X: Any) -> FloatArray:
+        """Return what each column adds to the uncalibrated log-odds of each row, shape (n, n_features).
+
+        Shapley values of the trees (LightGBM's ``pred_contrib``), without the constant part.
+        """
+        values = self._encoded(X)
+        if not len(values):
+            return np.empty(values.shape)
+        found: FloatArray = np.asarray(self._booster.predict(values, pred_contrib=True), dtype=np.float64)
+        return found[:, :-1]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what scoring needs, as JSON data: trees, categories and calibration, and nothing of the rows."""
         if not hasattr(self, "_booster"):
             raise NotFitted(self)
-        values = self._columns.encode(X)
-        raw = self._booster.predict(values, raw_score=True) if len(values) else np.empty(0)
-        chance = self._calibration(np.asarray(raw, dtype=np.float64))
-        return np.stack([1 - chance, chance], axis=1)
+        return {
+            "format": FORMAT,
+            **self._columns.to_json(),
+            "trees": self._booster.model_to_string(),
+            "calibration": self._curve.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that `to_json` wrote down. It scores as that one did; how to train is not kept."""
+        import lightgbm
+
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        booster = lightgbm.Booster(model_str=data["trees"])
+        self = cls()
+        return self._keep(Columns.from_json(data), booster, curve_from_json(data["calibration"]))
+
+    def _keep(self, columns: Columns, booster: Any, curve: Curve) -> Self:
+        self._columns, self._booster, self._curve = columns, booster, curve
+        self.classes_: IntArray = np.array([0, 1])
+        self.feature_names_in_ = list(columns.names)
+        self.trees_ = int(booster.num_trees())
+        gain = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+        self.feature_importances_: FloatArray = gain / gain.sum() if gain.sum() else gain
+        return self
+
+    def _encoded(self, X: Any) -> FloatArray:
+        if not hasattr(self, "_booster"):
+            raise NotFitted(self)
+        return self._columns.encode(X)
+
+    def _splits(self, yes: FloatArray, groups: IntArray) -> list[tuple[IntArray, IntArray]]:
+        """Return the training and the held-out rows of every fold, no group in both.
+
+        Groups are dealt out in the order of how many positive rows and rows they have, so that folds have about as many
+        of either; among equals the order is by chance.
+        """
+        if len(groups) != len(yes):
+            raise InvalidInput(f"groups has {len(groups)} entries, y has {len(yes)}.")
+        folds = min(self.folds, *(len(np.unique(groups[yes == kind])) for kind in (0, 1)))
+        if folds < 2:
+            raise InvalidInput(
+                f"{int(yes.sum())} of {len(yes)} outcomes are positive, for {self.folds} folds; two of each kind, of "
+                "different groups, and two folds are the least that can be learned from.",
+            )
+        positive, size = np.bincount(groups, yes), np.bincount(groups)
+        by_chance = np.random.default_rng(self.seed).permutation(len(size))
+        fold = np.empty(len(size), dtype=np.int64)
+        fold[np.lexsort((by_chance, size, positive))] = np.arange(len(size)) % folds
+        held_out = fold[groups]
+        return [(np.flatnonzero(held_out != k), np.flatnonzero(held_out == k)) for k in range(folds)]
 
     def _parameters(self, columns: Columns) -> dict[str, Any]:
         direction = [0] * len(columns.names)
@@ -182,7 +241,8 @@ class PropensityModel:
         columns: Columns,
         values: FloatArray,
         yes: FloatArray,
-        split: tuple[IntArray, IntArray] | None,
+        trees: int,
+        split: tuple[IntArray, IntArray] | None = None,
     ) -> tuple[Any, list[float]]:
         """Grow trees on one fold's training rows and record the log loss on its held-out rows; or on all rows."""
         import lightgbm
@@ -191,7 +251,7 @@ class PropensityModel:
         rows = split[0] if split else slice(None)
         data = lightgbm.Dataset(values[rows], yes[rows], categorical_feature=chosen, params={"verbosity": -1})
         if split is None:
-            return lightgbm.train(parameters, data, num_boost_round=self.trees_), []
+            return lightgbm.train(parameters, data, num_boost_round=trees), []
         held_out = lightgbm.Dataset(values[split[1]], yes[split[1]], reference=data)
         seen: dict[str, dict[str, list[float]]] = {}
         watch: list[Callable[..., Any]] = [
@@ -201,7 +261,7 @@ class PropensityModel:
         booster = lightgbm.train(
             parameters,
             data,
-            num_boost_round=self.trees,
+            num_boost_round=trees,
             valid_sets=[held_out],
             valid_names=["held out"],
             callbacks=watch,
@@ -216,51 +276,3 @@ def _best_size(losses: Sequence[Sequence[float]]) -> int:
     longest = max(len(curve) for curve in losses)
     padded = [[*curve, *[curve[-1]] * (longest - len(curve))] for curve in losses]
     return int(np.argmin(np.mean(padded, axis=0))) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class _PlattCurve:
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __call__(self, raw: FloatArray) -> FloatArray:
-        chance: FloatArray = expit(self.slope * raw + self.intercept)
-        return chance
-
-
-@dataclass(frozen=True, slots=True)
-class _RisingSteps:
-    raw: FloatArray
-    chance: FloatArray
-
-    def __call__(self, raw: FloatArray) -> FloatArray:
-        return np.interp(raw, self.raw, self.chance)
-
-
-def _fit_calibration(kind: Calibration | None, raw: FloatArray, yes: FloatArray) -> _PlattCurve | _RisingSteps:
-    if kind is None:
-        return _PlattCurve()
-    # Platt's targets: never sure of what a finite number of rows has shown.
-    least, most = 1 / (len(yes) - yes.sum() + 2), (yes.sum() + 1) / (yes.sum() + 2)
-    if kind == "isotonic":
-        from sklearn.isotonic import IsotonicRegression
-
-        steps = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(raw, yes)
-        return _RisingSteps(steps.X_thresholds_, steps.y_thresholds_)
-
-    target = np.where(yes == 1, most, least)
-    flat = _PlattCurve(0.0, float(logit(target.mean())))
-    centre, spread = float(raw.mean()), float(raw.std())
-    if spread < 1e-12:
-        return flat
-    z = (raw - centre) / spread
-
-    def loss(line: FloatArray) -> tuple[float, FloatArray]:
-        linear = line[0] * z + line[1]
-        miss = expit(linear) - target
-        return float(np.mean(np.logaddexp(0, linear) - target * linear)), np.array([np.mean(miss * z), np.mean(miss)])
-
-    slope, intercept = minimize(loss, np.array([1.0, flat.intercept]), jac=True, method="BFGS").x
-    # A falling curve would turn the order of members round: the scores were worth nothing, and all get the base rate.
-    slope = float(slope) / spread
-    return _PlattCurve(slope, float(intercept) - slope * centre) if slope > 0 else flat

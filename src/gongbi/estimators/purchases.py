@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, expit, gammaln, hyp2f1, polygamma
 
-from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray, NotFitted, as_vector, as_vectors, refuse_where, unique_rows
+from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.checks import FloatArray, as_vector, as_vectors, refuse_where, unique_rows
 from gongbi.estimators.likelihood import maximise
 
 NAMES = ("r", "alpha", "a", "b")

@@ -1,4 +1,4 @@
-"""What a purchase is worth: the Gamma-Gamma model, and customer lifetime value."""
+"""What a purchase is worth: the Gamma-Gamma model, plain averages where it has no answer, customer lifetime value."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln, polygamma
 
-from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray, NotFitted, as_vectors, refuse_where, unique_rows
+from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.checks import FloatArray, as_vectors, refuse_where, unique_rows
 from gongbi.estimators.likelihood import maximise
 from gongbi.estimators.purchases import BetaGeoModel
 
@@ -132,6 +132,48 @@ class GammaGammaModel:
             raise NotFitted(self)
         p, q, v = (self.params_[name] for name in NAMES)
         return p, q, v
+
+
+class AverageSpend:
+    """Average value of a purchase, as it is: for data that do not determine a `GammaGammaModel`.
+
+    Where all customers spend the same on average, or a handful came back, nothing shows how strongly a customer's own
+    average should be pulled toward everybody's; so it is not pulled at all.
+
+    Attributes
+    ----------
+    params_ : dict of str to float
+        ``mean``, the average over all purchases, in units of money.
+    n_customers_ : int
+        How many customers were learned from: those with a frequency above 0.
+    """
+
+    params_: dict[str, float]
+    n_customers_: int
+
+    def fit(self, frequency: ArrayLike, monetary_value: ArrayLike) -> Self:
+        """Learn the average from arrays of shape (n_customers,).
+
+        Raises
+        ------
+        InvalidInput
+            When a value is not above 0, or nobody bought.
+        """
+        x, mean = _checked_spend(frequency, monetary_value)
+        bought = x > 0
+        if not bought.any():
+            raise InvalidInput("Nobody has a purchase, so there is no value to learn.")
+        self.params_ = {"mean": float(np.average(mean[bought], weights=x[bought]))}
+        self.n_customers_ = int(bought.sum())
+        return self
+
+    def predict_value(self, frequency: ArrayLike, monetary_value: ArrayLike) -> FloatArray:
+        """Return each customer's own average, and everybody's where frequency is 0, in units of money."""
+        x, mean = _checked_spend(frequency, monetary_value)
+        if not hasattr(self, "params_"):
+            raise NotFitted(self)
+        expected: FloatArray = np.where(x > 0, mean, self.params_["mean"])
+        return expected
 
 
 def gamma_gamma_log_likelihood(

@@ -14,6 +14,7 @@ from gongbi.catalog.base import Words
 from gongbi.core.types import DOUBLE, Type
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.stats import (
     Interval,
     auc,
@@ -25,8 +26,8 @@ from gongbi.estimators.stats import (
     wilson_interval,
 )
 from gongbi.models.base import Figures, Judgement, words_json
+from gongbi.models.features import feature_frame
 from gongbi.models.tables import REASONS
-from gongbi.models.trees import KeptTrees, feature_frame
 
 SEED = 20170101
 #: What is chosen between on the training cohorts. Few, because every further one would be chosen by chance.
@@ -41,12 +42,13 @@ FEW_POSITIVES = 500
 
 @dataclass(frozen=True)
 class CohortRows:
-    """A cohort with its rows: features as a frame, the baseline's plain value, who said yes."""
+    """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes."""
 
     name: str
     role: str
     as_of: datetime
     matures: datetime
+    ids: NDArray[Any]
     frame: Any
     baseline: FloatArray | None
     yes: NDArray[np.bool_]
@@ -87,7 +89,9 @@ def cohort_rows(
     if baseline is not None:
         only = feature_frame(features, {baseline: DOUBLE}, microseconds(as_of))
         plain = _plain(only[baseline].to_numpy(), 1)
-    return CohortRows(name, role, as_of, matures, feature_frame(features, types, microseconds(as_of)), plain, yes)
+    ids = target["id"].to_numpy(zero_copy_only=False)
+    frame = feature_frame(features, types, microseconds(as_of))
+    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes)
 
 
 def microseconds(instant: datetime) -> int:
@@ -137,14 +141,18 @@ def _plain(values: FloatArray, direction: int) -> FloatArray:
     return np.where(np.isnan(score), least - 1, score)
 
 
-def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> KeptTrees:
-    """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees."""
+def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> PropensityModel:
+    """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees.
+
+    Who is in several cohorts has a row in each, and is held out with all of them.
+    """
     import pandas as pd
 
     frame = pd.concat([cohort.frame for cohort in cohorts], ignore_index=True)
     yes = np.concatenate([cohort.yes for cohort in cohorts])
-    model = KeptTrees(categorical=list(texts), seed=SEED, threads=1, **SETTINGS[settings])
-    return model.fit(frame, yes)
+    ids = np.concatenate([cohort.ids for cohort in cohorts])
+    model = PropensityModel(categorical=list(texts), seed=SEED, threads=1, **SETTINGS[settings])
+    return model.fit(frame, yes, groups=ids)
 
 
 def figures_on(
@@ -259,7 +267,7 @@ def sentence(test: Figures) -> Words:
     return Words("".join(zh), " ".join(en))
 
 
-def explain(model: KeptTrees, frame: Any) -> list[list[str | None]]:
+def explain(model: PropensityModel, frame: Any) -> list[list[str | None]]:
     """The tags that move each score most, strongest first: three lists, one text per row.
 
     A text has the tag, its value and what it adds to the log-odds: ``rfm.recency = 5 (+0.41)``.
@@ -294,7 +302,7 @@ def metrics(
     cohorts: Sequence[CohortRows],
     validation: Figures | None,
     tests: Sequence[Figures],
-    model: KeptTrees,
+    model: PropensityModel,
     judgement: Judgement,
 ) -> Figures:
     """All figures of a propensity model, as the registry keeps them."""

@@ -16,11 +16,12 @@ from gongbi.core.types import Type
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.propensity import PropensityModel
 from gongbi.models import plan as plans
 from gongbi.models import propensity, purchases
 from gongbi.models.base import CohortPlans, Trained
+from gongbi.models.features import feature_frame
 from gongbi.models.tables import score_table
-from gongbi.models.trees import KeptTrees, feature_frame
 
 OnStage = Callable[[str], None]
 
@@ -135,7 +136,7 @@ def _propensity_scores(
     built: Mapping[str, Stored],
 ) -> dict[str, Any]:
     # What this version learned from, which an edited definition may not name any more.
-    trees = KeptTrees.from_json(artifact)
+    trees = PropensityModel.from_json(artifact)
     names, types = trees.feature_names_in_, catalog.world.tags_of(model.subject)
     rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of, built))
     frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
