@@ -92,6 +92,64 @@ def test_without_a_holdout_the_model_stays_a_candidate_and_says_why() -> None:
     assert "No hold-out check" in trained.judgement.reason.en
 
 
+@pytest.fixture(scope="module")
+def one_price() -> dict[str, np.ndarray]:
+    """Everybody spends 9.99 a purchase; sums and divisions leave different last digits."""
+    rows = simulated(600)
+    for prefix, further in (("", rows["frequency"]), ("cut_", rows["cut_frequency"])):
+        rows[f"{prefix}spend"] = further * 9.99
+    rows["actual_spend"] = rows["actual"] * 9.99
+    return rows
+
+
+def test_one_price_for_everybody_is_what_a_purchase_is_worth_and_the_card_says_so(one_price) -> None:
+    trained = purchases.learn(MODEL, one_price, AS_OF)
+    assert trained.metrics["spend_model"] == "average"
+    assert trained.metrics["average"]["parameters"]["mean"] == pytest.approx(9.99)
+    assert trained.metrics["correlation_of_frequency_and_spend"] is None
+    assert trained.metrics["expected_value"] == pytest.approx(trained.metrics["expected_purchases"] * 9.99)
+    words = trained.metrics["caveats"][-1]
+    assert "All who came back spend 9.99 a purchase" in words["en"]
+    assert "9.99" in words["zh"]
+    assert trained.algorithm == "BG/NBD, average spend"
+
+
+def test_how_often_does_not_depend_on_whether_spend_can_be_modelled(one_price, learned) -> None:
+    plain, usual = (purchases.learn(MODEL, rows, AS_OF) for rows in (one_price, simulated(600)))
+    assert usual.metrics["spend_model"] == learned.metrics["spend_model"] == "gamma_gamma"
+    assert plain.metrics["beta_geo"] == usual.metrics["beta_geo"]
+    assert plain.metrics["headline"] == usual.metrics["headline"]
+    assert plain.judgement == usual.judgement
+
+
+OWN_AVERAGES = {
+    "hardly any difference": lambda rng, n: 10 + 1e-7 * rng.random(n),
+    "each their own of two prices": lambda rng, n: rng.choice([10.0, 100.0], n),
+    "no bounds": lambda rng, n: 1 / rng.random(n) ** 3,
+}
+
+
+@pytest.mark.parametrize("averages", OWN_AVERAGES.values(), ids=OWN_AVERAGES)
+def test_spend_that_determines_no_model_leaves_everybody_their_own_average(averages) -> None:
+    rows = simulated(600)
+    own = averages(np.random.default_rng(1), 600)
+    rows["spend"], rows["cut_spend"] = rows["frequency"] * own, rows["cut_frequency"] * own
+    trained = purchases.learn(MODEL, rows, AS_OF)
+    assert trained.metrics["spend_model"] == "average"
+    assert "determine no Gamma-Gamma model" in trained.metrics["caveats"][-1]["en"]
+    history = purchases.Histories.of(rows)
+    scores = purchases.PurchaseModels.from_json(trained.artifact).predict(history, 90)
+    back = history.frequency > 0
+    assert scores["value"][back] == pytest.approx(scores["purchases"][back] * own[back])
+
+
+def test_a_model_kept_before_spend_had_a_name_is_still_read(learned) -> None:
+    rows = purchases.Histories.of(simulated(50, seed=3))
+    older = {name: value for name, value in learned.artifact.items() if name != "spend_model"}
+    fresh, kept = (purchases.PurchaseModels.from_json(data).predict(rows, 90) for data in (learned.artifact, older))
+    np.testing.assert_array_equal(kept["value"], fresh["value"])
+
+
 def test_the_kept_model_gives_the_same_predictions(learned) -> None:
     rows = purchases.Histories.of(simulated(50, seed=3))
     kept = purchases.PurchaseModels.from_json(json.loads(learned.artifact_bytes()))

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef, Words
-from gongbi.errors import GongbiError, InvalidInput
+from gongbi.errors import DidNotConverge, GongbiError, InvalidInput
 from gongbi.estimators.checks import FloatArray
-from gongbi.estimators.likelihood import DidNotConverge
 from gongbi.estimators.purchases import BetaGeoModel
-from gongbi.estimators.spend import GammaGammaModel
+from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
 from gongbi.models.base import Figures, Judgement, Trained, words_json
 from gongbi.models.propensity import interval_json
@@ -25,6 +24,14 @@ DAYS = 7.0
 SEED = 20170101
 RESAMPLES = 1000
 GROUPS = 6
+#: What may say how much a purchase is worth, by the name that figures and kept models give it.
+SPEND_MODELS: Mapping[str, type[GammaGammaModel | AverageSpend]] = {
+    "gamma_gamma": GammaGammaModel,
+    "average": AverageSpend,
+}
+ALGORITHMS = {"gamma_gamma": "BG/NBD, Gamma-Gamma", "average": "BG/NBD, average spend"}
+# Averages come from divisions: those that are equal in money may differ in their last digits.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,10 @@ class Histories:
 
 @dataclass(frozen=True)
 class PurchaseModels:
-    """BG/NBD for how often, Gamma-Gamma for how much."""
+    """BG/NBD for how often, Gamma-Gamma for how much, or averages as they are where the data determine none."""
 
     often: BetaGeoModel
-    much: GammaGammaModel
+    much: GammaGammaModel | AverageSpend
 
     @classmethod
     def fit(cls, history: Histories) -> Self:
@@ -61,7 +68,12 @@ class PurchaseModels:
         if not back.any():
             raise InvalidInput("Nobody bought on a second day, so there is nothing to learn purchases from.")
         often = BetaGeoModel().fit(history.frequency, history.recency, history.age)
-        return cls(often, GammaGammaModel().fit(history.frequency[back], history.mean_spend[back]))
+        return cls(often, _fit_spend(history.frequency[back], history.mean_spend[back]))
+
+    @property
+    def spend_model(self) -> str:
+        """The name of what says how much."""
+        return next(name for name, kind in SPEND_MODELS.items() if isinstance(self.much, kind))
 
     def predict(self, history: Histories, horizon_days: int) -> dict[str, FloatArray]:
         """Survival probability, expected purchases and expected spend in the days to come."""
@@ -75,16 +87,40 @@ class PurchaseModels:
 
     def to_json(self) -> dict[str, Any]:
         """What scoring needs, as JSON data."""
-        return {"format": FORMAT, "unit": "week", "often": self.often.params_, "much": self.much.params_}
+        return {
+            "format": FORMAT,
+            "unit": "week",
+            "often": self.often.params_,
+            "spend_model": self.spend_model,
+            "much": self.much.params_,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Return the models that `to_json` wrote down."""
         if data.get("format") != FORMAT:
             raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
-        often, much = BetaGeoModel(), GammaGammaModel()
+        # The first models that were kept knew one way only.
+        often, much = BetaGeoModel(), SPEND_MODELS[data.get("spend_model", "gamma_gamma")]()
         often.params_, much.params_ = dict(data["often"]), dict(data["much"])
         return cls(often, much)
+
+
+def _fit_spend(frequency: FloatArray, mean: FloatArray) -> GammaGammaModel | AverageSpend:
+    """Learn how much; where no model of it can be had, that is no reason to know nothing of how often."""
+    plain = AverageSpend().fit(frequency, mean)
+    if _all_equal(mean):
+        return plain
+    try:
+        fitted = GammaGammaModel().fit(frequency, mean)
+    except DidNotConverge:
+        return plain
+    # With q of 1 or less everybody's mean is infinite, and so is all that is expected.
+    return fitted if fitted.params_["q"] > 1 else plain
+
+
+def _all_equal(values: FloatArray) -> bool:
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
 def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> Trained:
@@ -106,7 +142,8 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
         "members": len(back),
         "repeat_buyers": int(back.sum()),
         "beta_geo": _fitted(models.often),
-        "gamma_gamma": _fitted(models.much),
+        "spend_model": models.spend_model,
+        models.spend_model: _fitted(models.much),
         # Gamma-Gamma takes spend and frequency for independent; near 0 this correlation supports it.
         "correlation_of_frequency_and_spend": _correlation(history.frequency[back], history.mean_spend[back]),
         "horizon_days": model.horizon_days,
@@ -114,16 +151,19 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
         "expected_value": float(expected["value"].sum()),
         "mean_alive": float(expected["alive"].mean()),
         "holdout": check,
-        "caveats": [words_json(words) for words in _caveats(models)],
+        "caveats": [words_json(words) for words in _caveats(models, history)],
         "sentence": words_json(_sentence(check)),
         "judgement": judgement.to_json(),
     }
-    parameters = {"beta_geo": models.often.params_, "gamma_gamma": models.much.params_}
+    parameters = {"beta_geo": models.often.params_, models.spend_model: models.much.params_}
     window = {"as_of": as_of.isoformat(), "horizon_days": model.horizon_days, "holdout_days": model.holdout_days}
-    return Trained(model.model, "BG/NBD, Gamma-Gamma", models.to_json(), figures, parameters, window, judgement)
+    algorithm = ALGORITHMS[models.spend_model]
+    return Trained(model.model, algorithm, models.to_json(), figures, parameters, window, judgement)
 
 
-def _fitted(model: BetaGeoModel | GammaGammaModel) -> Figures:
+def _fitted(model: BetaGeoModel | GammaGammaModel | AverageSpend) -> Figures:
+    if isinstance(model, AverageSpend):
+        return {"parameters": dict(model.params_), "members": model.n_customers_}
     return {
         "parameters": dict(model.params_),
         "standard_errors": dict(model.standard_errors_),
@@ -147,6 +187,7 @@ def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
         "days": model.holdout_days,
         "members": int(known.sum()),
         "beta_geo": _fitted(models.often),
+        "spend_model": models.spend_model,
         "actual": float(actual.sum()),
         "predicted": float(predicted["purchases"].sum()),
         "predicted_over_actual": _ratio(predicted["purchases"], actual),
@@ -190,7 +231,7 @@ def _mean_interval(values: FloatArray) -> Interval:
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float | None:
-    if len(a) < 2 or not (a.std() and b.std()):
+    if len(a) < 2 or _all_equal(a) or _all_equal(b):
         return None
     return float(np.corrcoef(a, b)[0, 1])
 
@@ -259,7 +300,7 @@ def _sentence(check: Figures | None) -> Words:
     )
 
 
-def _caveats(models: PurchaseModels) -> list[Words]:
+def _caveats(models: PurchaseModels, history: Histories) -> list[Words]:
     found = [
         Words(
             "首次购买是数据里的第一次；更早的历史看不到。",
@@ -276,4 +317,23 @@ def _caveats(models: PurchaseModels) -> list[Words]:
                 " the survival probability loosely.",
             )
         )
+    if isinstance(models.much, AverageSpend):
+        found.append(_without_gamma_gamma(models.much, history.mean_spend[history.frequency > 0]))
     return found
+
+
+def _without_gamma_gamma(much: AverageSpend, means: FloatArray) -> Words:
+    average = f"{much.params_['mean']:,.2f}"
+    if _all_equal(means):
+        return Words(
+            f"所有回头客每次购买的平均花费都是 {average}，没有差异可供 Gamma-Gamma 模型学习；预期花费即按此平均计算。",
+            f"All who came back spend {average} a purchase on average: there is no difference for a Gamma-Gamma model"
+            " to learn, so the average itself is what a purchase is expected to be worth.",
+        )
+    return Words(
+        "这些数据定不出 Gamma-Gamma 模型：回头客太少，或各人平均花费的差异太小或大得没有边际。"
+        f"预期花费按各人自己的平均计算，不向总平均收缩；没有回头购买的人按总平均 {average} 计算。",
+        "The data determine no Gamma-Gamma model: too few came back, or their averages differ too little, or without"
+        " bounds. A purchase is expected to be worth the customer's own average, not pulled toward everybody's;"
+        f" {average}, everybody's, where there is none.",
+    )
