@@ -7,8 +7,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
-# For instance: make test PYTEST_ARGS="-x -k tags", or PYTEST_ARGS="-n 2" for two workers.
+# For instance: make test PYTEST_ARGS="-x -k tags", or WORKERS=0 for one process that a debugger can follow.
 PYTEST_ARGS ?=
+WORKERS ?= 2
+PYTEST = $(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 .PHONY: help
 help:  ## This menu
@@ -60,13 +62,13 @@ demo: venv-demo  ## Build the demo workspace and open the console (DEMO_SERVE=0:
 # --- checking it -----------------------------------------------------------------------------------------
 .PHONY: test test-slow test-all lint format bench docs
 test: venv-dev  ## The fast tests, Spark's contract among them
-	$(BIN)/pytest -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow"
 
 test-slow: venv-dev  ## Only the slow tests
-	$(BIN)/pytest -m slow $(PYTEST_ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "No slow tests." || exit $$code; }
+	$(PYTEST) -m slow || { code=$$?; [ $$code -eq 5 ] && echo "No slow tests." || exit $$code; }
 
 test-all: venv-dev  ## Every test
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(PYTEST)
 
 lint: venv-dev  ## Style, types, import rules and the rules of the repository
 	$(BIN)/ruff check .

@@ -174,7 +174,6 @@ campaigns = st.builds(
 definitions = st.one_of(subjects(), sources(), tags, segments, models, campaigns)
 
 
-@settings(deadline=None)
 @given(definitions)
 def test_what_is_written_as_yaml_is_read_back_the_same(definition: Definition) -> None:
     text = write_text(definition)
@@ -183,7 +182,6 @@ def test_what_is_written_as_yaml_is_read_back_the_same(definition: Definition) -
     assert write_text(read_text(text)[0]) == text
 
 
-@settings(deadline=None)
 @given(definitions)
 def test_what_is_written_as_json_is_read_back_the_same(definition: Definition) -> None:
     body = to_json(definition)
@@ -192,14 +190,13 @@ def test_what_is_written_as_json_is_read_back_the_same(definition: Definition) -
     assert json.dumps(to_json(from_json(kind_of(definition), kept))) == json.dumps(body)
 
 
-@settings(deadline=None)
 @given(definitions)
 def test_the_kind_and_name_come_first(definition: Definition) -> None:
     assert next(iter(to_json(definition).items())) == (kind_of(definition), name_of(definition))
     assert write_text(definition).startswith(f"{kind_of(definition)}: ")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(definitions, max_size=6, unique_by=lambda d: (kind_of(d), name_of(d))))
 def test_a_folder_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, some: list[Definition]) -> None:
     folder = tmp_path_factory.mktemp("definitions")

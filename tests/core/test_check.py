@@ -275,7 +275,7 @@ CALLS = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=1000)
+@settings(max_examples=400)
 @given(st.one_of(CALLS, st.lists(st.sampled_from(PIECES), max_size=25).map(" ".join)))
 def test_any_words_are_understood_or_refused(text: str) -> None:
     try:

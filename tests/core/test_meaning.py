@@ -54,7 +54,7 @@ SEEDS = st.integers(0, 2**32)
 NO_SHRINKING = (Phase.explicit, Phase.generate)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@settings(max_examples=40, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
 @given(SEEDS)
 def test_random_expressions_on_duckdb_mean_what_plain_python_says(duckdb_engine: Engine, seed: int) -> None:
     assert_as_in_python(duckdb_engine, seed, most=25)
@@ -62,13 +62,13 @@ def test_random_expressions_on_duckdb_mean_what_plain_python_says(duckdb_engine:
 
 @pytest.mark.spark
 @pytest.mark.timeout(900)
-@settings(max_examples=2, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@settings(max_examples=2, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
 @given(SEEDS)
 def test_random_expressions_on_spark_mean_what_plain_python_says(spark_engine: Engine, seed: int) -> None:
     assert_as_in_python(spark_engine, seed, most=20)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@settings(max_examples=15, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
 @given(SEEDS)
 def test_scrambling_every_row_from_the_instant_on_changes_nothing(duckdb_engine: Engine, seed: int) -> None:
     drawn = Random(seed)

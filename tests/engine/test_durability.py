@@ -75,6 +75,7 @@ def test_a_killed_build_leaves_the_last_good_table_in_duckdb(tmp_path: Path) -> 
     engine.close()
 
 
+@pytest.mark.slow_on_spark
 @pytest.mark.spark
 @pytest.mark.usefixtures("spark_session")
 def test_a_killed_build_leaves_the_last_good_table_in_spark(tmp_path: Path) -> None:

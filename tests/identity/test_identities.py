@@ -91,6 +91,7 @@ def desk(tmp_path: Path, engine: Engine) -> Desk:
     return Desk(tmp_path / "desk", engine)
 
 
+@pytest.mark.slow_on_spark
 def test_records_are_united_by_what_they_share_and_a_later_record_joins_two_customers(desk: Desk) -> None:
     desk.write("orders.csv", ORDERS, ["1,2024-01-01,5", "2,2024-01-01,8"])
     desk.write(

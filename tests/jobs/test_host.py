@@ -288,9 +288,12 @@ def test_it_opens_no_port_and_calls_nobody(make_shop: Callable[..., Path], start
     tables = [Path(f"/proc/{server.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
     lines = [line.split() for table in tables for line in table.splitlines()]
     sockets = [line for line in lines if f"socket:[{line[9]}]" in mine]
-    # The workspace's own local door, and nothing else.
-    assert [line[3] for line in sockets] == ["0A"]
-    assert sockets[0][1].startswith("0100007F:")
+    # The workspace's own local door, and nothing else: one socket listens, and who talks on others sits on this machine.
+    listening = [line for line in sockets if line[3] == "0A"]
+    assert len(listening) == 1
+    assert listening[0][1].startswith("0100007F:")
+    assert {line[2].partition(":")[0] for line in sockets if line not in listening} <= {"0100007F"}
+    assert {line[1] for line in sockets} == {listening[0][1]}, "calls that came in, none that went out"
 
 
 def test_two_hosts_in_one_process_are_refused(shop: Workspace) -> None:

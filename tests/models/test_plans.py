@@ -72,7 +72,7 @@ def leaks(engine: Engine, seed: int) -> None:
     assert any(row["visits.count"] for row in before)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 10_000))
 def test_scrambling_all_that_comes_at_or_after_the_instant_changes_no_feature(seed: int) -> None:
     engine = DuckDBEngine(None, threads=2)
@@ -208,7 +208,7 @@ def histories(engine: Engine, rows: shop.Rows) -> list[dict[str, Any]]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(VISITS)
 def test_histories_are_what_plain_python_counts(drawn: list[tuple[int, int, int, int]]) -> None:
     engine = DuckDBEngine(None, threads=2)

@@ -66,7 +66,7 @@ def changes(found: dict[str, pa.Table], expected: dict[str, pa.Table]) -> dict[s
     return {name: differing for name, differing in wrong.items() if differing}
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(as_of=INSTANTS, seed=st.integers(0, 999), whole=st.booleans())
 def test_scrambling_what_comes_after_the_instant_changes_no_tag(as_of: datetime, seed: int, whole: bool) -> None:
     rows = sample()

@@ -51,6 +51,7 @@ def test_other_content_under_a_path_replaces_its_rows(shop: Shop) -> None:
     assert [row.status for row in shop.loads.list() if row.path == "sales.csv"] == ["loaded", "replaced"]
 
 
+@pytest.mark.slow_on_spark
 def test_across_files_the_last_load_wins_and_undo_brings_the_others_back(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(SUBJECTS, SALES)
     loads = []
@@ -204,7 +205,7 @@ class Model:
         return found
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(steps)
 def test_any_history_of_loads_and_undos_gives_what_the_remaining_loads_give(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, object, dict[int, int] | None]]

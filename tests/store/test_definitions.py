@@ -121,7 +121,7 @@ BODIES = st.dictionaries(st.sampled_from(["x", "y"]), st.integers() | st.text(ma
 HISTORIES = st.lists(st.tuples(st.dictionaries(NAMES, BODIES, max_size=3), st.sets(NAMES, max_size=2)), max_size=6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=HISTORIES)
 def test_any_history_ends_where_a_dictionary_would(store: Store, history: list[Any]) -> None:
     with store._database.transaction() as connection:

@@ -1,9 +1,9 @@
 """Engines for tests, and the mark that runs one test body on each of them.
 
 Fixtures: `duckdb_engine` (in memory), `spark_engine` (a fresh root, one session for the whole run), `engine` (each in
-turn). Spark runs as ``local[2]``, which starts in half the time of a local cluster and answers twice as fast; set
-``GONGBI_SPARK_MASTER="local-cluster[2,1,1024]"`` for executors that are processes of their own. Where Spark cannot run,
-its tests are skipped and say why; with ``GONGBI_REQUIRE_SPARK=1`` they fail instead.
+turn). Spark runs as ``local-cluster[2,1,1024]``, executors that are processes of their own, so that what cannot be
+sent to another machine fails; ``GONGBI_SPARK_MASTER="local[2]"`` starts in half the time. Where Spark cannot run, its
+tests are skipped and say why; with ``GONGBI_REQUIRE_SPARK=1`` they fail instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gongbi.engine.duckdb import DuckDBEngine
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SPARK_MASTER = os.environ.get("GONGBI_SPARK_MASTER", "local[2]")
+SPARK_MASTER = os.environ.get("GONGBI_SPARK_MASTER", "local-cluster[2,1,1024]")
 
 
 def on_every_engine(*, cannot: Mapping[str, str] | None = None, not_yet: Mapping[str, str] | None = None) -> Any:
