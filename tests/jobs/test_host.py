@@ -288,7 +288,7 @@ def test_it_opens_no_port_and_calls_nobody(make_shop: Callable[..., Path], start
     tables = [Path(f"/proc/{server.pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
     lines = [line.split() for table in tables for line in table.splitlines()]
     sockets = [line for line in lines if f"socket:[{line[9]}]" in mine]
-    # The workspace's own local door, and nothing else: one socket listens, and who talks on others sits on this machine.
+    # The local door of the workspace, and nothing else: one socket listens, and who talks on others is on this machine.
     listening = [line for line in sockets if line[3] == "0A"]
     assert len(listening) == 1
     assert listening[0][1].startswith("0100007F:")
