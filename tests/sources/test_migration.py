@@ -8,6 +8,7 @@ import pytest
 
 from gongbi.catalog.base import SourceDef
 from gongbi.catalog.yaml import read_text
+from gongbi.sources import rejects
 from gongbi.sources.migration import plan_migration
 
 from .conftest import HEADER, PRODUCTS, SALES, Shop, sale
@@ -75,6 +76,23 @@ def test_columns_that_come_and_go_follow_the_rule(shop: Shop) -> None:
     load = shop.one()
     assert ("paid", "missing") in {(c["column"], c["change"]) for c in load.schema_changes}
     assert shop.rows("select receipt, paid from fact_sale") == [(1, None)]
+
+
+def test_columns_are_compared_with_the_last_file_and_not_with_mended_rejects(shop: Shop) -> None:
+    shop.define(SALES + "schema: {added: refuse}\n")
+    shop.write("sales.csv", [sale(1), sale(2, amount="two")])
+    load = shop.one()
+    mended = shop.root / "mended.csv"
+    rejects.export_rejects(shop.engine, load.load or 0, mended)
+    mended.write_text(mended.read_text("utf-8-sig").replace("7,1,two", "7,1,2.00"), "utf-8")
+    assert shop.repaired("sales", mended).repaired == 1
+    shop.write("sales.csv", [sale(1), sale(2, amount="2.00"), sale(3)])
+    load = shop.one()
+    assert (load.outcome, load.schema_changes) == ("loaded", ())
+    shop.write("sales.csv", [sale(1) + ",x"], header=HEADER + ",extra")
+    problem = shop.one().problem
+    assert problem is not None
+    assert "'extra'" in problem["message"]
 
 
 LOOKED_UP = SALES.replace(

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from gongbi.catalog.naming import NO_WORDS, Words, check_name
 from gongbi.core.clock import zone_of
-from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, Type, decimal, money
+from gongbi.core.types import (
+    BOOLEAN,
+    COMPUTED_PRECISION,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    STORED_PRECISION,
+    TEXT,
+    TIMESTAMP,
+    Type,
+    decimal,
+    money,
+)
 from gongbi.errors import InvalidDefinition, InvalidInput, Place
 
 _DIRECTIVE = re.compile(r"%(.?)")
@@ -118,6 +132,22 @@ class ColumnMap:
             )
         if self.currency and self.type_ != "money":
             raise InvalidDefinition("Only a column of type money has a currency.")
+        if self.type_ in ("integer", "double", "decimal", "money"):
+            self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Refuse constants that the column cannot hold: an engine would, in words of its own."""
+        for word, value in [("default", self.default), *(("values", value) for value in self.values)]:
+            if value is not None and not _holds(self.value_type, value):
+                raise InvalidDefinition(f"`{word}`: a column of type {self.type_} cannot hold {value!r}.")
+        for word, bound in (("min", self.min), ("max", self.max)):
+            digits = Decimal(str(bound or 0))
+            places = max(-digits.adjusted(), len(digits.as_tuple().digits) - digits.adjusted() - 1, 0)
+            if self.type_ != "double" and max(digits.adjusted() + 1, 1) + places > COMPUTED_PRECISION:
+                raise InvalidDefinition(
+                    f"`{word}`: {bound} has more digits than a bound of type {self.type_} can have.",
+                    hint="Leave out a bound that nothing can reach.",
+                )
 
     @property
     def value_type(self) -> Type:
@@ -127,6 +157,21 @@ class ColumnMap:
             assert self.currency is not None
             return money(self.currency, scale)
         return decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
+
+
+def _holds(type_: Type, value: Any) -> bool:
+    """Whether a constant is a number that fits a type."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return False
+    if isinstance(value, bool) or not number.is_finite():
+        return False
+    if type_.name == "integer":
+        return number == number.to_integral_value() and -(2**63) <= number < 2**63
+    if type_.name == "double":
+        return math.isfinite(float(number))
+    return abs(number) < Decimal(10) ** (STORED_PRECISION - type_.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +257,9 @@ class TimeMap:
         Otherwise the day named is the first that is not valid any more (half-open).
     lookup
         Taken from a reference: its `expr` gives a date or an instant.
+    future
+        For the time of a fact: what becomes of a row whose time is more than a day after the load, by the clock of this
+        machine. ``reject`` sets it aside; ``accept`` takes it, for what is planned.
     """
 
     column: str | None = None
@@ -220,6 +268,7 @@ class TimeMap:
     grain: Literal["instant", "date"] = "instant"
     inclusive: bool = False
     lookup: Lookup | None = None
+    future: Literal["reject", "accept"] = "reject"
 
     def __post_init__(self) -> None:
         if self.zone is not None:
@@ -315,6 +364,11 @@ class SourceDef:
             raise InvalidDefinition(f"Source {self.source!r} maps attributes and says no `id`.")
         if self.relation and len(self.subjects) != 2:
             raise InvalidDefinition(f"Relation {self.relation!r} needs exactly two `subjects`: from and to.")
+        if any(t is not None and t.future == "accept" for t in (self.valid_from, self.valid_to)):
+            raise InvalidDefinition(
+                f"Source {self.source!r} says `future` of a validity, which may always lie in the future.",
+                hint="`future` belongs to the `time` of a fact.",
+            )
         if not self.key and self.from_.fact is None:
             raise InvalidDefinition(f"Source {self.source!r} says no `key`: the columns that make a row unique.")
 

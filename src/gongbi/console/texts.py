@@ -129,6 +129,8 @@ _SHELL: dict[str, tuple[str, str]] = {
     # Why a row was set aside.
     "reason.wrong_type": ("类型不符", "wrong type"),
     "reason.missing_value": ("缺少必填值", "missing value"),
+    "reason.too_large": ("数值过大", "number too large"),
+    "reason.future": ("时间在未来", "time in the future"),
     "reason.out_of_range": ("超出范围", "out of range"),
     "reason.not_allowed": ("不在允许值内", "value not allowed"),
     "reason.duplicate_key": ("主键重复", "duplicate key"),

@@ -115,18 +115,24 @@ class Context:
         return self.remembered("catalog", self.fingerprint(), make)  # type: ignore[no-any-return]
 
     def newest_fact(self) -> datetime | None:
-        """The instant of the newest fact; None where there is none."""
+        """The instant of the newest fact that has happened; the newest of all where none has, None without facts."""
+        now = self.now()
 
         def make() -> datetime | None:
             there = self.tables()
             tables = [fact.table for fact in self.catalog().world.facts.values() if fact.table in there]
             if not tables:
                 return None
-            parts = " union all ".join(f"select max(ts) as ts from {self.engine.dialect.ident(t)}" for t in tables)
-            newest = self.engine.query(f"select max(ts) as ts from ({parts}) t")["ts"][0].as_py()
+            # What is planned must not hide that the data are old.
+            past = f"max(case when ts <= {self.engine.dialect.literal(now)} then ts end) as past"
+            parts = " union all ".join(
+                f"select {past}, max(ts) as ts from {self.engine.dialect.ident(t)}" for t in tables
+            )
+            newest = self.engine.query(f"select coalesce(max(past), max(ts)) as ts from ({parts}) t")["ts"][0].as_py()
             return newest.replace(tzinfo=UTC) if newest is not None else None
 
-        version = self.data_version() + self.fingerprint()
+        # By the hour: what was planned becomes past.
+        version = f"{self.data_version()} {self.fingerprint()} {now:%Y-%m-%d %H}"
         return self.remembered("newest", version, make)  # type: ignore[no-any-return]
 
     def as_of(self, given: str | datetime | None = None) -> datetime:

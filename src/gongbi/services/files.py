@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from gongbi.errors import EngineFailure, InvalidInput
+from gongbi.errors import EngineFailure, InvalidInput, Refused
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 #: Rows of one Excel sheet, its header aside.
@@ -17,13 +18,24 @@ EXCEL_ROWS = 1_048_575
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all."""
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(FORMATS)}.")
+def check_writable(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: bool = False) -> None:
+    """Refuse a file before the work for it is done; one that is there too, unless it may be overwritten."""
+    if formats and path.suffix.lower() not in formats:
+        raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(formats)}.")
     if not path.parent.is_dir():
         raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
+    if path.is_dir():
+        raise InvalidInput(f"{str(path)!r} is a folder.", hint="Give the name of a file in it.")
+    if path.exists() and not overwrite:
+        raise Refused(
+            f"{str(path)!r} exists already.", hint="Give another name, or --overwrite (in Python overwrite=True)."
+        )
+
+
+def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
+    """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all."""
+    suffix = path.suffix.lower()
+    check_writable(path, overwrite=overwrite)
     partial = path.with_name(f".{path.name}.partial{suffix}")
     try:
         if suffix == ".parquet":

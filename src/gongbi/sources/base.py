@@ -20,6 +20,8 @@ REASONS: Mapping[str, str] = {
     "not_json": "The line is not a JSON object.",
     "wrong_type": "The value cannot be read as the column's type.",
     "missing_value": "A required value or a part of the key is absent.",
+    "too_large": "The number has more digits than a value of the column's type can have.",
+    "future": "The time lies more than a day after the load, and the mapping does not say `future: accept`.",
     "out_of_range": "The value is below `min` or above `max`.",
     "not_allowed": "The value is not among `values`.",
     "negative_amount": "The amount is negative and the mapping says `sign: positive`.",
@@ -35,6 +37,7 @@ Trouble = Literal[
     "missing_column",
     "schema_changed",
     "wrong_type",
+    "not_computed",
     "mapping_changed",
     "nothing_changed",
 ]
@@ -99,6 +102,8 @@ class LoadReport:
         Column that names a member → rows whose member nobody describes.
     negative, zero
         Money column → rows.
+    rounded
+        Column → rows whose value had more digits after the point than the column keeps.
     schema_changes
         How the columns differ from those of the source's load before.
     """
@@ -116,6 +121,7 @@ class LoadReport:
     unmatched: Mapping[str, int] = field(default_factory=dict)
     negative: Mapping[str, int] = field(default_factory=dict)
     zero: Mapping[str, int] = field(default_factory=dict)
+    rounded: Mapping[str, int] = field(default_factory=dict)
     schema_changes: tuple[Mapping[str, str], ...] = ()
     merged: int = 0
     repaired: int = 0

@@ -6,8 +6,8 @@ integer
     Text of digits with an optional sign, within 64 bits; a number without a fraction. "1,000" and "12.0" as text are
     refused.
 decimal, money
-    Text of digits with an optional point and sign; numbers. Rounded half away from zero to the column's digits; a
-    double stands for its shortest decimal text, so 1.005 gives 1.01.
+    Text of digits with an optional point and sign; numbers. Rounded half away from zero to the column's digits, which
+    is counted (see `rounding`); a double stands for its shortest decimal text, so 1.005 gives 1.01.
 double
     Text as programs write numbers, with an exponent if need be; infinities and NaN are refused.
 boolean
@@ -20,12 +20,18 @@ date, timestamp
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 from gongbi.core.dialect import Dialect
 from gongbi.core.types import DOUBLE, INTEGER, STORED_PRECISION, TEXT, Type
 
 _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
 _DECIMAL = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)\z"
 _DOUBLE = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?\z"
+_NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Above 2^53 a double has lost digits: it is no integer any more.
+_EXACT = 2**53
 _TRUE = ("true", "t", "yes", "y", "1", "是")
 _FALSE = ("false", "f", "no", "n", "0", "否")
 _LARGEST_DOUBLE = "cast('1.7976931348623157e308' as double)"
@@ -54,6 +60,20 @@ def cast(sql: str, from_: Type, to: Type, dialect: Dialect) -> str | None:
     return read(sql, from_, to, dialect) if read else None
 
 
+def is_too_large(value: str | None, to: Type) -> bool:
+    """Whether a value that could not be read as `to` is a number whose size alone is the fault."""
+    text = (value or "").strip()
+    if not _NUMBER.fullmatch(text):
+        return False
+    size = abs(Decimal(text))
+    if to.name == "integer":
+        return size > _EXACT and size == size.to_integral_value()
+    if to.name == "decimal":
+        # Rounding may be what takes it over.
+        return size + Decimal(5).scaleb(-to.scale - 1) >= Decimal(10) ** (STORED_PRECISION - to.scale)
+    return to.name == "double" and size > Decimal("1.7976931348623157e308")
+
+
 def _finite(sql: str) -> str:
     return f"case when abs({sql}) <= {_LARGEST_DOUBLE} then {sql} end"
 
@@ -64,8 +84,7 @@ def _integer(sql: str, from_: Type, to: Type, dialect: Dialect) -> str | None:
         text = f"trim({sql})"
         return f"case when {matches(text, _INTEGER, dialect)} then try_cast({text} as {type_}) end"
     if from_ == DOUBLE:
-        # Above 2^53 a double has lost digits: it is no integer any more.
-        exact = f"abs({sql}) <= 9007199254740992 and floor({sql}) = {sql}"
+        exact = f"abs({sql}) <= {_EXACT} and floor({sql}) = {sql}"
         return f"case when {exact} then cast({sql} as {type_}) end"
     if from_.name == "decimal":
         return f"case when floor({sql}) = {sql} then try_cast({sql} as {type_}) end"

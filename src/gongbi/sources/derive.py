@@ -10,7 +10,7 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.language import compile_group
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
-from gongbi.core.types import INTEGER, TIMESTAMP
+from gongbi.core.types import INTEGER, STORED_PRECISION, TIMESTAMP
 from gongbi.errors import InvalidDefinition, UnknownName
 from gongbi.sources.casts import cast
 from gongbi.sources.plan import constant
@@ -47,6 +47,9 @@ def derived_fact(
             raise InvalidDefinition(
                 f"Column {name!r} of {source.fact!r} gives {compiled.type}; it is declared {type_}.", place=source.place
             )
+        if type_.name == "decimal" and compiled.type.name in ("integer", "decimal"):
+            # A sum that is too large must not pass for an absent one: the engine refuses it.
+            sql = f"cast(({compiled.sql}) as {dialect.type(type_, STORED_PRECISION)})"
         default = mapping.default
         values[name] = sql if default is None else f"coalesce({sql}, {constant(default, type_, dialect)})"
     keys = ", ".join(ident(name) for name in group)

@@ -131,8 +131,8 @@ class Ledger:
         return next((e for e in self.loads("loaded") if (e.source, e.path) == (source, path)), None)
 
     def last_columns(self, source: str) -> Mapping[str, str]:
-        """Raw columns of the newest load of a source that is in."""
-        mine = [e for e in self.loads("loaded") if e.source == source]
+        """Raw columns of the newest load of a source that is in; mended rejects have columns of their own."""
+        mine = [e for e in self.loads("loaded") if e.source == source and "repaired" not in e.details]
         return dict(mine[-1].details.get("columns", {})) if mine else {}
 
     def replaced(self, targets: Iterable[str]) -> dict[int, int]:
@@ -141,6 +141,14 @@ class Ledger:
         return {
             e.load: e.replaced_by for e in self.loads("replaced") if e.target in wanted and e.replaced_by is not None
         }
+
+
+def reports(engine: Engine) -> dict[int, Mapping[str, Any]]:
+    """Load → the report that it ended with; of every load that was completed, whatever became of it since."""
+    if LOADED.name not in engine.tables():
+        return {}
+    rows = engine.query(f"select * from {LOADED.name} where status <> 'derived'").to_pylist()
+    return {row["_load"]: json.loads(row["details"]).get("report", {}) for row in rows}
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gongbi.catalog.encode import to_json
 from gongbi.catalog.tables import attribute_table_name, key_columns, target_table
 from gongbi.core.table import Table
 from gongbi.engine.base import Engine
-from gongbi.errors import GongbiError, InvalidDefinition
+from gongbi.errors import GongbiError, InvalidDefinition, InvalidInput
 from gongbi.sources import rejects
 from gongbi.sources.base import (
     BadRow,
@@ -36,8 +36,10 @@ from gongbi.sources.base import (
 from gongbi.sources.derive import money_columns, signs, unmatched
 from gongbi.sources.ledger import Entry, Ledger, figures
 from gongbi.sources.once import KeysSeen
+from gongbi.sources.overflow import Uncomputable, explained
 from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
 from gongbi.sources.readers import Piece
+from gongbi.sources.rounding import rounded
 from gongbi.sources.schema import Changes, check_schema
 from gongbi.sources.settle import forget, settle, touch
 from gongbi.sources.shape import Prepared, described, prepare, prepared, raw_types
@@ -97,6 +99,7 @@ class Filled:
     good: int = 0
     repeated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    rounded: Counter[str] = field(default_factory=Counter)
 
     @property
     def read(self) -> int:
@@ -123,7 +126,8 @@ def open_piece(work: Work, source: SourceDef, piece: Piece, *, compare: bool = T
     before = work.ledger.last_columns(source.source) if compare else {}
     changes, absent = check_schema(source, piece.path, columns, before)
     types = raw_types(pa.schema([*stream.schema, *((name, pa.string()) for name in absent)]))
-    plan = row_plan(source, work.subjects, work.references, types, work.engine.dialect, zone=work.zone, path=piece.path)
+    dialect, zone = work.engine.dialect, work.zone
+    plan = row_plan(source, work.subjects, work.references, types, dialect, zone=zone, path=piece.path, now=work.now)
     return Opened(piece, stream.total, stream.batches, absent, columns, changes, plan)
 
 
@@ -141,13 +145,14 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
         inputs["raw"] = raw
         for role, combined in plan.identifiers.items():
             inputs[f"who_{role}"] = _who(work, source, role, engine.query(combined, inputs={"raw": raw}), load)
-        good = engine.insert(table.name, plan.good(load), inputs=inputs) if rows.num_rows else 0
+        good = _insert(engine, source, opened, table, load, inputs) if rows.num_rows else 0
         aside = rejects.unreadable(bad)
         if good < rows.num_rows:
             aside += rejects.failing(plan, engine.query(plan.bad(), inputs=inputs), rows, numbers)
         rejects.set_aside(engine, aside, load=load, source=source.source, path=path)
         done.good += good
         done.rejected.update(row["reason"] for row in aside)
+        done.rounded.update(rounded(rows, numbers, {row["_row"] for row in aside}, plan.rounded))
         seen += rows.num_rows + len(bad)
         work.progress(source.source, seen, opened.total)
     if seen == 0:
@@ -157,6 +162,13 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
         _once(work, source, opened.piece, table, load, done)
     stop_if(work.cancelled)
     return done
+
+
+def _insert(engine: Engine, source: SourceDef, opened: Opened, table: Table, load: int, inputs: dict[str, Any]) -> int:
+    try:
+        return engine.insert(table.name, opened.plan.good(load), inputs=inputs)
+    except InvalidInput as error:
+        raise Uncomputable(error, source, opened.piece.path, opened.plan, dict(inputs)) from error
 
 
 def _keys_seen(source: SourceDef, opened: Opened, table: Table) -> KeysSeen:
@@ -312,6 +324,7 @@ def report_of(
         unmatched={k: v for k, v in (engine.query(query).to_pylist()[0] if query else {}).items() if v},
         negative={name: found[f"n{i}"] for i, name in enumerate(money) if found[f"n{i}"]},
         zero={name: found[f"z{i}"] for i, name in enumerate(money) if found[f"z{i}"]},
+        rounded=dict(done.rounded),
         schema_changes=opened.changes,
     )
 
@@ -342,7 +355,10 @@ def load_piece(
         return LoadReport(source.source, path, "undone", undone[-1].load)
     load = work.record.start(source.source, path, sha256=sha256, size=piece.size, now=work.now).id
     try:
-        entry, report = _load(work, source, piece, load, sha256, before, repaired=repaired)
+        try:
+            entry, report = _load(work, source, piece, load, sha256, before, repaired=repaired)
+        except Uncomputable as refused:
+            raise explained(work.engine, refused) from refused.error
     except UnreadableSource as error:
         ledger.refresh()
         work.record.fail(load, error.to_json(), work.now)

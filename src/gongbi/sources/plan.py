@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,11 +24,15 @@ from gongbi.sources.shape import How, Prepared
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A condition under which a row is set aside, with its reason and the raw column at fault."""
+    """A condition under which a row is set aside, with its reason and the raw column at fault.
+
+    `type` is what the value could not be read as, where that is the reason.
+    """
 
     reason: str
     column: str
     sql: str
+    type: Type | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class RowPlan:
         Column of the target → its name in `classified`.
     raw
         Raw column → type.
+    rounded
+        Column whose values are rounded → the raw column and the digits after the point that are kept.
     """
 
     table: Table
@@ -74,6 +81,7 @@ class RowPlan:
     checks: tuple[Check, ...]
     values: Mapping[str, str]
     raw: Mapping[str, Type]
+    rounded: Mapping[str, tuple[str, int]]
     dialect: Dialect
 
     def good(self, load: int) -> Plan:
@@ -97,12 +105,14 @@ class _Draft:
     dialect: Dialect
     zone: str
     path: str
+    now: datetime | None
     prepared: list[Prepared] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     computed: list[str] = field(default_factory=list)
     joins: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    rounded: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def ref(self, column: str) -> str:
         """The SQL name of a raw column."""
@@ -153,8 +163,13 @@ class _Draft:
             self.read.append(item)
         return name
 
-    def refuse(self, reason: str, column: str, sql: str) -> None:
-        self.checks.append(Check(reason, column, sql))
+    def refuse(self, reason: str, column: str, sql: str, type_: Type | None = None) -> None:
+        self.checks.append(Check(reason, column, sql, type_))
+
+    def rounds(self, name: str, column: str, type_: Type) -> None:
+        """Take note that a raw value loses digits where it has more than its column keeps."""
+        if type_.name == "decimal" and self.raw[column].name in ("text", "double", "decimal"):
+            self.rounded[name] = (column, type_.scale)
 
 
 def missing_column(source: SourceDef, column: str, raw: Mapping[str, Type], path: str) -> UnreadableSource:
@@ -174,13 +189,14 @@ def row_plan(
     *,
     zone: str,
     path: str = "",
+    now: datetime | None = None,
 ) -> RowPlan:
     """Plan how raw rows of one file are cast, completed and checked.
 
     `references` says which source fills a reference; `raw` the types of the raw columns, in the order of the file;
-    `zone` is the workspace's; `path` is for messages.
+    `zone` is the workspace's; `path` is for messages; `now` bounds the times of facts, where it is given.
     """
-    draft = _Draft(source, raw, dialect, zone, path or source.source)
+    draft = _Draft(source, raw, dialect, zone, path or source.source, now)
     kept = key_columns(source)
     for column in source.key:
         draft.refuse("missing_value", column, f"not {draft.given(column)}")
@@ -208,6 +224,7 @@ def row_plan(
         tuple(draft.checks),
         dict(draft.values),
         raw,
+        draft.rounded,
         dialect,
     )
 
@@ -235,11 +252,23 @@ def _times(draft: _Draft, references: Mapping[str, SourceDef]) -> tuple[Found, .
             draft.values[target] = f"__{name}"
             if target == "ts":
                 draft.refuse("missing_value", next(iter(time.lookup.on.values())), f"__{name} is null")
+                _not_in_the_future(draft, time, next(iter(time.lookup.on.values())), f"__{name}")
         else:
             assert time.column is not None
             sql = draft.prepare(time.column, how_of(target, time), time.zone or draft.zone, time.format)
-            _must_be_read(draft, time.column, draft.add(target, sql), required=target == "ts")
+            value = draft.add(target, sql)
+            _must_be_read(draft, time.column, value, required=target == "ts")
+            if target == "ts":
+                _not_in_the_future(draft, time, time.column, value)
     return tuple(found)
+
+
+def _not_in_the_future(draft: _Draft, time: TimeMap, column: str, value: str) -> None:
+    if draft.now is None or time.future == "accept":
+        return
+    # Clocks and zones of other systems are off by less than a day. A date stands for its end: its own day comes on top.
+    latest = draft.now + timedelta(days=1 if time.grain == "instant" else 2)
+    draft.refuse("future", column, f"{value} > {draft.dialect.literal(latest)}")
 
 
 def how_of(target: str, time: TimeMap) -> How:
@@ -251,10 +280,10 @@ def how_of(target: str, time: TimeMap) -> How:
     return "next_day_start" if time.inclusive else "day_start"
 
 
-def _must_be_read(draft: _Draft, column: str, name: str, *, required: bool) -> None:
+def _must_be_read(draft: _Draft, column: str, name: str, *, required: bool, type_: Type | None = None) -> None:
     unread = f"({draft.given(column)} and {name} is null)"
     # A part of the key is known to be given by then.
-    draft.refuse("wrong_type", column, f"{name} is null" if column in draft.source.key else unread)
+    draft.refuse("wrong_type", column, f"{name} is null" if column in draft.source.key else unread, type_)
     if required:
         draft.refuse("missing_value", column, f"not {draft.given(column)}")
 
@@ -275,7 +304,8 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
             )
         if named.column is not None:
             value = draft.add(role, draft.direct(named.column, subject.id_type))
-            _must_be_read(draft, named.column, value, required=named.required and named.column not in draft.source.key)
+            required = named.required and named.column not in draft.source.key
+            _must_be_read(draft, named.column, value, required=required, type_=subject.id_type)
             continue
         who = f"who_{role}"
         combined: list[str] = []
@@ -289,7 +319,7 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
                 sql = f"nullif(trim({sql}), '')"
             position = f"__{who}_{len(same)}"
             draft.read.append(f"{sql} as {position}")
-            draft.refuse("wrong_type", column, f"({draft.given(column)} and {position} is null)")
+            draft.refuse("wrong_type", column, f"({draft.given(column)} and {position} is null)", type_)
             if subject.identifiers[kind].primary:
                 # Surrogates of members without a primary identifier are -1, -2, … or ~1, ~2, …
                 taken = f"{position} < 0" if type_ == INTEGER else f"{position} like '~%'"
@@ -323,11 +353,16 @@ def _columns(draft: _Draft) -> None:
             compiled = compile_row(mapping.expr, _expr_types(draft), dialect, zone=draft.zone, place=draft.source.place)
             draft.computed.append(f"{_converted(compiled.sql, compiled.type, type_, draft, name)} as {value}")
             draft.values[name] = value
+            if type_.name == "decimal" and compiled.type.is_number:
+                # A number that becomes nothing was too large: it must not pass for one that was absent.
+                draft.computed.append(f"(({compiled.sql}) is not null) as {value}_given")
+                draft.refuse("too_large", name, f"({value}_given and {value} is null)")
         else:
             raw = mapping.from_ or name
             value = draft.add(name, draft.direct(raw, type_, mapping.format))
             if draft.raw[raw] != type_ or type_.name == "double":
-                _must_be_read(draft, raw, value, required=False)
+                _must_be_read(draft, raw, value, required=False, type_=type_)
+            draft.rounds(name, raw, type_)
         _checks(draft, mapping, raw, value)
         draft.values[name] = _finished(mapping, value, dialect)
 
@@ -340,7 +375,7 @@ def _checks(draft: _Draft, mapping: ColumnMap, raw: str, value: str) -> None:
     bounds = [(mapping.min, "<"), (mapping.max, ">")]
     for bound, sign in bounds:
         if bound is not None:
-            number = Decimal(str(bound))
+            number = float(bound) if mapping.type_ == "double" else Decimal(str(bound))
             draft.refuse("out_of_range", raw, f"{value} {sign} {draft.dialect.literal(number)}")
     if mapping.values:
         allowed = ", ".join(constant(item, mapping.value_type, draft.dialect) for item in mapping.values)
@@ -399,6 +434,8 @@ def _typed(draft: _Draft) -> list[str]:
     for column, type_ in _expr_types(draft).items():
         if column in words:
             plain = draft.raw[column] == type_
+            if not any(raw == column for raw, _ in draft.rounded.values()):
+                draft.rounds(column, column, type_)
             typed.append(
                 f"{draft.ref(column) if plain else draft.direct(column, type_)} as {draft.dialect.ident(column)}"
             )

@@ -10,11 +10,12 @@ from typing import Any
 from gongbi.catalog.base import SourceDef
 from gongbi.catalog.encode import to_json
 from gongbi.catalog.tables import fact_table_name, member_table, target_table
-from gongbi.errors import Cycle, UnknownName
+from gongbi.errors import Cycle, InvalidInput, UnknownName
 from gongbi.sources.base import stop_if
 from gongbi.sources.derive import derived_fact, members, mixed_groups, unmatched
 from gongbi.sources.ledger import Entry
 from gongbi.sources.load import Work
+from gongbi.sources.overflow import underived
 
 #: `facts`, `members`, `unmatched`, `mixed`: see `IngestReport`.
 Summary = Mapping[str, Any]
@@ -70,7 +71,10 @@ def refresh(work: Work) -> tuple[Summary, bool]:
                 base = base_of(work.sources, source)
                 engine.create(target_table(source, work.subjects), replace=True)
                 plan = derived_fact(source, base, work.subjects, dialect, zone=work.zone)
-                engine.insert(target_table(source, work.subjects).name, plan)
+                try:
+                    engine.insert(target_table(source, work.subjects).name, plan)
+                except InvalidInput as error:
+                    raise underived(source, error) from error
                 found = engine.query(mixed_groups(source, base, dialect)).to_pylist()[0]
                 mixed[source.fact or ""] = {name: count for name, count in found.items() if count}
             known: dict[str, int] = {}

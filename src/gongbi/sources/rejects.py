@@ -17,6 +17,7 @@ from gongbi.core.types import INTEGER
 from gongbi.engine.base import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.sources.base import BadRow
+from gongbi.sources.casts import is_too_large
 from gongbi.sources.plan import RowPlan
 from gongbi.sources.readers import Piece, cell_text
 from gongbi.sources.shape import positions_of, raw_json
@@ -61,7 +62,9 @@ def failing(plan: RowPlan, failed: pa.Table, rows: pa.Table, numbers: pa.Array) 
         check = plan.checks[number]
         has = check.column in rows.column_names
         value = cell_text(rows.column(check.column)[position].as_py()) if has else None
-        found.append({"_row": row, "reason": check.reason, "column": check.column, "value": value, "raw": text})
+        large = check.type is not None and is_too_large(value, check.type)
+        reason = "too_large" if large else check.reason
+        found.append({"_row": row, "reason": reason, "column": check.column, "value": value, "raw": text})
     return found
 
 
@@ -107,12 +110,14 @@ def export_rejects(engine: Engine, load: int, to: Path) -> int:
         raise NotYet(f"Load {load} has no rejected rows that wait for repair.")
     parsed = [_parsed(row["raw"]) for row in rows]
     names = dict.fromkeys(name for row in parsed for name in row)
-    with to.open("w", encoding="utf-8-sig", newline="") as file:
+    partial = to.with_name(f".{to.name}.partial")
+    with partial.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*EXPORTED, *names])
         for row, raw in zip(rows, parsed, strict=True):
             head = [row["_load"], row["_row"], row["reason"], row["column"], row["value"]]
             writer.writerow([*head, *(raw.get(name) for name in names)])
+    partial.replace(to)
     return len(rows)
 
 

@@ -20,6 +20,7 @@ from gongbi.sources.base import LoadReport, UnreadableSource
 from gongbi.sources.ledger import Entry, figures
 from gongbi.sources.load import Work, entry_of, fill, open_piece, report_of, settle_load
 from gongbi.sources.migration import Migration, plan_migration
+from gongbi.sources.overflow import Uncomputable, explained
 from gongbi.sources.readers import Piece, find
 
 _BESIDE = "new_"
@@ -124,8 +125,11 @@ def _reload(
         for entry, _, piece in read:
             row = work.record.start(entry.source, entry.path, sha256=entry.sha256, size=piece.size, now=work.now)
             loads.append(row.id)
-        with work.engine.transaction():
-            written, reports = _rebuild(work, table, read, loads)
+        try:
+            with work.engine.transaction():
+                written, reports = _rebuild(work, table, read, loads)
+        except Uncomputable as refused:
+            raise explained(work.engine, refused) from refused.error
     except BaseException as error:
         with suppress(Exception):
             work.ledger.refresh()

@@ -34,6 +34,8 @@ def raw_type(type_: pa.DataType) -> Type:
         return raw_type(type_.value_type)
     if pa.types.is_boolean(type_):
         return BOOLEAN
+    if pa.types.is_uint64(type_):
+        return decimal(0)  # Half of its values are no 64-bit integers.
     if pa.types.is_integer(type_):
         return INTEGER
     if pa.types.is_floating(type_):
@@ -60,6 +62,8 @@ def normal(values: pa.Array) -> pa.Array:
     if type_ == TIMESTAMP:
         return to_instants(values, "UTC")
     plain = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), DOUBLE: pa.float64(), DATE: pa.date32(), TEXT: pa.string()}
+    if pa.types.is_uint64(values.type):
+        return values.cast(pa.decimal128(20, 0))
     if type_.name == "decimal":
         return values if values.type.precision <= 38 else values.cast(pa.decimal128(38, type_.scale))
     if type_ == TEXT and not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):

@@ -1,0 +1,182 @@
+"""Numbers that do not fit: rounded and counted, or refused with what and where; never changed in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gongbi.catalog.yaml import read_text
+from gongbi.errors import InvalidDefinition, SourceProblem
+from gongbi.sources.rounding import loses_digits
+
+from .conftest import SALES, SUBJECTS, Shop, sale
+
+AMOUNTS = """
+source: amounts
+from: {file: amounts.parquet}
+fact: amount
+key: [id]
+time: {column: at, zone: UTC}
+columns:
+  id: integer
+  value: {type: money, currency: CNY}
+"""
+
+
+def write(root: Path, values: pa.Array, ids: pa.Array | None = None) -> None:
+    at = pa.array([0] * len(values), pa.timestamp("us"))
+    ids = pa.array(range(len(values)), pa.int64()) if ids is None else ids
+    pq.write_table(pa.table({"id": ids, "at": at, "value": values}), root / "amounts.parquet")
+
+
+def test_amounts_with_more_digits_than_the_column_are_rounded_counted_and_told(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(1, amount="12.34567"), sale(2, amount="1.005"), sale(3, amount="7.1000")])
+    load = shop.one()
+    assert dict(load.rounded) == {"amount": 2}
+    assert shop.rows("select amount from fact_sale order by receipt") == [
+        (Decimal("12.35"),),
+        (Decimal("1.01"),),
+        (Decimal("7.10"),),
+    ]
+    shop.define(SALES.replace("currency: CNY,", "currency: CNY, scale: 5,"))
+    load = shop.one()
+    assert dict(load.rounded) == {}
+    assert shop.rows("select amount from fact_sale where receipt = 1") == [(Decimal("12.34567"),)]
+
+
+def test_a_rejected_row_was_not_rounded(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(1, amount="1.2345"), "2,1,never,7,1,1.2345,1,yes", "3,1,2024-03-01,7,1,v1.2345,1,no"])
+    load = shop.one()
+    assert (dict(load.rounded), dict(load.rejected)) == ({"amount": 1}, {"wrong_type": 2})
+
+
+def test_a_raw_amount_that_only_an_expression_reads_counts_too(shop: Shop) -> None:
+    shop.define(
+        SALES.replace('{file: "sales*.csv"}', "{file: sales.csv, types: {amount: decimal}}").replace(
+            "amount: {type: money, currency: CNY, required: true}", "twice: {expr: amount * 2, type: decimal}"
+        )
+    )
+    shop.write("sales.csv", [sale(1, amount="0.126"), sale(2)])
+    assert dict(shop.one().rounded) == {"amount": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array([3.4899999, 3.49, 0.1 + 0.2, 1e15, 123456789012.34, 1e300, None]), [False] * 7),
+        (pa.array([3.485, 0.001, 99999.994, float("nan")]), [True, True, True, False]),
+        # A narrow float of 1234.56 is 1234.56005859375.
+        (pa.array(np.array([1234.56, 3.49, 0.125], np.float32)), [False, False, True]),
+        (
+            pa.array(["1.23", "1.230", "1.2300001", "1.2299999", "1.235", " 1.2301 ", "1e5", None]),
+            [*[False] * 4, True, True, False, False],
+        ),
+        (pa.array([Decimal("1.230"), Decimal("1.235"), None], pa.decimal128(10, 3)), [False, True, False]),
+        (pa.array([Decimal("1.2")], pa.decimal128(10, 1)), [False]),
+        (pa.array(["1.235", "1", "1.235"]).dictionary_encode(), [True, False, True]),
+        (pa.array([1, 2]), [False, False]),
+    ],
+)
+def test_the_noise_of_binary_fractions_is_no_rounding(values: pa.Array, expected: list[bool]) -> None:
+    assert loses_digits(pa.chunked_array([values]), 2).tolist() == expected
+
+
+LARGE = [
+    ("9,1,2024-03-01 10:00:00,7,1,12345678901234567.00,1,yes", "amount", "12345678901234567.00"),
+    ("9,1,2024-03-01 10:00:00,7,1,9999999999999999.999,1,yes", "amount", "9999999999999999.999"),
+    ("9,1,2024-03-01 10:00:00,7,1,1,9223372036854775808,yes", "pieces", "9223372036854775808"),
+    ("9,1,2024-03-01 10:00:00,99999999999999999999,1,1,1,yes", "card", "9" * 20),
+    ("9,1,2024-03-01 10:00:00,7,99999999999999999999,1,1,yes", "product", "9" * 20),
+]
+
+
+@pytest.mark.parametrize(("line", "column", "value"), LARGE)
+def test_a_number_that_is_too_large_is_rejected_as_such(shop: Shop, line: str, column: str, value: str) -> None:
+    shop.write("sales.csv", [sale(1), line, sale(3)])
+    load = shop.one()
+    assert (load.outcome, load.good) == ("loaded", 2)
+    assert shop.reasons(load.load) == [(2, "too_large", column, value)]
+
+
+def test_numbers_of_typed_files_that_are_too_large_are_rejected(shop: Shop) -> None:
+    shop.define(AMOUNTS)
+    write(shop.root, pa.array([1.5, 1e17, float("inf"), 2.0]))
+    load = next(load for load in shop.ingest().loads if load.source == "amounts")
+    assert [row[:3] for row in shop.reasons(load.load)] == [(2, "too_large", "value"), (3, "wrong_type", "value")]
+    write(shop.root, pa.array([1.5, 2.5]), pa.array([7, 2**64 - 1], pa.uint64()))
+    load = next(load for load in shop.ingest().loads if load.source == "amounts")
+    assert shop.reasons(load.load) == [(2, "too_large", "id", str(2**64 - 1))]
+    assert shop.rows("select id from fact_amount") == [(7,)]
+
+
+def test_a_computed_amount_that_is_too_large_is_rejected_and_not_taken_for_absent(shop: Shop) -> None:
+    shop.define(
+        SALES.replace("paid: {type: boolean}", "total: {expr: amount * pieces, type: money, currency: CNY}").replace(
+            "max: 100", "max: 9000000000"
+        )
+    )
+    shop.write("sales.csv", [sale(1), sale(2, amount="9999999999999999.00").replace(",1,yes", ",1000,yes")])
+    load = shop.one()
+    assert [row[:3] for row in shop.reasons(load.load)] == [(2, "too_large", "total")]
+    assert shop.rows("select receipt, total from fact_sale") == [(1, Decimal("1.00"))]
+
+
+def test_a_computed_whole_number_that_is_too_large_names_the_column_and_the_row(new_shop: Callable[..., Shop]) -> None:
+    mapping = SALES.replace("paid: {type: boolean}", "area: {expr: pieces * pieces, type: integer}")
+    shop = new_shop(SUBJECTS, mapping.replace(", max: 100", ""))
+    lines = [sale(i) for i in range(1, 6)]
+    lines[3] = lines[3].replace(",1,yes", ",5000000000,yes")
+    shop.write("sales2.csv", [sale(9)])
+    shop.write("sales.csv", lines)
+    loads = {load.path: load for load in shop.ingest().loads if load.source == "sales"}
+    problem = loads["sales.csv"].problem
+    assert problem is not None
+    assert problem["trouble"] == "not_computed"
+    assert "sales.csv, row 4: column 'area'" in problem["message"]
+    assert "to_double" in problem["hint"]
+    assert [row.status for row in shop.loads.list()].count("failed") == 1
+    # What was there before stays, and a file that can be computed loads once this one can.
+    lines[3] = sale(4)
+    shop.write("sales.csv", lines)
+    shop.ingest()
+    assert shop.rows("select sum(area) from fact_sale") == [(6,)]
+
+
+def test_a_derived_sum_that_is_too_large_names_its_source(shop: Shop) -> None:
+    shop.define(
+        SALES.replace(", max: 100", ""),
+        "source: days\nfrom: {fact: sale, group_by: [product]}\nfact: day\nsubjects: {product: product}\n"
+        "columns: {pieces: {expr: sum(pieces), type: integer}}\n",
+    )
+    large = sale(1).replace(",1,yes", ",9000000000000000000,yes")
+    shop.write("sales.csv", [large, large.replace("1,1,", "2,1,", 1)])
+    with pytest.raises(SourceProblem, match="'day' cannot be derived by source 'days'"):
+        shop.ingest()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "{type: integer, default: 99999999999999999999}",
+        "{type: integer, default: none}",
+        "{type: money, currency: CNY, values: [1, 12345678901234567]}",
+        "{type: decimal, max: 1.0e+40}",
+        "{type: integer, min: -1.0e-40}",
+    ],
+)
+def test_a_constant_that_its_column_cannot_hold_is_refused_with_its_place(column: str) -> None:
+    with pytest.raises(InvalidDefinition, match=r"type (integer|money|decimal)") as error:
+        read_text(SALES.replace("{type: boolean}", column))
+    assert error.value.place is not None
+
+
+def test_a_double_may_have_any_bound(shop: Shop) -> None:
+    shop.define(SALES.replace("{type: boolean}", "{type: double, from: amount, max: 1.0e+300, default: 0.5}"))
+    shop.write("sales.csv", [sale(1)])
+    assert shop.one().good == 1
