@@ -265,9 +265,34 @@ class Workspace:
         """Put the YAML of the workspace, or of a folder, in force."""
         return self.call("apply", folder=folder)  # type: ignore[no-any-return]
 
-    def ingest(self, sources: Sequence[str] | None = None) -> dict[str, Any]:
-        """Load what is new in all sources, or in some."""
-        return self.call("ingest", sources=list(sources) if sources else None)  # type: ignore[no-any-return]
+    def ingest(self, sources: Sequence[str] | None = None, *, again: bool = False) -> dict[str, Any]:
+        """Load what is new in all sources, or in some; with `again`, also content that was undone by hand."""
+        wanted = list(sources) if sources else None
+        return self.call("ingest", sources=wanted, again=again)  # type: ignore[no-any-return]
+
+    def sources(self) -> Rows:
+        """All sources with what they fill, their rows and rejects."""
+        return Rows(self.call("sources"))
+
+    def loads(self, source: str | None = None, *, limit: int = 100) -> Rows:
+        """What was loaded, newest first."""
+        return Rows(self.call("loads", source=source, limit=limit))
+
+    def undo(self, load: int) -> dict[str, Any]:
+        """Take a load out again; rows whose place it had taken come back."""
+        return self.call("undo", load=load)  # type: ignore[no-any-return]
+
+    def rejects(self, load: int | None = None, *, limit: int = 200) -> dict[str, Any]:
+        """Rejected rows that wait for repair, of all loads or of one: `table`, `counts`, `total`."""
+        return self.call("rejects", load=load, limit=limit)  # type: ignore[no-any-return]
+
+    def export_rejects(self, load: int, to: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
+        """Write a load's rejected rows as CSV, to be mended."""
+        return self.call("export_rejects", load=load, to=_full(to), overwrite=overwrite)  # type: ignore[no-any-return]
+
+    def repair(self, load: int, file: str | Path) -> dict[str, Any]:
+        """Load a file of mended rejects of a load."""
+        return self.call("repair", load=load, file=_full(file))  # type: ignore[no-any-return]
 
     def build(self, *, as_of: str | datetime | None = None, force: bool = False) -> dict[str, Any]:
         """Compute all tags as of an instant."""
@@ -322,6 +347,11 @@ class Workspace:
         return f"<Workspace {self.settings.name!r} at {self.root} ({how}, {self.settings.engine})>"
 
 
+def _full(path: str | Path) -> str:
+    # The owner may be another process, with another folder under its feet.
+    return str(Path(path).expanduser().resolve())
+
+
 class Rows(list[dict[str, Any]]):
     """A list of records that shows as a table in a notebook."""
 
@@ -373,11 +403,18 @@ class Segment:
         )
         return Rows(found["rows"])
 
-    def export(self, to: str | Path, columns: Sequence[str] = (), *, limit: int | None = None) -> dict[str, Any]:
-        """Write the members to a .csv, .xlsx or .parquet file; the export is put on record."""
-        path = str(Path(to).expanduser().resolve())
+    def export(
+        self, to: str | Path, columns: Sequence[str] = (), *, limit: int | None = None, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write the members to a .csv, .xlsx or .parquet file, a new one by default; the export is put on record."""
         return self.workspace.call(  # type: ignore[no-any-return]
-            "export", expression=self.expression, subject=self.subject, to=path, columns=list(columns), limit=limit
+            "export",
+            expression=self.expression,
+            subject=self.subject,
+            to=_full(to),
+            columns=list(columns),
+            limit=limit,
+            overwrite=overwrite,
         )
 
 

@@ -39,6 +39,7 @@ Subject = Annotated[str, typer.Option("--subject", "-s", help="What is described
 Columns = Annotated[
     list[str] | None, typer.Option("--column", "-c", help="A tag, attribute or expression; repeatable.")
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="With --to: take the place of a file that is there.")]
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 HERE = Path()
 
@@ -170,19 +171,20 @@ def sources_loads(
 
 @sources_app.command("undo")
 def sources_undo(
-    id: Annotated[int, typer.Argument(help="The load's number.")],  # noqa: A002
+    load: Annotated[int, typer.Argument(help="The load's number.")],
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Take a load back; rows that it replaced come back. 撤销一次加载。"""
-    emit(call(workspace, actor, "undo", id=id), as_json)
+    emit(call(workspace, actor, "undo", load=load), as_json)
 
 
 @sources_app.command("rejects")
 def sources_rejects(
     load: Annotated[int | None, typer.Argument(help="Only this load.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write the rows as CSV, to be repaired.")] = None,
+    overwrite: Overwrite = False,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
     workspace: Where = HERE,
     as_json: Json = False,
@@ -191,7 +193,8 @@ def sources_rejects(
     if to is not None:
         if load is None:
             raise typer.BadParameter("--to needs the number of a load.")
-        emit(call(workspace, None, "export_rejects", load=load, to=str(to.resolve())), as_json)
+        found = call(workspace, None, "export_rejects", load=load, to=str(to.resolve()), overwrite=overwrite)
+        emit(found, as_json)
     else:
         emit(call(workspace, None, "rejects", load=load, limit=limit), as_json)
 
@@ -254,6 +257,7 @@ def segment_members(
     expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
     column: Columns = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
+    overwrite: Overwrite = False,
     limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
     order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
     subject: Subject = "customer",
@@ -269,7 +273,8 @@ def segment_members(
         "order": order or [],
     }
     if to is not None:
-        emit(call(workspace, actor, "export", to=str(to.resolve()), limit=limit, **given), as_json)
+        found = call(workspace, actor, "export", to=str(to.resolve()), overwrite=overwrite, limit=limit, **given)
+        emit(found, as_json)
     else:
         emit(call(workspace, actor, "members", limit=50 if limit is None and not as_json else limit, **given), as_json)
 

@@ -99,6 +99,7 @@ _SHOWN = {
         "rows_good",
         "rows_rejected",
         "rows_repeated",
+        "rounded",
         "finished_at",
     ),
     "repaired_by": ("_load", "_row", "source", "path", "reason", "column", "value"),
@@ -243,6 +244,8 @@ def show_ingest(report: Mapping[str, Any]) -> None:
             console.print(f"[red]{load['source']}[/]: {load['problem']['message']} {load['problem'].get('hint') or ''}")
         for change in load["schema_changes"]:
             console.print(f"{load['source']}: {', '.join(f'{k} {v}' for k, v in change.items())}")
+        for column, n in load["rounded"].items():
+            console.print(f"{load['source']}: values of {column} rounded to its `scale`: {n:,}")
         if load["outcome"] == "undone":
             console.print(f"{load['source']}: this content was undone by hand; `gongbi ingest --again` loads it again.")
     for fact, n in report["facts"].items():

@@ -83,7 +83,7 @@ def _check_migrations(ctx: Context, definitions: list[Any]) -> None:
             raise Refused(
                 f"Source {new.source!r} has loaded rows that the new mapping cannot take over: "
                 f"{'; '.join(migration.reasons)}.",
-                hint="Undo its loads first (`gongbi sources loads`, `gongbi sources undo ID`), or keep the mapping.",
+                hint="Undo its loads first (`gongbi sources loads`, `gongbi sources undo LOAD`), or keep the mapping.",
                 place=new.place,
             )
 

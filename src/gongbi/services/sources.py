@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from gongbi.catalog.tables import REJECTS, target_table_name
 from gongbi.errors import InvalidInput, NotYet, SourceProblem, UnknownName
 from gongbi.identity.run import Identities
 from gongbi.services.context import Context
+from gongbi.services.files import check_writable
 from gongbi.sources import ledger, run
 from gongbi.sources import rejects as rejected
 from gongbi.store.loads import Load
@@ -89,35 +90,42 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
     return found
 
 
-def as_json(load: Load) -> dict[str, Any]:
+def as_json(load: Load, rounded: Mapping[str, int]) -> dict[str, Any]:
     """A load as the doors show it."""
     body = asdict(load)
-    return {"id": body.pop("id"), "source": body.pop("source"), "status": body.pop("status"), **body}
+    head = {"id": body.pop("id"), "source": body.pop("source"), "status": body.pop("status")}
+    return {**head, **body, "rounded": dict(rounded)}
 
 
 def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Loads, newest first: what was read, from where, what became of it."""
+    """Loads, newest first: what was read, from where, what became of it; ``rounded`` counts rows by column."""
     if source is not None and source not in ctx.catalog().sources:
         raise UnknownName("source", source, ctx.catalog().sources)
-    return [as_json(load) for load in ctx.store.loads.list(source=source, limit=limit)]
+    # A load reports once, when it ends: what the engine remembers changes with the loads that are in.
+    version = ctx.store.loads.data_version()
+    reports = ctx.remembered("load reports", version, lambda: ledger.reports(ctx.engine))
+    return [
+        as_json(load, reports.get(load.id, {}).get("rounded", {}))
+        for load in ctx.store.loads.list(source=source, limit=limit)
+    ]
 
 
-def undo(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
+def undo(ctx: Context, load: int) -> dict[str, Any]:
     """Take a load out again; rows whose place it had taken come back."""
     catalog = ctx.catalog()
-    with ctx.run("undo", f"load {id}"):
+    with ctx.run("undo", f"load {load}"):
         undone = run.undo(
             ctx.engine,
             ctx.store.loads,
             list(catalog.sources.values()),
             list(catalog.subjects.values()),
-            id,
+            load,
             root=ctx.root,
             zone=ctx.zone,
             now=ctx.now(),
             resolver=_resolver(ctx),
         )
-    ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {id}", now=ctx.now())
+    ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {load}", now=ctx.now())
     return {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored)}
 
 
@@ -130,6 +138,8 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
         ``table`` (Arrow, see `catalog.tables.REJECTS`), ``counts`` (list of load, source, path, reason, column, rows),
         ``total``.
     """
+    if load is not None:
+        ctx.store.loads.get(load)
     if REJECTS.name not in ctx.engine.tables():
         return {"table": None, "counts": [], "total": 0}
     ident = ctx.engine.dialect.ident
@@ -143,11 +153,14 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
     return {"table": table, "counts": counts, "total": sum(row["n"] for row in counts)}
 
 
-def export_rejects(ctx: Context, load: int, to: str) -> dict[str, Any]:
-    """Write a load's rejected rows as CSV, with their reasons, to be mended and loaded with `repair`."""
+def export_rejects(ctx: Context, load: int, to: str, *, overwrite: bool = False) -> dict[str, Any]:
+    """Write a load's rejected rows as CSV, with their reasons, to be mended and loaded with `repair`.
+
+    A file that is there is refused, unless it is to be overwritten: it may hold the work of mending.
+    """
+    ctx.store.loads.get(load)
     path = Path(to).expanduser()
-    if not path.parent.is_dir():
-        raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
+    check_writable(path, (), overwrite=overwrite)
     return {"path": str(path), "rows": rejected.export_rejects(ctx.engine, load, path)}
 
 

@@ -1,0 +1,89 @@
+"""Sources and files through the doors: what a person sees of rounding, of the future, of files that are there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import gongbi as package
+from gongbi.errors import Refused, UnknownName
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_rounding_is_told_by_the_ingest_and_with_the_loads(gongbi: Run, shop: Path) -> None:
+    edit(shop / "data/orders.csv", "9.90", "9.905")
+    gongbi("apply")
+    told = gongbi("ingest").stdout
+    assert "orders: values of amount rounded to its `scale`: 1" in told
+    (load,) = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    assert load["rounded"] == {"amount": 1}
+    assert "amount 1" in gongbi("sources", "loads", "orders").stdout
+    edit(shop / "data/orders.csv", "9.905", "9.90")
+    gongbi("ingest")
+    loads = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    assert [load["rounded"] for load in loads] == [{}, {"amount": 1}]
+
+
+def test_planned_facts_do_not_move_the_end_of_old_data(shop: Path) -> None:
+    edit(shop / "data/orders.csv", "5,10,cheese", "6,10,cheese,2999-01-01T09:00:00,1.00,1\n5,10,cheese")
+    with package.open(shop) as ws:
+        ws.apply()
+        assert ws.ingest()["rejects"] == {"future": 1}
+        end = ws.build()["as_of"]
+        edit(shop / "definitions/sources.yaml", "zone: Asia/Shanghai}", "zone: Asia/Shanghai, future: accept}")
+        ws.apply()
+        assert ws.ingest()["facts"] == {"order": 6}
+        assert ws.build()["as_of"] == end == "2024-03-20T16:00:00+00:00"
+
+
+def test_an_export_does_not_take_the_place_of_a_file_unless_told_to(gongbi: Run, built_shop: Path) -> None:
+    file = built_shop / "list.csv"
+    file.write_text("mine")
+    command = ("segment", "members", "regulars", "--to", "list.csv")
+    done = gongbi(*command)
+    assert done.returncode == 2
+    assert "list.csv' exists already. Give another name, or --overwrite" in done.stderr
+    assert file.read_text() == "mine"
+    assert json.loads(gongbi("segment", "exports", "--json").stdout) == []
+    assert gongbi(*command, "--overwrite").returncode == 0
+    assert "10" in file.read_text("utf-8-sig")
+    with package.open(built_shop) as ws:
+        with pytest.raises(Refused, match="exists already"):
+            ws.segment("regulars").export(file)
+        assert ws.segment("regulars").export(file, overwrite=True)["rows"] == 1
+
+
+def test_rejects_are_exported_mended_and_undone_from_python(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(shop / "data/orders.csv", "9.90", "nine")
+    monkeypatch.chdir(shop)
+    with package.open(shop) as ws:
+        ws.apply()
+        ws.ingest()
+        (load,) = (row["id"] for row in ws.loads("orders"))
+        assert ws.rejects(load)["counts"][0]["reason"] == "wrong_type"
+        assert ws.export_rejects(load, "bad.csv")["rows"] == 1
+        edit(shop / "bad.csv", ",nine,1", ",9.90,1")
+        with pytest.raises(Refused, match="exists already"):
+            ws.export_rejects(load, "bad.csv")
+        mended = ws.repair(load, "bad.csv")
+        assert (mended["good"], mended["repaired"]) == (1, 1)
+        assert ws.rejects()["total"] == 0
+        assert next(s["rows"] for s in ws.sources() if s["source"] == "orders") == 5
+        assert ws.undo(mended["load"])["rows"] == 1
+        assert ws.rejects(load=load)["total"] == 1
+        for verb in ("rejects", "export_rejects", "repair", "undo"):
+            with pytest.raises(UnknownName, match="999"):
+                ws.call(
+                    verb, load=999, **{"export_rejects": {"to": "x.csv"}, "repair": {"file": "bad.csv"}}.get(verb, {})
+                )
