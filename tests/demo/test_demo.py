@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gongbi.cli.report import lines
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -66,6 +71,40 @@ def test_the_campaign_is_measured_and_says_what_it_cannot_prove(report: dict[str
     assert measured["effect"]["low"] < measured["effect"]["value"] < measured["effect"]["high"]
     assert any("no experiment" in sentence for sentence in measured["words"]["en"])
     assert len(measured["words"]["zh"]) == len(measured["words"]["en"])
+
+
+def printed(report: dict[str, Any]) -> str:
+    """The report as people see it, with single blanks and without colours."""
+    return " ".join(re.sub(r"\[/?[a-z]*\]", "", " ".join(lines(report))).split())
+
+
+def figures(text: str) -> set[str]:
+    """All numbers of a text, without signs and full stops."""
+    return set(re.findall(r"\d+(?:[.,:]\d+)*", text))
+
+
+@pytest.mark.parametrize(
+    ("page", "head"), [("README.md", "## What the report says"), ("README.zh-CN.md", "## 报告里有什么")]
+)
+def test_a_readme_quotes_the_report_word_for_word(page: str, head: str, report: dict[str, Any]) -> None:
+    section = (ROOT / page).read_text("utf-8").partition(f"{head}\n")[2].partition("\n## ")[0]
+    (quoted,) = re.findall(r"```text\n(.*?)```", section, re.DOTALL)
+    real, at = printed(report), 0
+    # A line that goes on below, further to the right, is one sentence of the report; `…` leaves some of it out.
+    for line in re.sub(r"\n {6}(?! )", " ", quoted).splitlines():
+        wanted = " ".join(line.split())
+        # In an interval `…` is the report's own.
+        for part in [wanted] if "[" in wanted else wanted.split("…"):
+            found = real.find(part.strip(), at)
+            assert found >= 0, f"{page} quotes what the report does not say (there): {part.strip()}"
+            at = found + len(part.strip())
+    assert figures(section) - figures(real) == set()
+
+
+def test_a_guide_counts_receivers_without_a_match_as_the_report_does(report: dict[str, Any]) -> None:
+    measured = report["campaign"]["figures"]["measurement"]
+    page = " ".join((ROOT / "docs/guides/campaigns.md").read_text("utf-8").split())
+    assert f"In the demo that is {measured['dropped']['received']} of {measured['received']:,}." in page
 
 
 def test_a_second_run_changes_nothing(folder: Path, report: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ from gongbi.services.verbs import VERBS
 from gongbi.sources.base import REASONS
 from gongbi.workspace import Portrait, Rows, Segment, Settings, Workspace
 
+from .pages import blocks
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 SCRIPT = ROOT / "scripts" / "make_reference_docs.py"
@@ -107,6 +109,19 @@ def test_every_entry_of_the_settings_file_is_in_the_guide() -> None:
 
 def _init(source: str) -> str:
     return source.partition("class SparkEngine")[2].partition("def __init__(")[2].partition(") -> None:")[0]
+
+
+def test_the_folders_of_a_workspace_are_those_of_the_guide(small_demo: Path) -> None:
+    (tree,) = (block.text for block in blocks("docs/guides/running.md") if block.kind == "tree")
+    listed = re.findall(r"^  ([\w.]+)", tree, re.MULTILINE)
+    assert {path.name for path in small_demo.iterdir()} - {"data"} <= set(listed)
+    # What is made later is read from the code: a name below the root, or a path that is kept relative to it.
+    rooms = [ROOT / "src/gongbi" / name for name in ("workspace.py", "services", "jobs", "console")]
+    source = "\n".join(
+        p.read_text("utf-8") for room in rooms for p in ([room] if room.is_file() else room.rglob("*.py"))
+    )
+    made = re.findall(r'\broot / "([\w.]+)"|\brelative = f"(\w+)/', source)
+    assert {name for names in made for name in names if name} | {"gongbi.toml"} == set(listed)
 
 
 def test_every_environment_variable_is_in_the_docs() -> None:

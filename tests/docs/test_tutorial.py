@@ -1,30 +1,41 @@
-"""What the tutorial shows is what happens."""
+"""What the tutorial says beside its commands is what happens, too; its commands and their output: test_commands."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 import gongbi
+from gongbi.catalog.yaml import InvalidDefinitions
+from gongbi.errors import GongbiError
 from gongbi.workspace import init
 
-TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "tutorial.md"
-FILE = re.compile(r'^```\w+ title="(?P<path>[^"]+)"\n(?P<text>.*?)^```', re.MULTILINE | re.DOTALL)
+from .pages import ROOT
+from .workspaces import TUTORIAL, tutorial_files, write_files
 
 
-def test_the_files_of_the_tutorial_give_the_figures_of_the_tutorial(tmp_path: Path) -> None:
-    page = TUTORIAL.read_text("utf-8")
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
     root = init(tmp_path / "shop", zone="Europe/Berlin")
-    for file in FILE.finditer(page):
-        (root / file["path"]).parent.mkdir(parents=True, exist_ok=True)
-        (root / file["path"]).write_text(file["text"], "utf-8")
-    with gongbi.open(root) as ws:
+    write_files(root, tutorial_files())
+    return root
+
+
+def test_a_misspelt_function_is_named_with_its_file_its_line_and_what_was_meant(shop: Path) -> None:
+    tags = shop / "definitions" / "tags" / "orders.yaml"
+    tags.write_text(tags.read_text("utf-8").replace("count(order)", "coutn(order)"), "utf-8")
+    with gongbi.open(shop) as ws, pytest.raises((GongbiError, InvalidDefinitions)) as raised:
         ws.apply()
-        loaded = ws.ingest()
-        assert (loaded["facts"], loaded["rejects"]) == ({"order": 8}, {"wrong_type": 1})
-        assert ws.build(as_of="2026-03-01")["as_of"] == "2026-02-28T23:00:00+00:00"
-        assert "2026-02-28T23:00:00+00:00" in page
-        assert ws.segment("tag.orders.amount > 20").count() == 2
-        (regular,) = ws.segment("regulars").members(["orders.count", "orders.amount"]).to_pylist()
-        line = f"{regular['id']}             {regular['orders.count']}          {regular['orders.amount']}"
-        assert line in page
-        assert ws.build()["as_of"] == "2026-02-28T23:00:00+00:00"
-        assert [part["table"].num_rows for part in ws.customer("C1").evidence("orders.amount")["parts"]] == [4]
+    assert "orders.yaml:4" in str(raised.value)
+    assert "'count'" in str(raised.value)
+
+
+def test_without_an_instant_a_build_is_as_of_the_first_midnight_after_the_newest_order(shop: Path) -> None:
+    page = (ROOT / TUTORIAL).read_text("utf-8")
+    with gongbi.open(shop) as ws:
+        ws.apply()
+        ws.ingest()
+        assert not ws.ingest()["changed"], "the same content under the same path adds nothing"
+        told = ws.build(as_of="2026-03-01")["as_of"]
+        assert ws.build()["as_of"] == told
+    assert re.search(rf"^    as_of +{re.escape(told)}$", page, re.MULTILINE)

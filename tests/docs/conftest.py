@@ -1,0 +1,1 @@
+from .workspaces import small_demo as small_demo
