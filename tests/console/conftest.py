@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+#: Names under which Chromium is installed; the first that is found is taken. `.ci/run` looks for the same ones.
+BROWSERS = ("chromium", "google-chrome")
 
 
 def _shop() -> Any:
@@ -79,9 +81,10 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A browser of its own; the tests that want it are skipped where there is none."""
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which("chromedriver")
     if binary is None or driver is None:
-        pytest.skip("Chromium or chromedriver is not installed.")
+        pytest.skip(f"There is no {' or '.join(BROWSERS)}, or no chromedriver.")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
