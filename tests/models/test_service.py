@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import shop
 
+from gongbi.core import clock
 from gongbi.engine import Engine
 from gongbi.errors import NotYet, UnknownName
 from gongbi.services import models
@@ -34,6 +36,7 @@ def scores(ports: shop.Ports, model: str = "answers") -> pa.Table:
     return ports.engine.query(f"select * from model_{model} order by id")
 
 
+@pytest.mark.slow_on_spark
 @pytest.mark.timeout(900)
 @on_every_engine()
 def test_training_scores_everybody_and_puts_the_version_on_record(
@@ -182,6 +185,25 @@ def test_one_model_that_cannot_be_trained_does_not_stop_the_others(ports: shop.P
     assert buying["status"] == "trained"
     with pytest.raises(NotYet):
         models.train(ports, "answers", "2024-07-10")
+
+
+def test_one_price_for_everybody_does_not_stop_a_purchase_model(ports: shop.Ports) -> None:
+    rows = shop.shop(300)
+    # All visits of a day are one purchase, so there is but one.
+    once_a_day = {(row["customer"], clock.local_date(row["ts"], shop.ZONE)): row for row in rows["visits"]}
+    rows["visits"] = [{**row, "amount": Decimal("9.99")} for row in once_a_day.values()]
+    shop.load(ports.engine, ports.catalog(), rows)
+    done = models.train(ports, "buying")[0]
+    assert (done["status"], done["promoted"]) == ("trained", True)
+    table = scores(ports, "buying")
+    assert done["scored"] == table.num_rows > 0
+    expected = [count * 9.99 for count in table["purchases"].to_pylist()]
+    assert table["value"].to_pylist() == pytest.approx(expected)
+    card = models.model_card(ports, "buying")
+    assert card["algorithm"] == "BG/NBD, average spend"
+    assert card["metrics"]["spend_model"] == "average"
+    assert "spend 9.99 a purchase" in card["metrics"]["caveats"][-1]["en"]
+    assert "9.99" in card["metrics"]["caveats"][-1]["zh"]
 
 
 def test_cards_and_lists_say_what_is_known(ports: shop.Ports) -> None:
