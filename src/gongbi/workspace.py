@@ -6,6 +6,7 @@ comes later finds the owner's address in the lock file and works through that do
 
 from __future__ import annotations
 
+import getpass
 import inspect
 import os
 import secrets
@@ -27,7 +28,7 @@ from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspacePro
 from gongbi.ownership.door import Door, OwnerGone, call_owner
 from gongbi.ownership.lock import Lock, Owner
 from gongbi.services.context import Context, Progress, silent
-from gongbi.services.runs import CHANGING, stoppable, taking_turns
+from gongbi.services.runs import CHANGING, taking_turns
 from gongbi.services.verbs import VERBS
 
 #: Version of the folder's layout. Older code refuses a newer one.
@@ -135,7 +136,7 @@ def open(  # noqa: A001
     path
         The folder.
     actor
-        Who works; recorded with runs, exports and approvals.
+        Who works; recorded with runs, exports and approvals. By default the operating system's name of the user.
     progress
         Called with (stage, done, total) during long work.
     wait
@@ -143,10 +144,18 @@ def open(  # noqa: A001
     """
     root = Path(path).expanduser().resolve()
     settings = read_settings(root)
-    who = actor or os.environ.get("GONGBI_ACTOR") or os.environ.get("USER") or "local"
+    who = actor or os.environ.get("GONGBI_ACTOR") or _user()
     workspace = Workspace(root, settings, who, progress)
     workspace.attach(wait=wait)
     return workspace
+
+
+def _user() -> str:
+    """The name under which the operating system knows the user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "local"  # A container may run under a number that has no name.
 
 
 def _own(root: Path, settings: Settings, actor: str) -> Context:
@@ -254,7 +263,7 @@ class Workspace:
             raise InvalidInput(f"`{verb}` cannot be called so: {error}.") from error
         # Only a caller that can ask for an end needs somebody who looks out for it.
         with (
-            stoppable(context) if cancelled is not None else nullcontext(),
+            context.stoppable() if cancelled is not None else nullcontext(),
             taking_turns(context) if verb in CHANGING else nullcontext(),
         ):
             return VERBS[verb](context, **params)

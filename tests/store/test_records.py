@@ -68,12 +68,25 @@ def run(store: Store, kind: str = "build", owner: str = "one", **more: Any) -> R
 def test_a_run_advances_and_ends(store: Store) -> None:
     started = run(store, params={"as_of": NOW})
     store.runs.advance(started.id, stage="facts", done=1, total=4)
-    advanced = store.runs.advance(started.id, done=2, rows=3_000_000_000)
-    assert (advanced.stage, advanced.done, advanced.total, advanced.rows) == ("facts", 2, 4, 3_000_000_000)
+    advanced = store.runs.advance(started.id, done=2)
+    assert (advanced.stage, advanced.done, advanced.total, advanced.rows) == ("facts", 2, 4, None)
     done = store.runs.finish(started.id, NOW + timedelta(seconds=90))
     assert (done.status, done.seconds, done.error) == ("done", 90.0, None)
     with pytest.raises(Refused, match="is done, not running"):
         store.runs.advance(started.id, done=3)
+
+
+def test_what_the_parts_of_a_run_gave_adds_up_and_what_failed_stays_on_a_run_that_is_done(store: Store) -> None:
+    started = run(store)
+    assert store.runs.note(started.id, rows=2_999_999_999).rows == 2_999_999_999
+    torn = {"what": "a.csv", "code": "source_problem", "message": "Torn."}
+    store.runs.note(started.id, rows=1, failed=[torn, {**torn, "what": "b.csv"}])
+    store.runs.note(started.id, failed=[{**torn, "message": "Still torn."}])
+    done = store.runs.finish(started.id, NOW)
+    assert (done.status, done.rows) == ("done", 3_000_000_000)
+    assert done.error is not None
+    assert done.error["message"] == "a.csv: Still torn. b.csv: Torn."
+    assert [part["what"] for part in done.error["failed"]] == ["a.csv", "b.csv"]
 
 
 def test_a_run_asked_to_stop_learns_it_when_it_advances(store: Store) -> None:

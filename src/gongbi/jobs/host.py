@@ -20,7 +20,7 @@ from gongbi.jobs.history import history
 from gongbi.jobs.plan import due, schedules
 from gongbi.jobs.steps import carry_out, steps_of
 from gongbi.services.context import Context
-from gongbi.services.runs import QUEUED, stoppable, taking_turns, under
+from gongbi.services.runs import QUEUED, taking_turns
 from gongbi.store.runs import Run
 
 TICK_SECONDS = 30.0
@@ -199,7 +199,7 @@ class JobHost:
         """Carry one out."""
 
         def work(ctx: Context) -> dict[str, Any]:
-            with taking_turns(ctx), stoppable(ctx):
+            with taking_turns(ctx), ctx.stoppable():
                 return carry_out(ctx, kind, step["params"])
 
         return self._guarded(run_id, step["stage"], done, total, work)
@@ -236,7 +236,7 @@ class JobHost:
             if run is None or run.status != "running" or run.cancel_requested:
                 return {"error": {"code": "cancelled", "kind": "caller"}}
             self._context.store.runs.advance(run_id, stage=stage, done=done, total=total)
-            return {"ok": work(under(self._context, run_id))}
+            return {"ok": work(self._context.under(run_id))}
         except Exception as error:
             if self._stopping.is_set():
                 raise self._durable.Stopping from error

@@ -53,4 +53,4 @@ def carry_out(ctx: Context, kind: str, params: Mapping[str, Any]) -> dict[str, A
         return {"loads": len(loads), "failed": sum(load.get("outcome") == "failed" for load in loads)}
     if kind == "build":
         return {"builds": build.build(ctx, **params)["builds"]}
-    return {"models": [{"model": m["model"], "status": m["status"]} for m in models.train(ctx, **params)]}
+    return {"models": [{"model": m["model"], "status": m["status"]} for m in models.train_on_record(ctx, **params)]}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
+from gongbi.services.warnings import BUILT_FROM, definition_digests
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
 from gongbi.tags.run import build_tags, describe_tags
@@ -50,12 +52,14 @@ def build(
             f"{as_of} lies in the future.", hint="Tags are computed as of now or an earlier instant: nobody knows more."
         )
     started = time.monotonic()
-    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat()) as (_, inner):
+    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat()) as inner:
         wanted = subjects or having
         built = []
-        for i, subject in enumerate(wanted):
-            inner.progress(f"build {subject}", i, len(wanted))
-            built.append(_build_subject(inner, subject, instant, force=force, leads=as_of is None))
+        for i, subject in enumerate(wanted, start=1):
+            stage = f"build {subject}" + (f" ({i} of {len(wanted)})" if len(wanted) > 1 else "")
+            inner.progress(stage, 0)
+            built.append(_build_subject(inner, subject, instant, stage=stage, force=force, leads=as_of is None))
+            inner.note(rows=0 if built[-1].reused else built[-1].members)
         inner.progress("build", len(wanted), len(wanted))
     return {
         "as_of": instant.isoformat(),
@@ -64,9 +68,9 @@ def build(
     }
 
 
-def _build_subject(ctx: Context, subject: str, as_of: datetime, *, force: bool, leads: bool) -> Built:
+def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, force: bool, leads: bool) -> Built:
     builds, catalog = ctx.store.builds, ctx.catalog()
-    fingerprint = ctx.store.definitions.fingerprint(["subject", "source", "tag", "segment"])
+    fingerprint = ctx.store.definitions.fingerprint(BUILT_FROM)
     version = ctx.store.loads.data_version()
     current = builds.current(subject)
     # Tags of now are those in force, also where an undone load has moved the end of the data back.
@@ -77,18 +81,27 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, force: bool, 
             builds.publish(known.id, make_current=True, now=ctx.now())
         return _built(known, reused=True, current=leads)
     started = time.monotonic()
-    expressions = catalog.tags_of(subject)
-    columns = [TagColumn(name, expr.type) for name, expr in expressions.items()]
+    expressions, made_from = catalog.tags_of(subject), definition_digests(catalog, subject)
+    columns = [TagColumn(name, expr.type, made_from[name]) for name, expr in expressions.items()]
     row = builds.start(subject, as_of=as_of, definitions_fingerprint=fingerprint, data_version=version, now=ctx.now())
     try:
         request = Request(subject, expressions, as_of, {})
-        members = build_tags(ctx.engine, catalog.world, request, row.table)
-        ctx.check_cancelled()
+        # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
+        members = build_tags(
+            ctx.engine,
+            catalog.world,
+            request,
+            row.table,
+            on_progress=lambda done, total: ctx.report(stage, int(done), int(total) if total else None),
+        )
+        ctx.progress(f"{stage}: statistics", 0)
         stats = describe_tags(ctx.engine, row.table, columns, members)
     except BaseException:
         # Nothing was published: the last good build is still the current one.
         builds.fail(row.id)
-        ctx.engine.drop(row.table)
+        # In a thread of its own: after a stop, the engine refuses every further call of this one.
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(ctx.engine.drop, row.table).result()
         raise
     done = builds.publish(
         row.id,

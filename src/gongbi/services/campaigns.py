@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gongbi.campaigns.base import Decision
 from gongbi.core.clock import parse_instant
+from gongbi.errors import NotYet
 from gongbi.services.context import Context
 from gongbi.store.campaigns import CampaignRun
 
@@ -29,7 +31,9 @@ def decide(ctx: Context, name: str) -> dict[str, Any]:
     AudienceIsEmpty
         Nobody can be chosen; nothing is put on record.
     """
-    run, decision = _decided(ctx, name)
+    ctx.catalog().campaign(name)
+    with ctx.run("decide", name) as inner:
+        run, decision = _decided(inner, name)
     table = []
     for chosen in decision.chosen:
         words = decision.reason_words(chosen.reason)
@@ -48,6 +52,7 @@ def _decided(ctx: Context, name: str) -> tuple[CampaignRun, Decision]:
     decision = choose(campaign, catalog, ctx.engine, as_of)
     ctx.check_cancelled()
     run = record(decision, ctx.store, actor=ctx.actor, now=ctx.now())
+    ctx.note(rows=len(decision.chosen))
     ctx.progress("campaign audience", 1, 1)
     return run, decision
 
@@ -66,8 +71,10 @@ def measure(ctx: Context, name: str) -> dict[str, Any]:
         period only), ``sums``; ``placebo``; ``by`` (one entry for each value of each tag); ``overlap`` of the decision
         with the real list; ``words`` in ``zh`` and ``en``.
     """
-    run, decision = _decided(ctx, name)
-    return _measured(ctx, run, decision)
+    ctx.catalog().campaign(name)
+    with ctx.run("measure", name) as inner:
+        run, decision = _decided(inner, name)
+        return _measured(inner, run, decision)
 
 
 def campaign(ctx: Context, name: str) -> dict[str, Any]:
@@ -81,7 +88,7 @@ def campaign(ctx: Context, name: str) -> dict[str, Any]:
         figures = newest.figures
         decided = {"run": newest.id, "campaign": name, **figures["decision"]}
         return {"decision": decided, "measurement": figures["measurement"]}
-    with ctx.run("campaign", name) as (_, inner):
+    with ctx.run("campaign", name) as inner:
         run, decision = _decided(inner, name)
         measured = _measured(inner, run, decision)
     return {"decision": {"run": run.id, "campaign": name, **decision.to_json()}, "measurement": measured}
@@ -123,7 +130,10 @@ def _measured(ctx: Context, run: CampaignRun, decision: Decision) -> dict[str, A
 
 
 def campaigns(ctx: Context) -> list[dict[str, Any]]:
-    """All campaigns with the figures of their newest decision and measurement; None where there is none yet."""
+    """All campaigns with the figures of their newest decision and measurement; None where there is none yet.
+
+    ``warnings`` says so where definitions or data have changed since a campaign was measured.
+    """
     found = []
     for definition in ctx.catalog().campaigns.values():
         newest = next(iter(ctx.store.campaigns.list(campaign=definition.campaign, limit=1)), None)
@@ -137,6 +147,24 @@ def campaigns(ctx: Context) -> list[dict[str, Any]]:
                 "holdout": definition.holdout,
                 "run": newest.id if newest else None,
                 "figures": newest.figures if newest else None,
+                "warnings": _warn_of_age(ctx, definition.campaign, newest.figures) if newest else [],
             }
         )
     return found
+
+
+def _warn_of_age(ctx: Context, name: str, figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Say so where measuring again may give other figures: by the same test as `campaign` measures again."""
+    try:
+        if "measurement" not in figures or figures.get("basis") == _basis(ctx):
+            return []
+    except NotYet:
+        pass  # The facts it was measured on are gone.
+    return [
+        {
+            "code": "stale_figures",
+            "zh": f"{name} 的数字早于现在的定义或数据；运行 gongbi campaign {name} 重新度量。",
+            "en": f"The figures of {name} are older than the definitions or the data of now;"
+            f" `gongbi campaign {name}` measures again.",
+        }
+    ]

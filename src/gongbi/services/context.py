@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,16 +16,18 @@ from gongbi.catalog.yaml import from_json
 from gongbi.core import clock
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
-from gongbi.errors import Cancelled, GongbiError, NotYet
+from gongbi.errors import Cancelled, GongbiError, NotYet, Refused
 from gongbi.store import Store
 from gongbi.store.builds import Build
-from gongbi.store.runs import Run
 
 #: Called with (stage, done, total); total is None where it is not known.
 Progress = Callable[[str, int, int | None], None]
 
 #: A workspace whose newest fact is older than this is taken for a demo: its "now" is the end of its data.
 STALE = timedelta(days=7)
+
+#: How often work looks whether it is to stop, and says on its record how far it is, in seconds.
+LOOK = 0.25
 
 
 def silent(stage: str, done: int, total: int | None) -> None:
@@ -45,6 +48,8 @@ class Context:
         Who asks; recorded, not verified until accounts exist.
     owner
         Token of the owning process.
+    run_id
+        The run on whose record the work goes; None for work that leaves none.
     """
 
     root: Path
@@ -57,6 +62,7 @@ class Context:
     cancelled: Callable[[], bool] = lambda: False
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     memory: dict[str, Any] = field(default_factory=dict)
+    run_id: int | None = None
 
     def now(self) -> datetime:
         """The present instant, UTC."""
@@ -103,7 +109,21 @@ class Context:
     def rows(self, table: str) -> int:
         """How many rows a table of the engine has."""
         sql = f"select count(*) as n from {self.engine.dialect.ident(table)}"
-        return int(self.engine.query(sql)["n"][0].as_py())
+        return int(self.engine.value(sql))
+
+    def single(self, subject: str) -> frozenset[str]:
+        """The attribute tables of a subject that hold one row per member, as the data loaded now happen to be."""
+
+        def make() -> frozenset[str]:
+            ident, there = self.engine.dialect.ident, self.tables()
+            tables = {a.table for a in self.catalog().world.subjects[subject].attributes.values()} & there
+            return frozenset(
+                table
+                for table in tables
+                if self.engine.value(f"select count(*) = count(distinct id) from {ident(table)}")
+            )
+
+        return self.remembered(f"single {subject}", self.data_version() + self.fingerprint(), make)  # type: ignore[no-any-return]
 
     def catalog(self) -> Catalog:
         """The definitions that are in force."""
@@ -163,31 +183,79 @@ class Context:
                 found |= {tag: Stored(f"model_{model.model}", column) for tag, column in model_tags(model).items()}
         return found
 
+    # -- work on record -------------------------------------------------------------------------------
+
     @contextmanager
-    def run(self, kind: str, subject: str = "", **params: Any) -> Iterator[tuple[Run, Context]]:
-        """Put a piece of work on record; gives the run and a context whose progress is recorded too."""
+    def run(self, kind: str, subject: str = "", **params: Any) -> Iterator[Context]:
+        """Put a piece of work on record; gives the context to do it with. A part of a larger run goes under that."""
+        if self.run_id is not None:
+            yield self
+            return
         run = self.store.runs.start(
             kind, subject, actor=self.actor, owner=self.owner, now=self.now(), params=params or None
         )
-        last = [0.0]
-        stopped = [False]
+        with self.recorded(run.id) as inner:
+            yield inner
+
+    @contextmanager
+    def recorded(self, run_id: int) -> Iterator[Context]:
+        """Work under a run that is there already, and put its end on record."""
+        runs, inner = self.store.runs, self.under(run_id)
+        try:
+            with inner.stoppable():
+                yield inner
+        except (Cancelled, KeyboardInterrupt):
+            runs.cancel(run_id, self.now())
+            raise
+        except GongbiError as error:
+            runs.fail(run_id, error.to_json(), self.now())
+            raise
+        except Exception as error:
+            runs.fail(run_id, {"code": "bug", "message": f"{type(error).__name__}: {error}"}, self.now())
+            raise
+        runs.finish(run_id, self.now())
+
+    def under(self, run_id: int) -> Context:
+        """A context whose progress goes on a run's record, and whose work stops when that run is asked to stop."""
+        runs, shown, told, looked, stopped = self.store.runs, [""], [0.0], [0.0], [False]
 
         def report(stage: str, done: int, total: int | None) -> None:
             self.report(stage, done, total)
-            if time.monotonic() - last[0] > 0.5:
-                last[0] = time.monotonic()
-                stopped[0] = self.store.runs.advance(run.id, stage=stage, done=done, total=total).cancel_requested
+            if stage != shown[0] or time.monotonic() - told[0] > LOOK:
+                shown[0], told[0] = stage, time.monotonic()
+                with suppress(Refused):  # It was ended elsewhere; `cancelled` says so.
+                    runs.advance(run_id, stage=stage, done=done, total=total)
 
-        inner = replace(self, report=report, cancelled=lambda: stopped[0] or self.cancelled())
-        try:
-            yield run, inner
-        except (Cancelled, KeyboardInterrupt):
-            self.store.runs.cancel(run.id, self.now())
-            raise
-        except GongbiError as error:
-            self.store.runs.fail(run.id, error.to_json(), self.now())
-            raise
-        except Exception as error:
-            self.store.runs.fail(run.id, {"code": "bug", "message": f"{type(error).__name__}: {error}"}, self.now())
-            raise
-        self.store.runs.finish(run.id, self.now())
+        def cancelled() -> bool:
+            if not stopped[0] and time.monotonic() - looked[0] > LOOK:
+                looked[0] = time.monotonic()
+                run = runs.get(run_id)
+                stopped[0] = run.cancel_requested or run.status != "running"
+            return stopped[0] or self.cancelled()
+
+        return replace(self, report=report, cancelled=cancelled, run_id=run_id)
+
+    def note(self, *, rows: int | None = None, failed: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Add to the record of the run what a part of the work gave; see `store.runs.Runs.note`."""
+        if self.run_id is not None:
+            self.store.runs.note(self.run_id, rows=rows, failed=failed)
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Interrupt the engine too when the work is cancelled, instead of waiting for the end of a long query."""
+        with self.engine.cancellable() as stop:
+            over = threading.Event()
+
+            def watch() -> None:
+                while not over.wait(LOOK):
+                    if self.cancelled():
+                        stop()
+                        return
+
+            watcher = threading.Thread(target=watch, name="gongbi-watch", daemon=True)
+            watcher.start()
+            try:
+                yield
+            finally:
+                over.set()
+                watcher.join()  # It may be reading the store, which is closed when the work is over.

@@ -10,6 +10,7 @@ from gongbi.core.expr import Call, Expr
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.segments import instant
+from gongbi.services.warnings import warn_of_edits
 
 
 def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
@@ -53,7 +54,7 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
     -------
     dict
         ``id``, ``identifiers``, ``attributes``, ``tags`` (name, words, value, unit, category), ``timeline`` (the
-        newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``.
+        newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``, ``warnings``.
     """
     catalog, dialect = ctx.catalog(), ctx.engine.dialect
     member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
@@ -62,15 +63,17 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
     if catalog.subjects[subject].identifiers and "identifier" in ctx.engine.tables():
         sql = f"select kind, value from identifier where customer = {here} order by kind, value"
         identifiers = ctx.engine.query(sql).to_pylist()
+    tags = _tags(ctx, subject, member)
     return {
         "subject": subject,
         "id": member,
         "as_of": as_of.isoformat(),
         "identifiers": identifiers,
         "attributes": _attributes(ctx, subject, member),
-        "tags": _tags(ctx, subject, member),
+        "tags": tags,
         "timeline": _timeline(ctx, subject, member, events),
         "facts": _counts(ctx, subject, member),
+        "warnings": warn_of_edits(ctx, subject, (tag["tag"] for tag in tags)),
     }
 
 
@@ -158,13 +161,18 @@ def evidence(
 ) -> dict[str, Any]:
     """The facts behind a tag of one member.
 
+    Parameters
+    ----------
+    tag
+        Its name, also as it stands in expressions: ``tag.NAME``.
+
     Returns
     -------
     dict
-        ``tag``, ``value``, ``expr``, ``as_of`` and ``parts``: one per aggregate of the tag and of the tags it uses,
-        with its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
+        ``tag``, ``value``, ``expr``, ``as_of``, ``warnings`` and ``parts``: one per aggregate of the tag and of the
+        tags it uses, with its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
     """
-    catalog = ctx.catalog()
+    catalog, tag = ctx.catalog(), tag.strip().removeprefix("tag.")
     definition = catalog.tag(tag)
     member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
     if definition.subject != subject:
@@ -181,6 +189,7 @@ def evidence(
         "expr": definition.expr.strip(),
         "as_of": as_of.isoformat(),
         "parts": parts,
+        "warnings": warn_of_edits(ctx, subject, [tag]),
     }
 
 

@@ -11,6 +11,7 @@ from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_defi
 from gongbi.core import expr as ir
 from gongbi.errors import InvalidInput, Refused
 from gongbi.services.context import Context
+from gongbi.services.warnings import edited_tags, warn_of_edits
 from gongbi.store.definitions import NewDefinition
 
 
@@ -112,7 +113,7 @@ def _words(words: Words) -> dict[str, str]:
 
 
 def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[dict[str, Any]]:
-    """The tag library: definitions with the figures of the current build.
+    """The tag library: definitions with the figures of the current build; tags edited since carry ``warnings``.
 
     Parameters
     ----------
@@ -131,6 +132,7 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
         build = ctx.store.builds.current(owner)
         if build is not None:
             stats |= {(owner, s.tag): s for s in ctx.store.builds.stats(build.id)}
+    edited = {owner: edited_tags(ctx, owner) for owner in catalog.subjects}
     found = []
     needle = search.strip().lower()
     for (owner, name), expr in catalog.expressions.items():
@@ -162,6 +164,7 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "mean": figures.mean if figures else None,
                 "histogram": figures.histogram if figures else None,
                 "top": figures.top if figures else None,
+                "warnings": warn_of_edits(ctx, owner, edited[owner]) if name in edited[owner] else [],
             }
         )
     return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,11 +21,9 @@ from gongbi.models.base import Trained, canonical_json, digest
 from gongbi.models.run import train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
 from gongbi.services.context import Context
+from gongbi.services.warnings import BUILT_FROM
 from gongbi.store import Store
 from gongbi.store.models import Model
-
-#: The kinds of definition that a build of tags is keyed by.
-BUILT_FROM = ("subject", "source", "tag", "segment")
 
 
 class Ports(Protocol):
@@ -77,7 +76,7 @@ def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = No
     -------
     list of dict
         Per model ``model``, ``status`` (``trained``, ``skipped``, ``failed``), ``version``, ``promoted``, ``reason``,
-        ``scored``, ``headline``, ``seconds``; ``error`` where it failed.
+        ``rows`` (learned from), ``scored``, ``headline``, ``seconds``; ``error`` where it failed.
     """
     catalog = ctx.catalog()
     chosen = [catalog.model(name)] if name is not None else list(catalog.models.values())
@@ -101,16 +100,22 @@ def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = No
 
 def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime | None = None) -> list[dict[str, Any]]:
     """Train as `train` does, as a run of its own: recorded, with its progress, and stopped by its cancel."""
-    with ctx.run("train", name or "") as (_, inner):
-        return train(inner, name, as_of)
+    with ctx.run("train", name or "") as inner:
+        done = train(inner, name, as_of)
+        inner.note(
+            rows=sum(one.get("rows", 0) for one in done),
+            failed=[{"what": one["model"], **one["error"]} for one in done if one["status"] == "failed"],
+        )
+    return done
 
 
 def models(ctx: Ports) -> list[dict[str, Any]]:
-    """Every defined model with the version in use and the newest, the newest figures in short."""
+    """Every defined model with the version in use and the newest; figures in short and in words."""
     found = []
     for model in ctx.catalog().models.values():
         versions = ctx.store.models.list(name=model.model)
         champion = ctx.store.models.champion(model.model)
+        metrics = (champion or versions[0]).metrics if versions else {}
         found.append(
             {
                 "model": model.model,
@@ -122,7 +127,9 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
                 "newest": versions[0].version if versions else None,
                 "trained_at": versions[0].trained_at.isoformat() if versions else None,
                 "as_of": versions[0].window["as_of"] if versions else None,
-                "headline": (champion or versions[0]).metrics.get("headline") if versions else None,
+                "headline": metrics.get("headline"),
+                "sentence": metrics.get("sentence"),
+                "calibration": calibration_words(metrics),
             }
         )
     return found
@@ -155,8 +162,26 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "window": shown.window,
         "params": shown.params,
         "metrics": shown.metrics,
+        "calibration": calibration_words(shown.metrics),
         "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
         "versions": [_version_json(version) for version in versions],
+    }
+
+
+def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
+    """What the newest test says of predicted probabilities against what was seen; None for other models."""
+    if not metrics.get("tests"):
+        return None
+    test = metrics["tests"][-1]
+    groups, error = test["calibration"], test["expected_calibration_error"]
+    within = sum(group["low"] <= group["predicted"] <= group["high"] for group in groups)
+    cohort, predicted, seen = test["cohort"], test["predicted_positives"], test["positives"]
+    return {
+        "zh": f"校准（{cohort}）：预测 {predicted:,.0f} 人响应，实际 {seen:,}。按得分分 {len(groups)} 组，"
+        f"{within} 组的预测落在实际比例的 95% 区间内；平均相差 {100 * error:.1f} 个百分点。",
+        "en": f"Calibration on {cohort}: {predicted:,.0f} responders predicted, {seen:,} seen. In {within} of"
+        f" {len(groups)} groups by score the prediction lies within the 95 % interval of what was seen; on average they"
+        f" differ by {100 * error:.1f} points.",
     }
 
 
@@ -177,11 +202,11 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
     key = {"definition": definition_digest(model, catalog), "data_version": ctx.store.loads.data_version()}
     newest = next(iter(registry.list(name=model.model)), None)
     if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
-        version, status = newest, "skipped"
+        version, status, rows = newest, "skipped", 0
     else:
         learn = train_purchases if model.estimator == "purchases" else train_propensity
-        trained = learn(ctx.engine, model, catalog, as_of, lambda stage: _report(ctx, model, stage))
-        version, status = _register(ctx, trained, key), "trained"
+        trained = learn(ctx.engine, model, catalog, as_of, _stages(ctx, model))
+        version, status, rows = _register(ctx, trained, key), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]
     if version.status == "candidate" and judgement["promoted"]:
@@ -193,6 +218,7 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
         "promoted": judgement["promoted"],
         "reason": judgement["reason"],
         "as_of": as_of.isoformat(),
+        "rows": rows,
         "scored": _score(ctx, model, catalog, as_of),
         "headline": version.metrics.get("headline"),
         "sentence": version.metrics.get("sentence"),
@@ -217,7 +243,7 @@ def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> in
     known = ctx.store.settings.get(setting)
     if known and known.get("key") == key and table in ctx.engine.tables():
         return int(known["scored"])
-    _report(ctx, model, "score")
+    ctx.progress(f"{model.model}: score", 0)
     artifact, built = _artifact(ctx, champion), _built(ctx, model.subject, as_of)
     scored = write_scores(ctx.engine, model, catalog, artifact, as_of, built=built)
     ctx.store.settings.set(setting, {"key": key, "scored": scored}, ctx.now())
@@ -233,9 +259,24 @@ def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:
     return {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
 
 
-def _report(ctx: Ports, model: ModelDef, stage: str) -> None:
-    ctx.check_cancelled()
-    ctx.progress(f"{model.model}: {stage}", 0, None)
+def _stages(ctx: Ports, model: ModelDef) -> Callable[[str], None]:
+    """Say how many of a training's stages are done as each begins: its cohorts or histories, the choice, the fit."""
+    begun = count()
+    total = 2 if model.estimator == "purchases" else len(model.train) + len(model.test) + 2
+
+    def stage(name: str) -> None:
+        ctx.check_cancelled()
+        ctx.progress(f"{model.model}: {name}", next(begun), total)
+
+    return stage
+
+
+def _rows(trained: Trained) -> int:
+    """How many members, or members of cohorts, it learned from."""
+    cohorts = trained.metrics.get("cohorts")
+    if cohorts is None:
+        return int(trained.metrics["members"])
+    return sum(cohort["members"] for cohort in cohorts if cohort["role"] == "train")
 
 
 def definition_digest(model: ModelDef, catalog: Catalog) -> str:

@@ -7,6 +7,11 @@ from typing import Any
 from gongbi.errors import NotYet
 from gongbi.services import campaigns, models, segments, sources
 from gongbi.services.context import Context
+from gongbi.services.runs import runs
+from gongbi.services.warnings import edited_tags, warn_of_edits
+
+#: Kinds of run whose failures are reported.
+KINDS = ("ingest", "build", "train", "campaign")
 
 #: Which command gives which part of the report.
 COMMANDS = {
@@ -20,6 +25,7 @@ COMMANDS = {
     "models": "gongbi models",
     "campaign": "gongbi campaign",
     "seconds": "gongbi runs",
+    "failed": "gongbi runs",
 }
 
 
@@ -31,7 +37,9 @@ def report(ctx: Context) -> dict[str, Any]:
     dict
         ``as_of``, ``zone``, ``engine``, ``customers``, ``members`` (by subject), ``facts`` (by kind), ``rejects`` (by
         reason), ``unmatched`` (``fact.subject`` → rows), ``tags`` (by subject), ``segments`` (name → size), ``models``
-        (name → figures), ``campaign`` (figures of the newest), ``seconds`` (by stage), ``commands`` (figure → command).
+        (name → figures), ``campaign`` (figures of the newest), ``failed`` (loads, models and whole runs that failed
+        when last tried), ``seconds`` and ``runs`` (kind of run → how long it took, which one it was), ``commands``
+        (figure → command), ``warnings``.
     """
     catalog, dialect = ctx.catalog(), ctx.engine.dialect
     there = set(ctx.engine.tables())
@@ -45,11 +53,15 @@ def report(ctx: Context) -> dict[str, Any]:
         rejects = {row["reason"]: row["n"] for row in ctx.engine.query(sql).to_pylist()}
     members = {s: segments.population(ctx, s, as_of) for s in catalog.subjects if f"member_{s}" in there}
     sizes = {}
-    for name in catalog.segments:
+    warnings = [w for s in catalog.subjects for w in warn_of_edits(ctx, s, edited_tags(ctx, s))]
+    for i, name in enumerate(catalog.segments):
+        ctx.progress("report: count segments", i, len(catalog.segments))
         try:
             sizes[name] = segments.count(ctx, name)["count"]
         except NotYet:
             continue  # It uses a tag or a score that was not built; the report says what there is.
+    ctx.progress("report", len(sizes), len(catalog.segments))
+    timed = _timed(ctx)
     return {
         "as_of": as_of.isoformat(),
         "zone": ctx.zone,
@@ -63,8 +75,11 @@ def report(ctx: Context) -> dict[str, Any]:
         "segments": sizes,
         "models": {row["model"]: row for row in models.models(ctx)},
         "campaign": _campaign(ctx),
-        "seconds": _seconds(ctx),
+        "failed": _failed(ctx),
+        "seconds": {kind: run["seconds"] for kind, run in timed.items()},
+        "runs": {kind: run["id"] for kind, run in timed.items()},
         "commands": COMMANDS,
+        "warnings": warnings,
     }
 
 
@@ -73,10 +88,21 @@ def _campaign(ctx: Context) -> dict[str, Any]:
     return known[0] if known else {}
 
 
-def _seconds(ctx: Context) -> dict[str, float]:
-    """Seconds of the longest finished run of each stage: a later run that found nothing to do says little."""
-    found: dict[str, float] = {}
-    for run in ctx.store.runs.list(status="done", limit=200):
-        if run.seconds is not None:
-            found[run.kind] = max(found.get(run.kind, 0.0), round(run.seconds, 3))
+def _failed(ctx: Context) -> list[dict[str, Any]]:
+    """What failed when it was last tried: parts of the newest run of each kind, or all of it."""
+    found: list[dict[str, Any]] = []
+    for kind in KINDS:
+        run = next((r for r in runs(ctx, kind=kind) if r["status"] in ("done", "failed")), None)
+        if run is not None and run["error"] is not None:
+            whole = {"what": run["subject"] or kind, **run["error"]}
+            found += [{"run": run["id"], "kind": kind, **part} for part in run["error"].get("failed", [whole])]
+    return found
+
+
+def _timed(ctx: Context) -> dict[str, dict[str, Any]]:
+    """The newest finished run of each kind; one that found nothing to do says little, so one with rows goes before."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs(ctx, status="done", limit=200):
+        if run["kind"] not in found or (run["rows"] and not found[run["kind"]]["rows"]):
+            found[run["kind"]] = run
     return found

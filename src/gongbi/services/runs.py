@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from typing import Any
 
-from gongbi.errors import Cancelled, GongbiError, Refused
-from gongbi.services.context import Context
+from gongbi.errors import Refused
+from gongbi.services.context import LOOK, Context
 from gongbi.store.runs import Run
 
 #: Stage of a run that waits for its turn.
@@ -18,9 +16,6 @@ QUEUED = "queued"
 
 #: Verbs that change what others read; they take turns.
 CHANGING = frozenset({"apply", "ingest", "undo", "repair", "build", "train", "demo", "resume"})
-
-#: How often a worker looks whether it is to stop, in seconds.
-LOOK = 0.25
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -82,7 +77,7 @@ def resume(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
         taken = ctx.store.runs.start(
             run.kind, run.subject, actor=ctx.actor, owner=ctx.owner, now=ctx.now(), params=run.params, parent_id=id
         )
-    with recorded(ctx, taken.id) as inner:
+    with ctx.recorded(taken.id) as inner:
         result = again[run.kind](inner, run)
     return {"resumed": id, "run": taken.id, "kind": run.kind, "result": result}
 
@@ -92,7 +87,8 @@ def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
     from gongbi.services import build, models, sources
 
     def train(ctx: Context, run: Run) -> list[Any]:
-        return [one for name in run.params.get("models") or [run.params.get("name")] for one in models.train(ctx, name)]
+        names = run.params.get("models") or [run.params.get("name")]
+        return [one for name in names for one in models.train_on_record(ctx, name)]
 
     def build_again(ctx: Context, run: Run) -> Any:
         subjects = run.params.get("subjects") or (run.subject.split(", ") if run.subject else None)
@@ -105,63 +101,6 @@ def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
     }
 
 
-# -- working under a run that is on record already ------------------------------------------------
-
-
-@dataclass
-class UnderRun(Context):
-    """A context whose work is put on record under one run, instead of one of its own for each use case."""
-
-    run_id: int = 0
-
-    @contextmanager
-    def run(self, kind: str, subject: str = "", **params: Any) -> Iterator[tuple[Run, Context]]:  # noqa: ARG002
-        """Give the run that is there."""
-        yield self.store.runs.get(self.run_id), self
-
-
-def under(ctx: Context, run_id: int) -> UnderRun:
-    """A context that works under a run: progress goes on its record, and its `cancel_requested` stops the work."""
-    runs, told, looked, stopped = ctx.store.runs, [0.0], [0.0], [False]
-
-    def report(stage: str, done: int, total: int | None) -> None:
-        ctx.report(stage, done, total)
-        if time.monotonic() - told[0] > LOOK:
-            told[0] = time.monotonic()
-            runs.advance(run_id, stage=stage, done=done, total=total)
-
-    def cancelled() -> bool:
-        if not stopped[0] and time.monotonic() - looked[0] > LOOK:
-            looked[0] = time.monotonic()
-            run = runs.get(run_id)
-            stopped[0] = run.cancel_requested or run.status != "running"
-        return stopped[0] or ctx.cancelled()
-
-    given = {f.name: getattr(ctx, f.name) for f in fields(Context)}
-    return UnderRun(**{**given, "report": report, "cancelled": cancelled}, run_id=run_id)
-
-
-@contextmanager
-def recorded(ctx: Context, run_id: int) -> Iterator[UnderRun]:
-    """Work under a run and put its end on record."""
-    runs = ctx.store.runs
-    try:
-        yield under(ctx, run_id)
-    except (Cancelled, KeyboardInterrupt):
-        runs.cancel(run_id, ctx.now())
-        raise
-    except GongbiError as error:
-        runs.fail(run_id, error.to_json(), ctx.now())
-        raise
-    except Exception as error:
-        runs.fail(run_id, {"code": "bug", "message": f"{type(error).__name__}: {error}"}, ctx.now())
-        raise
-    runs.finish(run_id, ctx.now())
-
-
-# -- working beside others ------------------------------------------------------------------------
-
-
 @contextmanager
 def taking_turns(ctx: Context) -> Iterator[None]:
     """Let one piece of changing work at a time into the workspace, so that no build reads half an ingest."""
@@ -172,22 +111,3 @@ def taking_turns(ctx: Context) -> Iterator[None]:
         yield
     finally:
         turn.release()
-
-
-@contextmanager
-def stoppable(ctx: Context) -> Iterator[None]:
-    """Interrupt the engine too when the work is cancelled, instead of waiting for the end of a long query."""
-    with ctx.engine.cancellable() as stop:
-        over = threading.Event()
-
-        def watch() -> None:
-            while not over.wait(LOOK):
-                if ctx.cancelled():
-                    stop()
-                    return
-
-        threading.Thread(target=watch, name="gongbi-watch", daemon=True).start()
-        try:
-            yield
-        finally:
-            over.set()

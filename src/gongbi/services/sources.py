@@ -42,7 +42,7 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
     catalog = ctx.catalog()
     if not catalog.sources:
         raise NotYet("There are no sources.", hint="Write some under definitions/sources and run `gongbi apply`.")
-    with ctx.run("ingest", ", ".join(sources or []), sources=list(sources) if sources else None) as (_, inner):
+    with ctx.run("ingest", ", ".join(sources or []), sources=list(sources) if sources else None) as inner:
         report = run.ingest(
             ctx.engine,
             ctx.store.loads,
@@ -56,6 +56,10 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
             cancelled=inner.cancelled,
             only=sources,
             again=again,
+        )
+        inner.note(
+            rows=sum(load.good for load in report.loads if load.outcome == "loaded"),
+            failed=[{"what": f"{load.source} ({load.path})", **(load.problem or {})} for load in report.problems],
         )
     return report.to_json()
 
@@ -113,7 +117,7 @@ def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[
 def undo(ctx: Context, load: int) -> dict[str, Any]:
     """Take a load out again; rows whose place it had taken come back."""
     catalog = ctx.catalog()
-    with ctx.run("undo", f"load {load}"):
+    with ctx.run("undo", f"load {load}") as inner:
         undone = run.undo(
             ctx.engine,
             ctx.store.loads,
@@ -125,6 +129,7 @@ def undo(ctx: Context, load: int) -> dict[str, Any]:
             now=ctx.now(),
             resolver=_resolver(ctx),
         )
+        inner.note(rows=undone.rows)
     ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {load}", now=ctx.now())
     return {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored)}
 
@@ -183,7 +188,7 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
     kept = ctx.root / "repairs" / f"load-{load}-{hashlib.sha256(mended).hexdigest()[:12]}.csv"
     kept.parent.mkdir(exist_ok=True)
     kept.write_bytes(mended)
-    with ctx.run("repair", f"load {load}"):
+    with ctx.run("repair", f"load {load}") as inner:
         report = run.load_repaired(
             ctx.engine,
             ctx.store.loads,
@@ -196,9 +201,10 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             now=ctx.now(),
             resolver=_resolver(ctx),
         )
-    if report.outcome == "failed":
-        problem = report.problem or {}
-        raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
+        if report.outcome == "failed":
+            problem = report.problem or {}
+            raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
+        inner.note(rows=report.good)
     return asdict(report)
 
 

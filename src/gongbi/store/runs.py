@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -22,7 +22,8 @@ class Run:
     """One piece of work. `kind` is the verb (ingest, apply, build, …), `subject` what it is about.
 
     `owner` is the token of the process that does it; `done` of `total` is its progress within `stage`.
-    `seconds` runs from the start to the end, pauses by interruption included.
+    `seconds` runs from the start to the end, pauses by interruption included. `rows` counts what it loaded, built,
+    learned from, wrote or decided. A run that is done can have an `error`: that of the parts which failed, see `note`.
     """
 
     id: int
@@ -75,21 +76,36 @@ class Runs(Repository):
             return Run(**connection.execute(insert(runs).values(values).returning(runs)).mappings().one())
 
     def advance(
-        self,
-        run_id: int,
-        *,
-        stage: str | None = None,
-        done: int | None = None,
-        total: int | None = None,
-        rows: int | None = None,
+        self, run_id: int, *, stage: str | None = None, done: int | None = None, total: int | None = None
     ) -> Run:
         """Record progress; what is not given stays. The answer's `cancel_requested` says whether to go on."""
-        given = {"stage": stage, "done": done, "total": total, "rows": rows}
+        given = {"stage": stage, "done": done, "total": total}
         return self._change(run_id, {name: value for name, value in given.items() if value is not None})
 
-    def finish(self, run_id: int, now: datetime, *, rows: int | None = None) -> Run:
+    def note(self, run_id: int, *, rows: int | None = None, failed: Iterable[Mapping[str, Any]] = ()) -> Run:
+        """Add what a part of a run gave: rows, and what failed while the rest of it went on.
+
+        Parameters
+        ----------
+        rows
+            Are added to those noted before.
+        failed
+            Each has ``what`` (a file, a model) and the ``code``, ``message`` and ``hint`` of its error. They become the
+            run's `error`, as its ``failed``; the latest word on each ``what`` counts.
+        """
+        with self._database.transaction():
+            run, values = self.get(run_id), dict[str, Any]()
+            if rows is not None:
+                values["rows"] = (run.rows or 0) + rows
+            known = {part["what"]: part for part in (run.error or {}).get("failed", ())}
+            if parts := known | {part["what"]: dict(part) for part in failed}:
+                said = " ".join(f"{what}: {part['message']}" for what, part in parts.items())
+                values["error"] = {"code": "partly_failed", "message": said, "failed": list(parts.values())}
+            return self._change(run_id, values)
+
+    def finish(self, run_id: int, now: datetime) -> Run:
         """Record that a run did what it set out to do."""
-        return self._end(run_id, "done", now, {} if rows is None else {"rows": rows})
+        return self._end(run_id, "done", now, {})
 
     def fail(self, run_id: int, error: Mapping[str, Any], now: datetime) -> Run:
         """Record that a run stopped by an error, as `GongbiError.to_json` gives it."""

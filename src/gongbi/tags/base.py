@@ -11,19 +11,22 @@ from gongbi.core.types import Type
 
 @dataclass(frozen=True, slots=True)
 class TagColumn:
-    """A column of a build."""
+    """A column of a build. `definition` is a digest of what it was made from, besides data."""
 
     name: str
     type: Type
+    definition: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As kept with the build."""
-        return {"name": self.name, "type": self.type.name, "scale": self.type.scale, "currency": self.type.currency}
+        type_ = {"type": self.type.name, "scale": self.type.scale, "currency": self.type.currency}
+        return {"name": self.name, **type_, "definition": self.definition}
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> TagColumn:
         """The column that `to_json` described."""
-        return cls(body["name"], Type(body["type"], body.get("scale") or 0, body.get("currency")))
+        type_ = Type(body["type"], body.get("scale") or 0, body.get("currency"))
+        return cls(body["name"], type_, body.get("definition") or "")
 
 
 @dataclass(frozen=True, slots=True)
