@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import gongbi
-from gongbi.cli.output import Progressing, show, show_ingest, show_report
+from gongbi.cli.output import Progressing, cautions, show, show_ingest, show_report
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -75,18 +75,20 @@ def _stopped() -> NoReturn:
 
 def call(where: Path, actor: str | None, verb: str, /, **params: Any) -> Any:
     """Open the workspace, carry out one verb with progress on the error stream, close."""
-    with Progressing() as progress, gongbi.open(where, actor=actor, progress=progress) as ws:
+    with Progressing(verb.replace("_", " ")) as progress, gongbi.open(where, actor=actor, progress=progress) as ws:
         return ws.call(verb, **params)
 
 
 def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> None:
-    """Print an answer, for people or as JSON."""
+    """Print an answer, for people or as JSON; what it warns of goes to the error stream."""
     if as_json:
         from gongbi.cli.output import plain
 
         print(json.dumps(plain(value), ensure_ascii=False, indent=2))
     else:
         render(value)
+    for said in cautions(value):
+        print(f"gongbi: warning: {said}", file=sys.stderr)
 
 
 def _no_options_before(ctx: typer.Context) -> None:
@@ -323,7 +325,10 @@ def train(
     actor: As = None,
 ) -> None:
     """Train, check and score the models. 训练模型。"""
-    emit(call(workspace, actor, "train", name=name), as_json)
+    done = call(workspace, actor, "train", name=name)
+    emit(done, as_json)
+    if any(one["status"] == "failed" for one in done):
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -408,7 +413,11 @@ def demo(
     if read_settings(root).engine != engine:
         raise typer.BadParameter(f"{root} is a workspace on {read_settings(root).engine}; choose another folder.")
     copy_pack(root, "retail")
-    emit(call(root, "demo", "demo"), as_json, show_report)
+    report = call(root, "demo", "demo")
+    emit(report, as_json, show_report)
+    if report["failed"]:
+        print("gongbi: A part of the demo failed; the report says which.", file=sys.stderr)
+        raise typer.Exit(2)
     if serve and os.environ.get("DEMO_SERVE", "1") != "0":
         from gongbi.cli.serving import serve as run
 

@@ -4,67 +4,110 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 #: Quick work shows nothing; what takes longer than this shows where it is.
 PATIENCE = 2.0
 
 
 class Progressing:
-    """Progress of long work: a live line in a terminal, a plain line every two seconds elsewhere."""
+    """Progress of long work: a live line in a terminal, a plain line every two seconds elsewhere.
 
-    def __init__(self) -> None:
+    In a terminal a clock draws the line, so that it appears and its time runs on also while the work says nothing.
+
+    Parameters
+    ----------
+    stage
+        What is shown until the work names a stage of its own.
+    """
+
+    def __init__(self, stage: str = "") -> None:
         self.console = Console(stderr=True)
-        self.started = time.monotonic()
-        self.spoken = self.started
-        self.live: Progress | None = None
-        self.task: TaskID | None = None
-        self.stage = ""
+        self.started = self.spoken = time.monotonic()
+        self._state: tuple[str, int, int | None] = (stage, 0, None)
+        self._turn = threading.RLock()
+        self._clock = threading.Timer(PATIENCE, self._begin)
+        self._clock.daemon = True
+        self._live: Progress | None = None
+        self._task: tuple[TaskID, str, int | None] | None = None
+        self._over = False
 
     def __enter__(self) -> Progressing:
+        if self.console.is_terminal:
+            self._clock.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.live is not None:
-            self.live.stop()
+        self._clock.cancel()
+        with self._turn:
+            self._over = True
+            if self._live is not None:
+                self._live.stop()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
         if self.console.is_terminal:
-            if now - self.started > PATIENCE:
-                self._draw(stage, done, total)
+            with self._turn:
+                self._state = (stage, done, total)
+                self._draw()
         elif now - self.spoken >= PATIENCE:
             self.spoken = now
-            of = f" {done:,}" + (f" of {total:,}" if total is not None else "") if done or total else ""
-            print(f"[{now - self.started:5.0f} s] {stage}{of}", file=sys.stderr, flush=True)
+            print(f"[{now - self.started:5.0f} s] {stage} {_count(done, total)}".rstrip(), file=sys.stderr, flush=True)
 
-    def _draw(self, stage: str, done: int, total: int | None) -> None:
-        if self.live is None:
-            self.live = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                console=self.console,
-                transient=True,
-            )
-            self.live.start()
-        if self.task is None or stage != self.stage:
-            if self.task is not None:
-                self.live.remove_task(self.task)
-            self.task = self.live.add_task(stage, total=total)
-            self.stage = stage
-        self.live.update(self.task, completed=done, total=total)
+    def _begin(self) -> None:
+        with self._turn:
+            if self._over:
+                return
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"))
+            self._live = Progress(SpinnerColumn(), *columns, _Since(self.started), console=self.console, transient=True)
+            self._live.start()
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._live is None or self._over:
+            return
+        stage, done, total = self._state
+        if self._task is None or self._task[1:] != (stage, total):
+            if self._task is not None:
+                self._live.remove_task(self._task[0])
+            self._task = (self._live.add_task(stage, total=total, count=""), stage, total)
+        self._live.update(self._task[0], completed=done, count=_count(done, total))
+
+
+class _Since(ProgressColumn):
+    """Time since the work began, whatever its stages are."""
+
+    def __init__(self, started: float) -> None:
+        super().__init__()
+        self.started = started
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002
+        """Hours, minutes and seconds."""
+        return Text(str(timedelta(seconds=int(time.monotonic() - self.started))))
+
+
+def _count(done: int, total: int | None) -> str:
+    if total is not None:
+        return f"{done:,} of {total:,}"
+    return f"{done:,}" if done else ""
+
+
+def cautions(value: Any) -> list[str]:
+    """What an answer, or a row of it, warns of; each once."""
+    rows = [value] if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    found = (said["en"] for row in rows if isinstance(row, Mapping) for said in row.get("warnings") or ())
+    return list(dict.fromkeys(found))
 
 
 def plain(value: Any) -> Any:
@@ -105,6 +148,7 @@ _SHOWN = {
     "repaired_by": ("_load", "_row", "source", "path", "reason", "column", "value"),
     "sha256": ("export", "at", "actor", "segment", "expression", "rows", "path"),
     "kind": ("id", "kind", "subject", "status", "rows", "seconds", "started_at", "error"),
+    "headline": ("model", "name", "estimator", "champion", "newest", "as_of", "headline"),
 }
 
 
@@ -162,7 +206,7 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
         elif key == "timeline":
             console.print(f"[bold]{key}[/]")
             _table(console, [_event(event) for event in item])
-        elif item is None or item in ([], {}, ()):
+        elif item is None or item in ([], {}, ()) or key == "warnings":
             continue
         elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
             console.print("" if key in _BARE else f"[bold]{key}[/]")
@@ -217,6 +261,8 @@ def _cell(value: Any, *, grouped: bool = False) -> str:
     if isinstance(value, Mapping):
         if set(value) == {"zh", "en"}:
             return str(value["en"] or value["zh"])
+        if {"code", "message"} <= set(value):
+            return " ".join(filter(None, [value["message"], value.get("hint")]))
         return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_cell(v) for v in value[:6]) + (", …" if len(value) > 6 else "")

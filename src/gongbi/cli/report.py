@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rich.markup import escape
+
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the report, part by part, each with the command that gives it again."""
@@ -15,24 +17,16 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
 
     yield f"[bold]Gongbi report[/] as of {report['as_of']} ({report['zone']}, {report['engine']})"
     yield head("Members", "customers")
-    for subject, n in report["members"].items():
-        yield f"  {subject:<28}{n:>12,}"
+    yield from _counts(report["members"])
     yield head("Facts", "facts")
-    for fact, n in report["facts"].items():
-        yield f"  {fact:<28}{n:>12,}"
-    for key, n in report["unmatched"].items():
-        yield f"  {key + ' unmatched':<28}{n:>12,}"
+    yield from _counts(report["facts"])
+    yield from _counts({f"{key} unmatched": n for key, n in report["unmatched"].items()})
     yield head("Rejected rows", "rejects")
-    if not report["rejects"]:
-        yield "  none"
-    for reason, n in report["rejects"].items():
-        yield f"  {reason:<28}{n:>12,}"
+    yield from _counts(report["rejects"], "none")
     yield head("Tags", "tags")
-    for subject, n in report["tags"].items():
-        yield f"  {subject:<28}{n:>12,}"
+    yield from _counts(report["tags"])
     yield head("Segments", "segments")
-    for name, n in report["segments"].items():
-        yield f"  {name:<28}{n:>12,}"
+    yield from _counts(report["segments"])
     yield head("Predictions", "models")
     if not report["models"]:
         yield "  none defined"
@@ -40,9 +34,24 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield from _model(name, model)
     yield head("Campaign", "campaign")
     yield from _campaign(report["campaign"])
+    if report["failed"]:
+        yield head("Failed when last tried", "failed")
+        yield from map(_failure, report["failed"])
     yield head("Seconds", "seconds")
-    for stage, seconds in report["seconds"].items():
-        yield f"  {stage:<28}{seconds:>12,.1f}"
+    for kind, seconds in report["seconds"].items():
+        yield f"  {kind:<28}{seconds:>12,.1f}   run {report['runs'][kind]}"
+
+
+def _counts(counts: Mapping[str, int], nothing: str = "") -> Iterator[str]:
+    if nothing and not counts:
+        yield f"  {nothing}"
+    for name, n in counts.items():
+        yield f"  {name:<28}{n:>12,}"
+
+
+def _failure(part: Mapping[str, Any]) -> str:
+    said = " ".join(filter(None, [part["message"], part.get("hint")]))
+    return f"  [red]{part['kind']}[/] {escape(part['what'])}: {escape(said)}"
 
 
 def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
@@ -52,6 +61,9 @@ def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
         return
     for key, value in model["headline"].items():
         yield f"    {key.replace('_', ' '):<26}{_figure(value)}"
+    for words in (model.get("sentence"), model.get("calibration")):
+        if words:
+            yield f"    · {escape(words['en'])}"
 
 
 def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
@@ -61,6 +73,8 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
         yield "  none defined or none measured yet"
         return
     yield f"  {campaign['campaign']}  {campaign['name']['en']}"
+    for warning in campaign.get("warnings", ()):
+        yield f"    [yellow]{escape(warning['en'])}[/]"
     if decision:
         arms = ", ".join(f"{n} {arm.replace('_', ' ')}" for arm, n in decision["arms"].items())
         yield f"    {'chosen by Gongbi':<26}{decision['chosen']:>10,}   {arms} of {decision['eligible']:,} eligible"
@@ -69,7 +83,7 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     for step in measured["funnel"]:
         yield f"    {step['name']['en']:<40}{step['count']:>8,}   {step['of_received']['value']:.1%}"
     for sentence in measured["words"]["en"]:
-        yield f"    · {sentence}"
+        yield f"    · {escape(sentence)}"
 
 
 def _figure(value: Any) -> str:
