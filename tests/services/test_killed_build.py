@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ import pytest
 
 import gongbi
 from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.store import Store
 from gongbi.store.builds import Builds
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -37,21 +34,44 @@ def state(root: Path) -> dict[str, Any]:
         }
 
 
-@pytest.mark.parametrize("delay", [0.3, 0.6, 0.9, 1.2, 1.6, 2.2])
-def test_a_build_killed_by_the_system_leaves_the_last_good_one(built: Path, delay: float) -> None:
+#: A build of the second subject that comes to a halt at a place and says so.
+BUILD = """
+import sys, gongbi
+from gongbi.services import build
+from gongbi.store.builds import Builds
+places = {"pass": (build, "build_tags"), "described": (build, "describe_tags"), "publish": (Builds, "publish")}
+owner, name = places[sys.argv[2]]
+real, calls = getattr(owner, name), []
+def halt(*args, **kwargs):
+    calls.append(name)
+    if sys.argv[3] == "after":
+        found = real(*args, **kwargs)
+    if len(calls) == 2:
+        print("halted", flush=True)
+        sys.stdin.readline()
+    return real(*args, **kwargs) if sys.argv[3] == "before" else found
+setattr(owner, name, halt)
+with gongbi.open(sys.argv[1]) as ws:
+    ws.build(force=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "when"), [("pass", "before"), ("pass", "after"), ("described", "after"), ("publish", "before")]
+)
+def test_a_build_killed_by_the_system_leaves_the_last_good_one(built: Path, place: str, when: str) -> None:
     before = state(built)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gongbi", "build", "--force"],
-        cwd=built,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    time.sleep(delay)
-    process.kill()
-    process.wait()
+    command = [sys.executable, "-c", BUILD, str(built), place, when]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "halted\n"
+        with Store.open(built / "store.sqlite") as store:
+            (unfinished,) = store.builds.list(status="building")
+        process.kill()
     after = state(built)
     assert after["members"] == before["members"]
     assert after["regulars"] == before["regulars"]
+    assert after["builds"][unfinished.subject] == before["builds"][unfinished.subject]
     assert all(after["builds"][s] >= before["builds"][s] for s in before["builds"])
 
 
