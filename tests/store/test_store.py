@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +10,9 @@ from threading import Event
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
@@ -16,7 +20,7 @@ import gongbi.store.database
 from gongbi.errors import Bug, InvalidInput, WorkspaceBusy, WorkspaceProblem
 from gongbi.store import NewDefinition, Store
 from gongbi.store.database import Database
-from gongbi.store.migrate import VERSION_TABLE
+from gongbi.store.migrate import HEAD, VERSION_TABLE
 from gongbi.store.tables import metadata
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -113,6 +117,24 @@ def test_the_migrations_make_the_tables_that_the_code_describes(store: Store) ->
                 wanted = {row.name: row.sql for row in fresh.execute(ddl, {"version": VERSION_TABLE})}
             assert {row.name: row.sql for row in connection.execute(ddl, {"version": VERSION_TABLE})} == wanted
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, VERSION_TABLE}
+
+
+def test_the_newest_revision_is_the_one_that_the_code_names() -> None:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(gongbi.store.database.__file__).parent / "migrations").replace("%", "%%")
+    )
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_a_store_in_order_is_opened_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    Store.open(url).close()
+    seen = (
+        "import sys; from gongbi.store import Store; Store.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", seen, url], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_store_of_a_newer_version_is_refused_and_not_touched(store_url: str) -> None:
