@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["gongbi.testing.engine", "gongbi.testing.shop"]
+pytest_plugins = ["gongbi.testing.engine", "gongbi.testing.processes", "gongbi.testing.shop"]
 
 # How long an example takes says more about the machine than about the code; a test that hangs has pytest's timeout.
 settings.register_profile("gongbi", deadline=None)
