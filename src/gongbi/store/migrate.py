@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import String, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from gongbi.errors import WorkspaceProblem
@@ -63,8 +63,7 @@ def current_version(connection: Connection) -> str | None:
     """Return the revision that the store is at, or None where nothing was ever created."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    versions = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE)))
-    return versions.scalar_one_or_none()
+    return connection.scalar(select(column("version_num", String)).select_from(table(VERSION_TABLE)))
 
 
 def _config() -> Config:
