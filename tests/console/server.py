@@ -1,7 +1,7 @@
 """The console of a workspace as a process: `server.py FOLDER`. Prints its address; makes one expression slow.
 
 A condition that names the segment `slow` first runs a query that takes minutes, through the engine like any other; how
-it ended is written to FOLDER/slow.txt.
+it ended is written to FOLDER/slow.txt. A build does so too while there is a file FOLDER/halt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 from gongbi import workspace
 from gongbi.console.app import serve
 from gongbi.errors import GongbiError
-from gongbi.services import segments
+from gongbi.services import build, segments
+
+LONG = "select sum(a.range * b.range) as n from range(3000000) a, range(1000000) b"
 
 
 def main(root: Path) -> None:
@@ -24,13 +26,21 @@ def main(root: Path) -> None:
     def count(ctx: Any, expression: str, **more: Any) -> Any:
         if "segment.slow" in expression:
             try:
-                ctx.engine.query("select sum(a.range * b.range) as n from range(3000000) a, range(1000000) b")
+                ctx.engine.query(LONG)
             except GongbiError as error:
                 (root / "slow.txt").write_text(error.code)
                 raise
         return real(ctx, expression, **more)
 
-    segments.count = count
+    build_subject = build._build_subject
+
+    def halting(ctx: Any, *args: Any, **more: Any) -> Any:
+        if (root / "halt").exists():
+            ctx.progress("halted", 0)
+            ctx.engine.query(LONG)
+        return build_subject(ctx, *args, **more)
+
+    segments.count, build._build_subject = count, halting
     with workspace.open(root) as ws:
         serve(ws, port=0, on_ready=lambda address: print(address, flush=True))
     (root / "closed.txt").write_text("closed")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import gongbi
+
 pytestmark = pytest.mark.browser
 
 PAGES = """/ /tags /tags/rfm.recency /segments /customer /customer/customer/3 /models /campaigns /data /runs""".split()
@@ -188,3 +190,48 @@ def test_a_build_that_a_button_started_is_shown_and_ends(visit: Visit) -> None:
     before = visit.script("return document.querySelectorAll('.g-table tbody tr').length")
     visit.script("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Build tags')).click()")
     until(lambda: visit.script("return document.querySelectorAll('.g-table tbody tr').length") > before, "a new run")
+
+
+def press(visit: Visit, words: str) -> None:
+    visit.script(
+        "[...document.querySelectorAll('button')].find(b => b.innerText.includes(arguments[0])).click()", words
+    )
+
+
+def test_a_job_of_a_button_is_stopped_by_its_own_button_and_can_go_on(visit: Visit) -> None:
+    def newest() -> dict[str, Any]:
+        with gongbi.open(visit.served.root) as ws:
+            return dict(ws.runs(kind="build")[0])
+
+    (visit.served.root / "halt").touch()
+    visit.open("/runs", "en")
+    press(visit, "Build tags")
+    until(lambda: newest()["stage"] == "halted", "the build is under way")
+    press(visit, "Stop")
+    until(lambda: newest()["status"] == "cancelled", "the build was cancelled")
+    (visit.served.root / "halt").unlink()
+    until(lambda: "Resume" in visit.body(), "the run is offered to go on")
+    press(visit, "Resume")
+    until(lambda: newest()["status"] == "done", "the build went on")
+
+
+def test_an_edited_tag_is_told_until_it_is_built_again(visit: Visit) -> None:
+    file = visit.served.root / "definitions" / "shop.yaml"
+    before = file.read_text("utf-8")
+    try:
+        file.write_text(before.replace("expr: sum(purchase.amount)", "expr: max(purchase.amount)"), "utf-8")
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+        for path in ("/tags", "/tags/value.spend", "/customer/customer/3"):
+            visit.open(path, "en")
+            assert "value.spend. The values are those of the old definition" in visit.body(), path
+        visit.open("/tags/rfm.recency", "zh")
+        assert "旧定义" not in visit.body()
+        visit.open("/tags/value.spend", "zh")
+        assert "旧定义" in visit.body()
+    finally:
+        file.write_text(before, "utf-8")
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+    visit.open("/tags", "en")
+    assert "old definition" not in visit.body()

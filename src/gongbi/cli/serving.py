@@ -20,6 +20,6 @@ def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
                 f"The workspace at {str(ws.root)!r} is open in another process.",
                 hint="Use its console, or close it first.",
             )
-        with JobHost(ws):
+        with JobHost(ws) as jobs:
             print(f"Console: http://{host}:{port} (this machine only). Ctrl-C ends it.", file=sys.stderr, flush=True)
-            serve_console(ws, host=host, port=port)
+            serve_console(ws, host=host, port=port, jobs=jobs)

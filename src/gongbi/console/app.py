@@ -21,19 +21,18 @@ from gongbi.console.frame import LANGUAGE_COOKIE, Console
 from gongbi.console.guard import LOOPBACK, Guard
 from gongbi.console.pages import PAGES
 from gongbi.console.texts import LANGUAGES
-from gongbi.console.work import Work
 from gongbi.errors import InvalidInput, Refused
+from gongbi.jobs import JobHost
 from gongbi.workspace import Workspace
 
 STATIC = Path(__file__).parent / "static"
 YEAR = 365 * 24 * 3600
 
 
-def create(ws: Workspace) -> FastAPI:
+def create(ws: Workspace, jobs: JobHost) -> FastAPI:
     """Make the console's application; once in a process, because pages are registered with the process."""
     app = FastAPI(title="Gongbi", docs_url=None, redoc_url=None, openapi_url=None)
-    console = Console(ws, Work(ws))
-    app.state.console = console
+    console = Console(ws, jobs)
 
     @app.get("/language/{code}")
     def language(code: str, request: Request) -> RedirectResponse:
@@ -69,6 +68,7 @@ def serve(
     port: int = 8080,
     show: bool = False,
     on_ready: Callable[[str], object] | None = None,
+    jobs: JobHost | None = None,
 ) -> None:
     """Serve the console until Ctrl-C.
 
@@ -80,6 +80,9 @@ def serve(
         Open the browser.
     on_ready
         Called with the address once it answers.
+    jobs
+        Carries out what buttons start, so that it survives the console; by default one that does only this, without
+        schedules.
 
     Raises
     ------
@@ -95,15 +98,13 @@ def serve(
         )
     listening = _listen(port)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = create(ws)
-    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
-    server.ready = lambda: _announce(address, show=show, on_ready=on_ready)
-    try:
+    with contextlib.ExitStack() as held:
+        held.callback(listening.close)
+        app = create(ws, jobs or held.enter_context(JobHost(ws, tick=None)))
+        server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
+        server.ready = lambda: _announce(address, show=show, on_ready=on_ready)
         with contextlib.suppress(KeyboardInterrupt), _quiet_end():
             server.run(sockets=[listening])
-    finally:
-        listening.close()
-        app.state.console.work.stop()
 
 
 @contextlib.contextmanager

@@ -207,6 +207,7 @@ class Box:
             with ui.element("div").classes("g-share").props("aria-hidden=true"):
                 ui.element("i").style(f"width:{share * 100:.2f}%")
             ui.label(t("box.as_of", when=format_.instant(found["as_of"]))).classes("g-about").style("margin-top:4px")
+            parts.warnings(self.page, found["warnings"])
             if found["count"]:
                 self._buttons()
 

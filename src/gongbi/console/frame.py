@@ -14,8 +14,8 @@ from nicegui import run, ui
 from gongbi.console import parts
 from gongbi.console.format import Format
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
-from gongbi.console.work import Work
-from gongbi.errors import GongbiError
+from gongbi.errors import GongbiError, NotYet
+from gongbi.jobs import JobHost
 from gongbi.workspace import Workspace
 
 LANGUAGE_COOKIE = "gongbi_language"
@@ -92,10 +92,10 @@ class Page:
         return await run.io_bound(self.ws.call, verb, **params)
 
     async def try_call(self, verb: str, **params: Any) -> Any:
-        """Like `call`; None where the answer does not exist yet, or the question failed."""
+        """Like `call`; None where something must be run first."""
         try:
             return await self.call(verb, **params)
-        except (GongbiError, KeyError):
+        except NotYet:
             return None
 
     @contextlib.contextmanager
@@ -111,8 +111,8 @@ class Page:
 class Console:
     """The console of one workspace."""
 
-    def __init__(self, ws: Workspace, work: Work) -> None:
-        self.ws, self.work = ws, work
+    def __init__(self, ws: Workspace, jobs: JobHost) -> None:
+        self.ws, self.jobs = ws, jobs
 
     def show(self, definition: PageDef) -> None:
         """Register a page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,13 @@ def problem(page: Page, error: GongbiError, *, source: str = "", fix: Callable[[
                     ui.button(near, on_click=lambda: fix(near)).props("flat dense no-caps").classes("g-fix")
             elif error.hint:
                 ui.label(error.hint).classes("g-hint")
+
+
+def warnings(page: Page, found: Iterable[Mapping[str, Any]]) -> None:
+    """What must be known beside an answer; a sentence that several rows carry is said once."""
+    for words in dict.fromkeys(page.words(said) for said in found):
+        with ui.element("div").classes("g-honest").props('role="note"'):
+            ui.label(words)
 
 
 def at_fault(source: str, error: GongbiError) -> None:

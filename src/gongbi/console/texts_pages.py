@@ -205,7 +205,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "runs.do_build": ("计算标签", "Build tags"),
     "runs.do_train": ("训练模型", "Train models"),
     "runs.began": ("已开始：{what}", "Started: {what}"),
-    "runs.busy": ("另一项工作仍在进行，请等它结束。", "Another piece of work is still running."),
+    "runs.queued": ("排队中", "waiting for its turn"),
     "runs.stopping": ("已请求停止，将在下一步停下。", "It will stop at its next step."),
     "runs.stop": ("停止", "Stop"),
     "runs.resume": ("继续", "Resume"),

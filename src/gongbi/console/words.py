@@ -54,7 +54,11 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "build": ("标签计算", "Build"),
     "train": ("模型训练", "Train"),
     "apply": ("定义生效", "Apply"),
+    "decide": ("活动决策", "Decide"),
     "measure": ("效果评估", "Measure"),
+    "export": ("名单导出", "Export"),
+    "undo": ("撤销加载", "Undo a load"),
+    "repair": ("修复拒收行", "Repair"),
     "demo": ("演示", "Demo"),
 }
 

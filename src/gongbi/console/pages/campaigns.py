@@ -29,6 +29,7 @@ async def build(page: Page) -> None:
             with parts.card():
                 parts.empty(page, "campaigns.unmeasured", icon="query_stats", command="gongbi demo")
             continue
+        parts.warnings(page, campaign["warnings"])
         _campaign(page, campaign["figures"], measured)
 
 

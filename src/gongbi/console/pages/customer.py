@@ -36,6 +36,8 @@ async def build(page: Page) -> None:
 
 
 async def _examples(page: Page) -> dict[str, Any]:
+    if not page.overview.get("members", {}).get("customer"):
+        return {}
     tags = [t for t in await page.try_call("tags", subject="customer") or [] if t["coverage"]]
     by_name = {t["tag"]: t for t in tags}
     wanted = [n for n in ("rfm.group", "value.trips", "value.spend_365d", "value.spend", "rfm.total") if n in by_name]
@@ -79,6 +81,7 @@ async def one(page: Page) -> None:
     with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
         if subject == "customer":
             _search(page)
+    parts.warnings(page, found["warnings"])
     with parts.card():
         _header(page, found)
     show_timeline(page, found)

@@ -54,9 +54,10 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         _purchases(page, card, metrics)
 
 
-def _honest(page: Page, metrics: Mapping[str, Any]) -> None:
+def _honest(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
     with ui.element("div").classes("g-honest").props('role="note"'):
-        ui.label(page.words(metrics.get("sentence")))
+        for words in filter(None, [metrics.get("sentence"), card["calibration"]]):
+            ui.label(page.words(words))
         judgement = metrics.get("judgement") or {}
         if judgement.get("reason"):
             ui.label(page.words(judgement["reason"])).classes("g-about")
@@ -78,7 +79,7 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
             note,
             icon="how_to_reg",
         )
-    _honest(page, metrics)
+    _honest(page, card, metrics)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("models.calibration"), page.t("models.calibration_about"), classes="s6"):
             _calibration(page, test)
@@ -213,7 +214,7 @@ def _purchases(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) 
             parts.stat(page.t("models.holdout", n=head["days"]), number(head["predicted"], 0), note, icon="fact_check")
             note = page.t("models.naive_error", n=number(head["naive_mean_absolute_error"], 2))
             parts.stat(page.t("models.error"), number(head["mean_absolute_error"], 2), note, icon="straighten")
-    _honest(page, metrics)
+    _honest(page, card, metrics)
     with ui.element("div").classes("g-grid"):
         holdout = metrics.get("holdout") or {}
         if holdout.get("by_frequency"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nicegui import run as background
 from nicegui import ui
 
 from gongbi.console import parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import STATUS_COLOURS, named
-from gongbi.errors import GongbiError
+from gongbi.services.runs import QUEUED
 
 AGAIN = ("ingest", "build", "train")
 
@@ -37,8 +38,7 @@ def run_row(page: Page, run: Mapping[str, Any]) -> dict[str, Any]:
 
 async def build(page: Page) -> None:
     """Fill the page; what runs is asked for again every second."""
-    actions, work = parts.title(page), page.console.work
-    with actions:
+    with parts.title(page):
         for verb, icon in (("ingest", "download"), ("build", "play_arrow"), ("train", "model_training")):
             main = verb == "build"
             button = ui.button(page.t(f"runs.do_{verb}"), icon=icon, on_click=lambda verb=verb: start(verb)).classes(
@@ -53,15 +53,11 @@ async def build(page: Page) -> None:
     async def refresh() -> None:
         found = await page.call("runs", limit=100)
         now = [(r["id"], r["status"], r["done"], r["stage"]) for r in found]
-        job = work.job
-        state = (now, job.error if job else None, work.busy)
-        if state == shown[0]:
+        if now == shown[0]:
             return
-        shown[0] = state
+        shown[0] = now
         running.clear()
         with running:
-            if job is not None and job.error is not None and job.error.code != "cancelled":
-                parts.problem(page, job.error)
             for run in found:
                 if run["status"] == "running":
                     _running(page, run)
@@ -70,13 +66,10 @@ async def build(page: Page) -> None:
             _history(page, [r for r in found if r["status"] != "running"])
 
     async def start(verb: str) -> None:
-        try:
-            work.start(verb)
-        except GongbiError as error:
-            ui.notify(page.t("runs.busy") if error.code == "refused" else error.message, type="warning")
-            return
-        ui.notify(page.t("runs.began", what=named(verb, page.language)))
-        await refresh()
+        with page.problems(running):
+            await background.io_bound(page.console.jobs.submit, verb, actor=page.ws.actor)
+            ui.notify(page.t("runs.began", what=named(verb, page.language)))
+            await refresh()
 
     await refresh()
     ui.timer(1.0, refresh)
@@ -93,9 +86,8 @@ def _running(page: Page, run: Mapping[str, Any]) -> None:
     with parts.card(), ui.element("div").classes("g-run"):
         parts.chip(page.t("status.running"), "blue")
         with ui.element("div"):
-            ui.label(f"{named(run['kind'], page.language)} · {run['stage'] or page.t('runs.starting')}").style(
-                "font-weight:600"
-            )
+            stage = page.t("runs.queued") if run["stage"] == QUEUED else run["stage"] or page.t("runs.starting")
+            ui.label(f"{named(run['kind'], page.language)} · {stage}").style("font-weight:600")
             count = f"{page.format.number(done)} / {page.format.number(total)}" if total else page.format.number(done)
             ui.label(
                 f"{count} · {page.t('runs.since', when=page.format.instant(run['started_at'], seconds=True))}"
@@ -138,9 +130,9 @@ def _history(page: Page, runs: Sequence[Mapping[str, Any]]) -> None:
         """ :label="props.row.again" @click="() => $parent.$emit('again', props.row.id)" /></q-td>""",
     )
 
-    def resume(event: Any) -> None:
+    async def resume(event: Any) -> None:
         with page.problems():
-            page.console.work.start("resume", id=event.args)
+            await background.io_bound(page.console.jobs.resume, event.args)
             ui.notify(page.t("runs.began", what=page.t("runs.resume")))
 
     table.on("again", resume)

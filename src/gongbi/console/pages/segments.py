@@ -36,6 +36,7 @@ async def _saved(page: Page, box: Box) -> None:
     if not found:
         parts.empty(page, "segments.none", icon="bookmark_border")
         return
+    parts.warnings(page, [said for segment in found for said in segment.get("warnings", ())])
     _table(page, found, box)
 
 

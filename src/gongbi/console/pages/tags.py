@@ -23,6 +23,7 @@ async def build(page: Page) -> None:
         with parts.card():
             parts.empty(page, "tags.empty", icon="sell", command="gongbi apply")
         return
+    parts.warnings(page, [said for t in everything for said in t["warnings"]])
     subjects = list(dict.fromkeys(t["subject"] for t in everything))
     state = {
         "subject": page.query.get("subject", "customer" if "customer" in subjects else subjects[0]),
@@ -152,6 +153,7 @@ async def detail(page: Page) -> None:
         ui.button(page.t("tags.try"), icon="groups", on_click=lambda: ui.navigate.to(tried)).props(
             "unelevated no-caps"
         ).classes("g-btn")
+    parts.warnings(page, tag["warnings"])
     _figures(page, tag)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.about_tag"), classes="s5"):
