@@ -15,20 +15,11 @@ import gongbi
 from gongbi.errors import Cancelled
 from gongbi.services import build, models
 from gongbi.sources import run as sources
+from gongbi.testing.shop import MODEL
 from gongbi.workspace import Workspace
 
 #: A statement that takes minutes.
 LONG = "select count(*) as n from range(300000) a, range(300000) b"
-
-MODEL = """
-model: comes_again
-estimator: propensity
-features: [spend.total, spend.orders]
-train:
-  - {name: first, as_of: 2024-03-04, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
-test:
-  - {name: second, as_of: 2024-03-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
-"""
 
 
 @pytest.fixture

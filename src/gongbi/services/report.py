@@ -95,7 +95,9 @@ def _failed(ctx: Context) -> list[dict[str, Any]]:
         run = next((r for r in runs(ctx, kind=kind) if r["status"] in ("done", "failed")), None)
         if run is not None and run["error"] is not None:
             whole = {"what": run["subject"] or kind, **run["error"]}
-            found += [{"run": run["id"], "kind": kind, **part} for part in run["error"].get("failed", [whole])]
+            for part in run["error"].get("failed", [whole]):
+                told = {name: part.get(name) for name in ("what", "code", "message", "hint")}
+                found.append({"run": run["id"], "kind": kind, **told})
     return found
 
 

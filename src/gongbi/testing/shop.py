@@ -81,6 +81,16 @@ expr: tag.spend.orders >= 2
 """,
 }
 
+#: A model for `definitions/`; four customers are too few to learn it from.
+MODEL = """model: comes_again
+estimator: propensity
+features: [spend.total, spend.orders]
+train:
+  - {name: first, as_of: 2024-03-04, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+test:
+  - {name: second, as_of: 2024-03-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+"""
+
 
 def lay_out(root: Path) -> Path:
     """Write the shop's files into a folder."""
