@@ -1,0 +1,87 @@
+"""The report names what failed, and takes its figures from where the commands take theirs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import gongbi as package
+from gongbi.cli.report import lines
+from gongbi.services.models import calibration_words
+from gongbi.testing.shop import MODEL
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def torn(shop: Path) -> Path:
+    """A shop with a file that cannot be loaded and a model that cannot be trained."""
+    (shop / "data/items.csv").write_bytes(b"")
+    (shop / "definitions/models.yaml").write_text(MODEL, "utf-8")
+    return shop
+
+
+def test_loads_and_models_that_failed_when_last_tried_are_listed(torn: Path) -> None:
+    with package.open(torn) as ws:
+        report = ws.call("demo")
+        assert [(part["kind"], part["what"]) for part in report["failed"]] == [
+            ("ingest", "items (data/items.csv)"),
+            ("train", "comes_again"),
+        ]
+        text = "\n".join(lines(report))
+        assert "items (data/items.csv)" in text
+        assert "needs two or more" in text
+        runs = {run["kind"]: run for run in ws.runs()}
+        assert runs["ingest"]["status"] == "done", "the other files were loaded"
+        assert runs["ingest"]["error"]["failed"][0]["trouble"] == "empty"
+        (torn / "data/items.csv").write_text("item,shelf\napple,fruit\n", "utf-8")
+        (torn / "definitions/models.yaml").unlink()
+        assert ws.call("demo")["failed"] == []
+
+
+def test_a_demo_of_which_a_part_failed_ends_with_code_2(
+    torn: Path, gongbi: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gongbi.workspace.copy_pack", lambda *_: [])
+    done = gongbi("demo", str(torn), "--json")
+    assert done.returncode == 2
+    assert [part["kind"] for part in json.loads(done.stdout)["failed"]] == ["ingest", "train"]
+    assert "A part of the demo failed" in done.stderr
+    assert gongbi("train").returncode == 2
+
+
+def test_seconds_are_those_of_a_run_that_did_something(built_shop: Path) -> None:
+    with package.open(built_shop) as ws:
+        before = {run["kind"]: run for run in ws.runs()}
+        ws.build()
+        ws.ingest()
+        report = ws.report()
+        runs = {run["id"]: run for run in ws.runs()}
+    assert report["runs"] == {kind: run["id"] for kind, run in before.items()}
+    assert report["seconds"] == {kind: runs[id_]["seconds"] for kind, id_ in report["runs"].items()}
+
+
+def test_calibration_is_told_in_words() -> None:
+    groups = [
+        {"predicted": 0.1, "low": 0.05, "high": 0.2, "observed": 0.12},
+        {"predicted": 0.5, "low": 0.6, "high": 0.9, "observed": 0.8},
+    ]
+    test = {
+        "cohort": "autumn",
+        "predicted_positives": 29.6,
+        "positives": 46,
+        "expected_calibration_error": 0.16,
+        "calibration": groups,
+    }
+    words = calibration_words({"tests": [test]})
+    assert words is not None
+    assert words["en"] == (
+        "Calibration on autumn: 30 responders predicted, 46 seen. In 1 of 2 groups by score the prediction lies within"
+        " the 95 % interval of what was seen; on average they differ by 16.0 points."
+    )
+    assert "2 组，1 组的预测" in words["zh"]
+    assert calibration_words({"holdout": {}}) is None
