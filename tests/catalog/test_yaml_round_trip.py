@@ -48,6 +48,8 @@ words = st.one_of(texts.map(lambda text: base.Words(text, text)), st.builds(base
 maybe = lambda strategy: st.none() | strategy  # noqa: E731
 numbers = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | numbers | texts
+#: Bounds and constants that a column of any number type can hold.
+modest = st.integers(-(10**8), 10**8) | st.integers(-(10**8), 10**8).map(lambda hundredths: hundredths / 100)
 tuples = lambda strategy, **size: st.lists(strategy, max_size=4, **size).map(tuple)  # noqa: E731
 refreshes = st.sampled_from(["manual", "hourly", "daily", "weekly", "monthly"])
 common: dict[str, Any] = {"name": words, "about": words}
@@ -66,15 +68,18 @@ def columns(draw: st.DrawFn) -> base.ColumnMap:
             lambda by: st.fixed_dictionaries({by: lookups if by == "lookup" else texts} if by else {})
         )
     )
+    is_number = type_ in ("integer", "double", "decimal", "money")
+    bounds = numbers if type_ == "double" or not is_number else modest
+    constants = (st.none() | st.integers(-(10**8), 10**8)) if is_number else scalars
     rest = st.fixed_dictionaries(
         {},
         optional={
             "scale": st.integers(0, 9),
             "required": st.booleans(),
-            "min": maybe(numbers),
-            "max": maybe(numbers),
-            "values": tuples(scalars),
-            "default": scalars,
+            "min": maybe(bounds),
+            "max": maybe(bounds),
+            "values": tuples(constants),
+            "default": constants,
             "sign": st.sampled_from(["natural", "reversed", "positive"]),
             "format": maybe(formats),
             "unit": maybe(texts),

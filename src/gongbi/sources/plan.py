@@ -394,7 +394,11 @@ def constant(value: Any, type_: Type, dialect: Dialect) -> str:
     """Write a constant of a definition as a value of a column's type."""
     if isinstance(value, bool) or type_.name == "boolean":
         return dialect.literal(bool(value))
-    return f"cast({dialect.literal(str(value))} as {dialect.type(type_, STORED_PRECISION)})"
+    text = str(value)
+    if type_.name in ("integer", "decimal"):
+        # Engines differ in what they make of an exponent, or of a whole number with a point.
+        text = f"{Decimal(text.strip()).normalize():f}"
+    return f"cast({dialect.literal(text)} as {dialect.type(type_, STORED_PRECISION)})"
 
 
 def _converted(sql: str, from_: Type, to: Type, draft: _Draft, name: str) -> str:
