@@ -14,6 +14,7 @@ import shutil
 import threading
 import time
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
@@ -319,7 +320,7 @@ class Workspace:
 
     def customer(self, id: Any, *, subject: str = "customer") -> Portrait:  # noqa: A002
         """One member: identifiers, attributes, tags, time line."""
-        return Portrait(self, self.call("customer", id=id, subject=subject))
+        return Portrait(self, _told(self.call("customer", id=id, subject=subject)))
 
     def train(self, name: str | None = None) -> Any:
         """Train and score the models."""
@@ -378,6 +379,13 @@ class Rows(list[dict[str, Any]]):
         return str(self.to_pandas().to_html(max_rows=60, notebook=True))
 
 
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """Pass on an answer of which a caller sees a part; what it warns of becomes a Python warning."""
+    for said in found["warnings"]:
+        warnings.warn(said["en"], stacklevel=3)
+    return found
+
+
 @dataclass(frozen=True)
 class Segment:
     """A group of members, found when asked."""
@@ -388,7 +396,8 @@ class Segment:
 
     def count(self) -> int:
         """How many members."""
-        return int(self.workspace.call("count", expression=self.expression, subject=self.subject)["count"])
+        found = _told(self.workspace.call("count", expression=self.expression, subject=self.subject))
+        return int(found["count"])
 
     def members(
         self, columns: Sequence[str] | str = (), *, limit: int | None = None, order: Sequence[str] | str = ()
@@ -403,14 +412,14 @@ class Segment:
             limit=limit,
             order=list(order),
         )
-        return found["table"]
+        return _told(found)["table"]
 
     def insight(self, *, base: str | None = None, min_support: int = 20, limit: int | None = None) -> Rows:
         """The TGI of every value of every tag, most different first."""
         found = self.workspace.call(
             "insight", expression=self.expression, subject=self.subject, base=base, min_support=min_support, limit=limit
         )
-        return Rows(found["rows"])
+        return Rows(_told(found)["rows"])
 
     def export(
         self, to: str | Path, columns: Sequence[str] = (), *, limit: int | None = None, overwrite: bool = False

@@ -70,6 +70,8 @@ def test_jobs_are_done_in_turn_each_under_one_run(shop: Workspace) -> None:
     assert runs[loaded]["actor"] == "ann"
     assert (runs[made]["subject"], runs[made]["done"], runs[made]["total"]) == ("customer, product", 2, 2)
     assert runs[loaded]["finished_at"] <= runs[made]["finished_at"]
+    assert runs[loaded]["rows"] > 0
+    assert runs[made]["rows"] == sum(shop.segment("true", subject=s).count() for s in ("customer", "product"))
     assert shop.segment("regulars").count() == 1
 
 

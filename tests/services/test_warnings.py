@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import gongbi as package
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TELLING = [
     ["tags"],
@@ -101,6 +103,16 @@ def test_a_comparison_of_nobody_says_so_in_both_languages(built: Run) -> None:
     assert "没有人" in found["zh"]
     assert "Nobody is in the base" in built("segment", "insight", "true", "--base", "false").stderr
     assert "No value of a tag has 20 members" in built("segment", "insight", "true").stderr
+
+
+def test_python_warns_too(built_shop: Path) -> None:
+    with package.open(built_shop) as ws:
+        with pytest.warns(UserWarning, match="Nobody is in the group"):
+            assert ws.segment("false").insight() == []
+        edit(built_shop, "expr: count(order)\n", "expr: count(order) + 1\n")
+        ws.apply()
+        with pytest.warns(UserWarning, match="Edited since build 2: spend.orders"):
+            assert ws.segment("tag.spend.orders > 1").count() == 1
 
 
 def test_a_tag_is_named_as_it_stands_in_expressions_too(built: Run) -> None:

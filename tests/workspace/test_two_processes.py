@@ -106,7 +106,7 @@ def test_progress_comes_as_the_work_goes(served: Any, root: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
     with gongbi.open(root, progress=lambda *line: told.append(line)) as ws:
         ws.build(force=True)
-    assert told[0] == ("build customer", 0, 2)
+    assert told[0] == ("build customer (1 of 2)", 0, None)
     assert told[-1] == ("build", 2, 2)
 
 
@@ -214,7 +214,9 @@ def test_leaving_a_call_in_a_notebook_stops_it_though_the_process_goes_on(
 ) -> None:
     script = """
 import sys, gongbi
-def leave(*_): raise KeyboardInterrupt
+def leave(stage, *_):
+    if stage == "slow":
+        raise KeyboardInterrupt
 ws = gongbi.open(sys.argv[1], progress=leave)
 try:
     ws.call("slow", seconds=60)
