@@ -236,7 +236,7 @@ def _table(console: Console, rows: list[Any]) -> None:
     names = next(
         (list(names) for mark, names in _SHOWN.items() if mark in rows[0] and set(names[:2]) <= set(rows[0])), None
     )
-    columns = [n for n in names or rows[0] if n in rows[0]]
+    columns = [n for n in names or rows[0] if n in rows[0] and n != "warnings"]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
