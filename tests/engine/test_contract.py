@@ -238,6 +238,14 @@ def test_a_build_without_rows_keeps_its_columns(engine: Engine) -> None:
 
 
 @on_every_engine()
+def test_a_number_that_becomes_too_large_is_said_with_a_way_out(engine: Engine) -> None:
+    largest = engine.dialect.literal(2**63 - 1)
+    with pytest.raises(InvalidInput, match=r"becomes too large for its type: .*verflow") as error:
+        engine.query(f"select max(x * {engine.dialect.literal(2)}) as y from (select {largest} as x) t")
+    assert "to_double" in str(error.value)
+
+
+@on_every_engine()
 def test_a_failing_build_leaves_the_old_table(engine: Engine) -> None:
     with_points(engine, 1, 2)
     with pytest.raises(InvalidInput):

@@ -127,6 +127,7 @@ def test_a_computed_amount_that_is_too_large_is_rejected_and_not_taken_for_absen
     assert shop.rows("select receipt, total from fact_sale") == [(1, Decimal("1.00"))]
 
 
+@pytest.mark.slow_on_spark
 def test_a_computed_whole_number_that_is_too_large_names_the_column_and_the_row(new_shop: Callable[..., Shop]) -> None:
     mapping = SALES.replace("paid: {type: boolean}", "area: {expr: pieces * pieces, type: integer}")
     shop = new_shop(SUBJECTS, mapping.replace(", max: 100", ""))

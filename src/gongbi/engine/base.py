@@ -12,7 +12,7 @@ import pyarrow as pa
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
-from gongbi.errors import Bug
+from gongbi.errors import Bug, InvalidInput
 
 #: Called with (done, total) while a plan runs; total is None where the engine cannot tell.
 OnProgress = Callable[[float, float | None], None]
@@ -142,6 +142,14 @@ def only_value(rows: Sequence[Sequence[Any]]) -> Any:
     if len(rows) != 1 or len(rows[0]) != 1:
         raise Bug(f"A plan of one value gave {len(rows)} rows.")
     return rows[0][0]
+
+
+def too_large(said: str) -> InvalidInput:
+    """The error of a value that its type cannot hold; `said` are the engine's words, which often have the values."""
+    return InvalidInput(
+        f"A value becomes too large for its type: {said}",
+        hint="A whole number has at most 64 bits, a stored amount 18 digits; `to_double(…)` computes with larger ones.",
+    )
 
 
 Inputs = dict[str, Any] | None

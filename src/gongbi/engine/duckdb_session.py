@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from gongbi.engine.arrow import first_line
+from gongbi.engine.base import too_large
 from gongbi.errors import (
     Cancelled,
     EngineFailure,
@@ -157,6 +158,7 @@ class DuckDBSession:
 
 
 _SPACE = re.compile(r"no space left|max_temp_directory_size|disk full|disk quota", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"value is out of range")  # not "field value out of range", which is no date
 _CALLER = (
     duckdb.ProgrammingError,  # parser, binder, catalog, syntax
     duckdb.DataError,  # conversion, out of range
@@ -185,6 +187,8 @@ def translated(error: duckdb.Error) -> GongbiError:
         return EngineFailure(f"Two changes collided: {text}", hint="Nothing was changed; try again.")
     if isinstance(error, duckdb.InternalException | duckdb.FatalException):
         return EngineFailure(text, hint="Close the workspace and open it again; if it stays, please report it.")
+    if isinstance(error, duckdb.OutOfRangeException) or (isinstance(error, _CALLER) and _TOO_LARGE.search(text)):
+        return too_large(text.partition(": ")[2] or text)
     if isinstance(error, _CALLER):
         return InvalidInput(text)
     return EngineFailure(text)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gongbi.engine.base import too_large
 from gongbi.errors import EngineFailure, GongbiError, InvalidInput, WorkspaceProblem
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ def translated(error: Exception) -> GongbiError:
     if "OutOfMemoryError" in text:
         return EngineFailure(f"Out of memory: {line}", hint="Give executors more, or raise shuffle_partitions.")
     state = _STATE.search(text)
+    if state and state[0].endswith("22003"):
+        return too_large(line.partition(". ")[0])  # without its advice to switch the check off
     # SQLSTATE classes: 21 and 22 are data that do not fit, 42 is a wrong statement.
     if state and state[1] in ("21", "22", "42"):
         return InvalidInput(line)

@@ -11,7 +11,7 @@ from gongbi.errors import InvalidInput, SourceProblem
 from gongbi.sources.base import UnreadableSource
 from gongbi.sources.plan import RowPlan
 
-_HINT = "A whole number has at most 64 bits, an amount 18 digits: mend the value, or compute with `to_double(…)`."
+_HINT = "Mend the value, or compute with `to_double(…)`, which holds larger numbers."
 
 
 @dataclass
