@@ -170,7 +170,9 @@ def test_a_mistake_ends_with_code_2_and_one_clear_line(built: Run, command: list
 def test_a_mistake_in_a_process_of_its_own_ends_with_code_2(gongbi_process: Run, shop: Path) -> None:
     done = gongbi_process("apply", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"gongbi: There is no folder '{shop / 'nowhere'}'. Give the folder that holds the YAML files.\n"
+    assert (
+        done.stderr == f"gongbi: There is no folder '{shop / 'nowhere'}'. Give the folder that holds the YAML files.\n"
+    )
 
 
 def test_a_broken_definition_is_refused_with_file_and_line_and_nothing_changes(built: Run, shop: Path) -> None:

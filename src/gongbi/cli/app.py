@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import gongbi
-from gongbi.cli.output import Progressing, cautions, show, show_ingest, show_report
+from gongbi.cli.output import Progressing, cautions, show, show_campaign, show_campaigns, show_ingest, show_report
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -349,7 +349,10 @@ def campaign(
     actor: As = None,
 ) -> None:
     """Decide who is chosen, and measure what a campaign changed. 活动决策与度量。"""
-    emit(call(workspace, actor, "campaign", name=name) if name else call(workspace, None, "campaigns"), as_json)
+    if name:
+        emit(call(workspace, actor, "campaign", name=name), as_json, show_campaign)
+    else:
+        emit(call(workspace, None, "campaigns"), as_json, show_campaigns)
 
 
 @runs_app.callback(invoke_without_command=True)

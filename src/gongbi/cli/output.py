@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -307,6 +307,24 @@ def show_report(report: Mapping[str, Any]) -> None:
     """Print the report of the main job."""
     from gongbi.cli.report import lines
 
+    _lines(lines(report))
+
+
+def show_campaign(answer: Mapping[str, Any]) -> None:
+    """Print a campaign's decision and measurement."""
+    from gongbi.cli.campaign import campaign_lines
+
+    _lines(campaign_lines(answer))
+
+
+def show_campaigns(answer: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each campaign."""
+    from gongbi.cli.campaign import campaigns_lines
+
+    _lines(campaigns_lines(answer))
+
+
+def _lines(lines: Iterable[str]) -> None:
     console = _console()
-    for line in lines(report):
+    for line in lines:
         console.print(line, highlight=False, soft_wrap=not console.is_terminal)

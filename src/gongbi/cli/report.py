@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.markup import escape
 
+from gongbi.cli.campaign import decision_lines, measurement_lines
+
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
     """Yield the report, part by part, each with the command that gives it again."""
@@ -76,14 +78,8 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     for warning in campaign.get("warnings", ()):
         yield f"    [yellow]{escape(warning['en'])}[/]"
     if decision:
-        arms = ", ".join(f"{n} {arm.replace('_', ' ')}" for arm, n in decision["arms"].items())
-        yield f"    {'chosen by Gongbi':<26}{decision['chosen']:>10,}   {arms} of {decision['eligible']:,} eligible"
-        for reason in decision["reasons"]:
-            yield f"      {reason['count']:>5,}  {reason['en']}"
-    for step in measured["funnel"]:
-        yield f"    {step['name']['en']:<40}{step['count']:>8,}   {step['of_received']['value']:.1%}"
-    for sentence in measured["words"]["en"]:
-        yield f"    · {escape(sentence)}"
+        yield from decision_lines(decision)
+    yield from measurement_lines(measured)
 
 
 def _figure(value: Any) -> str:
