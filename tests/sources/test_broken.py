@@ -56,6 +56,7 @@ def test_a_bad_row_is_set_aside_with_its_reason_and_the_good_ones_load(
     assert in_(shop) == [1, 3]
 
 
+@pytest.mark.slow_on_spark
 def test_every_kind_of_bad_row_in_one_file_is_told_alike_on_every_engine(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(SUBJECTS, SALES)
     shop.write("sales.csv", [sale(1), *(line for line, _ in BAD), sale(3)])
