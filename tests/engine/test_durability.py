@@ -86,6 +86,30 @@ def test_a_killed_build_leaves_the_last_good_table_in_spark(tmp_path: Path) -> N
     engine.close()
 
 
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.usefixtures("spark_session")
+def test_ctrl_c_stops_a_build_in_spark_and_is_called_a_stop(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from gongbi.core.plan import Plan\n"
+        "from gongbi.engine.spark import SparkEngine\n"
+        "from gongbi.errors import Cancelled\n"
+        "engine = SparkEngine(Path(sys.argv[1]) / 'spark', master='local[1]')\n"
+        "engine.query('select 1 as x')\n"
+        "print('at work', flush=True)\n"
+        "try: engine.query(Plan().then('r', 'select sum(a.id * b.id) as n from range(1000000) a, range(1000000) b'))\n"
+        "except (Cancelled, KeyboardInterrupt): print('stopped')\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], text=True, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "at work\n"
+        time.sleep(5)
+        os.kill(child.pid, signal.SIGINT)
+        assert child.stdout.read() == "stopped\n"
+    assert child.returncode == 0
+
+
 def test_a_second_process_is_refused_and_told_who_is_there(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from gongbi.engine.duckdb import DuckDBEngine\n"

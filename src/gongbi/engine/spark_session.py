@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gongbi.engine.base import too_large
-from gongbi.errors import EngineFailure, GongbiError, InvalidInput, WorkspaceProblem
+from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, WorkspaceProblem
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -171,6 +171,9 @@ def translated(error: Exception) -> GongbiError:
     text = str(error)
     named = _NAMED.search(text)
     line = _STATE.sub("", (named[0] if named else (text.strip().splitlines() or [type(error).__name__])[0])).strip()
+    if "SPARK_JOB_CANCELLED" in text:
+        # Ctrl-C reaches Spark's own handler first, which cancels every job.
+        return Cancelled("The work was stopped on request.")
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return EngineFailure(f"Out of disk space: {line}", hint="Free some space below the engine's root.")
     if "OutOfMemoryError" in text:
