@@ -10,19 +10,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+import gongbi
 from gongbi.cli.report import lines
+from gongbi.testing.comparing import column, differences
+from gongbi.testing.engine import require_spark
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2500)]
 
 
 def demo(folder: Path, *options: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "gongbi", "demo", str(folder), "--no-serve", "--json", *options]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=1400, env={**os.environ, "COLUMNS": "200"}, check=False
+        command, capture_output=True, text=True, timeout=2400, env={**os.environ, "COLUMNS": "200"}, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report: dict[str, Any] = json.loads(done.stdout)
@@ -119,3 +123,31 @@ def test_a_second_run_changes_nothing(folder: Path, report: dict[str, Any]) -> N
     )
     builds = [run for run in json.loads(done.stdout) if run["kind"] == "build"]
     assert builds[0]["seconds"] < builds[-1]["seconds"] / 5, "nothing was computed again"
+
+
+def tags_of(folder: Path) -> dict[str, pa.Table]:
+    """Subject → its members with every tag that was built."""
+    with gongbi.open(folder) as ws:
+        return {
+            subject: ws.call(
+                "members",
+                expression="true",
+                subject=subject,
+                columns=[f"tag.{tag['tag']}" for tag in ws.call("tags", subject=subject)],
+            )["table"]
+            for subject in ("customer", "product", "store")
+        }
+
+
+# It keeps to the worker of this file: the demo on DuckDB that it compares with was run there.
+def test_spark_gives_the_same_tags_and_segment_counts(report: dict[str, Any], folder: Path, tmp_path: Path) -> None:
+    require_spark()
+    on_spark = demo(tmp_path / "spark", "--engine", "spark")
+    for part in ("as_of", "members", "facts", "rejects", "unmatched", "tags", "segments"):
+        assert on_spark[part] == report[part], part
+    expected, found = tags_of(folder), tags_of(tmp_path / "spark")
+    for subject, table in expected.items():
+        assert len(table.column_names) > 10
+        assert found[subject].column_names == table.column_names
+        for name in table.column_names[1:]:
+            assert differences(column(found[subject], name), column(table, name)) == {}, name

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gongbi.core.compiler import compile_members
 from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.testing.comparing import column, differences
 
-from .comparing import column, differences
 from .journey import DATED, DESCRIBED, catalog, load, raw, request, sample, trips_of
 
 INSTANTS = st.datetimes(datetime(2017, 1, 5), datetime(2018, 1, 1, 6))  # noqa: DTZ001 - the tables hold naive UTC

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from gongbi.engine.base import Engine
+from gongbi.testing.comparing import column, differences
 
-from .comparing import column, differences
 from .conftest import built
 from .journey import DESCRIBED, catalog, journey, load, sample
 from .oracles import SEGMENTS, TAGS

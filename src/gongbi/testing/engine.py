@@ -53,15 +53,22 @@ def duckdb_engine() -> Iterator[Engine]:
     engine.close()
 
 
-@pytest.fixture(scope="session")
-def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """The one Spark session of the run; skips loudly where Spark cannot run."""
-    from gongbi.engine.spark_session import missing, shared_session, stop_shared_session
+def require_spark() -> None:
+    """Skip the test loudly where Spark cannot run; fail it where ``GONGBI_REQUIRE_SPARK`` says that it must."""
+    from gongbi.engine.spark_session import missing
 
     if reason := missing():
         if os.environ.get("GONGBI_REQUIRE_SPARK"):
             pytest.fail(reason)
         pytest.skip(f"SPARK IS NOT TESTED: {reason}")
+
+
+@pytest.fixture(scope="session")
+def spark_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """The one Spark session of the run; skips loudly where Spark cannot run."""
+    from gongbi.engine.spark_session import shared_session, stop_shared_session
+
+    require_spark()
     yield shared_session(SPARK_MASTER, tmp_path_factory.mktemp("spark-session"), 2)
     stop_shared_session()
 
