@@ -85,7 +85,7 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
     columns = [TagColumn(name, expr.type, made_from[name]) for name, expr in expressions.items()]
     row = builds.start(subject, as_of=as_of, definitions_fingerprint=fingerprint, data_version=version, now=ctx.now())
     try:
-        request = Request(subject, expressions, as_of, {})
+        request = Request(subject, expressions, as_of, {}, single=ctx.single(subject))
         # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
         members = build_tags(
             ctx.engine,
