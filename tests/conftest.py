@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["gongbi.testing.engine", "gongbi.testing.processes", "gongbi.testing.shop"]
 
@@ -12,15 +17,31 @@ settings.register_profile("gongbi", deadline=None)
 settings.load_profile("gongbi")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort tests into tiers and groups.
+def on_spark(nodeid: str) -> bool:
+    """Whether a test needs the Spark session; workers know a test by its id alone."""
+    return "spark" in nodeid.rpartition("::")[2]
 
-    The tests of one file run in one worker, so that its fixtures are made once; all tests on Spark run in one, so that
-    there is one session in the run.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort tests into tiers."""
     for item in items:
-        on_spark = item.get_closest_marker("spark") is not None
-        if on_spark and item.get_closest_marker("slow_on_spark"):
-            item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group("spark" if on_spark else str(item.path)))
+        if item.get_closest_marker("spark"):
+            if not on_spark(item.nodeid):
+                raise pytest.UsageError(f"{item.nodeid} is marked `spark`; put the word into its name or parameter.")
+            if item.get_closest_marker("slow_on_spark"):
+                item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Let one worker run all tests of a file, so that its fixtures are made once, and one all tests on Spark.
+
+    That is `--dist=loadgroup`, which pytest-xdist 3.8 cannot do under pytest 9.2: ids cannot be changed any more.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileAndEngine(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "spark" if on_spark(nodeid) else nodeid.partition("::")[0]
+
+    return ByFileAndEngine(config, log)
