@@ -19,7 +19,7 @@ settings.load_profile("gongbi")
 
 def on_spark(nodeid: str) -> bool:
     """Whether a test needs the Spark session; workers know a test by its id alone."""
-    return "spark" in nodeid.rpartition("::")[2]
+    return "spark" in nodeid.partition("::")[2]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
