@@ -249,6 +249,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "data.rejected_note": ("等待修复", "waiting for repair"),
     "data.repeated": ("重复", "Repeated"),
     "data.replaced": ("替换", "Replaced"),
+    "data.rounded": ("舍入的值", "Rounded values"),
     "data.read": ("读取", "Read"),
     "data.good": ("收下", "Good"),
     "data.unmatched": ("未匹配", "Unmatched"),

@@ -98,7 +98,7 @@ def _loads(page: Page, loads: Sequence[Mapping[str, Any]]) -> None:
         {"name": "source", "label": page.t("data.source")},
         {"name": "path", "label": page.t("data.path"), "kind": "mono"},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
-        *({"name": name, "label": page.t(f"data.{name}"), "align": "right"} for name in figures),
+        *({"name": name, "label": page.t(f"data.{name}"), "align": "right"} for name in (*figures, "rounded")),
         {"name": "at", "label": page.t("runs.started"), "classes": "g-nowrap"},
     ]
     rows = []
@@ -114,6 +114,8 @@ def _loads(page: Page, loads: Sequence[Mapping[str, Any]]) -> None:
         }
         for name in figures:
             row[name], row[f"{name}_sort"] = page.format.number(load[f"rows_{name}"]), load[f"rows_{name}"]
+        row["rounded_sort"] = sum(load["rounded"].values())
+        row["rounded"] = ", ".join(f"{column} {page.format.number(n)}" for column, n in load["rounded"].items()) or "0"
         rows.append(row)
     parts.table(page, columns, rows, label=page.t("data.loads"))
 
