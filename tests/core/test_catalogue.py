@@ -153,7 +153,9 @@ def plain_calls(entry: Function) -> list[str]:
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Shanghai"])
-def test_functions_of_values_are_equal_on_duckdb_and_spark(duckdb_engine: Engine, spark_engine: Engine, zone: str) -> None:
+def test_functions_of_values_are_equal_on_duckdb_and_spark(
+    duckdb_engine: Engine, spark_engine: Engine, zone: str
+) -> None:
     texts = {text: text for _, text in battery()}
     if zone != "America/New_York":
         calendar = {n for n, f in CATALOGUE.items() if f.group in ("calendar", "windows")}
