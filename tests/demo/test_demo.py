@@ -140,7 +140,9 @@ def tags_of(folder: Path) -> dict[str, pa.Table]:
 
 
 # Its name leaves it in the worker of this file, where the demo on DuckDB was run that it compares with.
-def test_the_other_engine_gives_the_same_tags_and_segment_counts(report: dict[str, Any], folder: Path, tmp_path: Path) -> None:
+def test_the_other_engine_gives_the_same_tags_and_segment_counts(
+    report: dict[str, Any], folder: Path, tmp_path: Path
+) -> None:
     require_spark()
     on_spark = demo(tmp_path / "spark", "--engine", "spark")
     for part in ("as_of", "members", "facts", "rejects", "unmatched", "tags", "segments"):
