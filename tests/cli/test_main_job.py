@@ -185,6 +185,57 @@ def test_a_broken_definition_is_refused_with_file_and_line_and_nothing_changes(b
     assert answer(built("report", "--json"))["tags"] == {"customer": 3, "item": 1}  # type: ignore[index]
 
 
+TRIP = """source: {0}
+from: {{fact: {1}, group_by: [units]}}
+fact: {0}
+subjects: {{customer: customer}}
+columns: {{units: integer}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place", "message"),
+    [
+        (
+            "tags.yaml",
+            "tag: a\nexpr: tag.b + 1\n---\ntag: b\nexpr: tag.a * 2\n",
+            "tags.yaml:5:7",
+            "Tags depend on each other: a → b → a. Write the expression of 'b' without 'a'.",
+        ),
+        (
+            "tags.yaml",
+            "tag: a\nexpr: 1 + tag.a\n",
+            "tags.yaml:2:7",
+            "Tags depend on each other: a → a. Write the expression of 'a' without 'a'.",
+        ),
+        (
+            "derived.yaml",
+            "---\n".join([TRIP.format("day", "trip"), TRIP.format("trip", "visit"), TRIP.format("visit", "trip")]),
+            "derived.yaml:7:1",
+            "Facts are derived in a circle: trip → visit → trip. Derive one of them from a fact that is loaded.",
+        ),
+        (
+            "derived.yaml",
+            TRIP.format("trip", "trip"),
+            "derived.yaml:1:1",
+            "Facts are derived in a circle: trip → trip. Derive one of them from a fact that is loaded.",
+        ),
+    ],
+    ids=["two tags", "a tag of itself", "derived facts", "a derived fact of itself"],
+)
+def test_a_circle_of_definitions_is_refused_with_file_and_line_and_nothing_changes(
+    built: Run, shop: Path, file: str, text: str, place: str, message: str
+) -> None:
+    before = answer(built("tags", "--json"))
+    (shop / "definitions" / file).write_text(text, "utf-8")
+    done = built("apply")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"{place}: {message}\n")
+    assert done.stderr.count("\n") == 1
+    assert answer(built("tags", "--json")) == before
+    assert answer(built("runs", "--json"))[0]["kind"] == "build"  # type: ignore[index]
+
+
 def test_every_figure_of_the_report_comes_again_from_its_command(built: Run) -> None:
     report = answer(built("report", "--json"))
     assert isinstance(report, dict)

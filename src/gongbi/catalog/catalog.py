@@ -17,6 +17,7 @@ from gongbi.catalog.base import (
     SubjectDef,
     TagDef,
 )
+from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.yaml import expr_place
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
@@ -182,9 +183,7 @@ def _fact_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, Sourc
         if both or "ts" in columns:
             raise InvalidDefinition(f"Fact {source.fact!r}: {(both or ['ts'])[0]!r} is named twice.")
         found[source.fact] = FactShape(source.fact, tables.fact_table_name(source.fact), columns, ids)
-    for source in sources.values():
-        if source.from_.fact is not None and source.from_.fact not in found:
-            raise UnknownName("fact", source.from_.fact, found, place=source.place)
+    derived_in_order(sources)
     return found
 
 
@@ -262,8 +261,10 @@ def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[
             elif state.get(following) == 1:
                 circle = [n for n, _ in stack]
                 circle = [*circle[circle.index(following) :], following]
-                raise Cycle(f"Tags depend on each other: {' → '.join(circle)}.").at(
-                    tags[name].place or Place(f"tag {name}")
+                raise Cycle(
+                    f"Tags depend on each other: {' → '.join(circle)}.",
+                    hint=f"Write the expression of {name!r} without {following!r}.",
+                    place=expr_place(tags[name]) or Place(f"tag {name}"),
                 )
             elif not state.get(following):
                 state[following] = 1

@@ -25,7 +25,7 @@ from gongbi.core.types import (
     decimal,
     money,
 )
-from gongbi.errors import InvalidDefinition, InvalidInput, Place
+from gongbi.errors import Cycle, InvalidDefinition, InvalidInput, Place, UnknownName
 
 _DIRECTIVE = re.compile(r"%(.?)")
 
@@ -385,3 +385,29 @@ class SourceDef:
     def is_derived(self) -> bool:
         """True of a fact that is grouped from another fact."""
         return self.from_.fact is not None
+
+
+def derived_in_order(sources: Mapping[str, SourceDef]) -> list[SourceDef]:
+    """Sources of derived facts, each after the one that it is derived from; `Cycle` where there is no order."""
+    facts = {s.fact: s for s in sources.values() if s.fact is not None}
+    done: dict[str, SourceDef] = {}
+
+    def take(source: SourceDef, above: tuple[str, ...]) -> None:
+        base, name = source.from_.fact, source.fact or source.source
+        if base is None or source.source in done:
+            return
+        if base not in facts:
+            raise UnknownName("fact", base, facts, place=source.place)
+        if name in above:
+            circle = " → ".join([*above[above.index(name) :], name])
+            raise Cycle(
+                f"Facts are derived in a circle: {circle}.",
+                hint="Derive one of them from a fact that is loaded.",
+                place=source.place,
+            )
+        take(facts[base], (*above, name))
+        done[source.source] = source
+
+    for source in sources.values():
+        take(source, ())
+    return list(done.values())

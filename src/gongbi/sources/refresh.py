@@ -9,8 +9,9 @@ from typing import Any
 
 from gongbi.catalog.base import SourceDef
 from gongbi.catalog.encode import to_json
+from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.tables import fact_table_name, member_table, target_table
-from gongbi.errors import Cycle, InvalidInput, UnknownName
+from gongbi.errors import InvalidInput
 from gongbi.sources.base import stop_if
 from gongbi.sources.derive import derived_fact, members, mixed_groups, unmatched
 from gongbi.sources.ledger import Entry
@@ -19,27 +20,6 @@ from gongbi.sources.overflow import underived
 
 #: `facts`, `members`, `unmatched`, `mixed`: see `IngestReport`.
 Summary = Mapping[str, Any]
-
-
-def in_order(sources: Mapping[str, SourceDef]) -> list[SourceDef]:
-    """Derived facts, each after the one that it is derived from."""
-    facts = {s.fact: s for s in sources.values() if s.fact is not None}
-    done: dict[str, SourceDef] = {}
-
-    def take(source: SourceDef, above: tuple[str, ...]) -> None:
-        base = source.from_.fact
-        if base is None or source.source in done:
-            return
-        if base not in facts:
-            raise UnknownName("fact", base, (n for n in facts if n), place=source.place)
-        if source.source in above:
-            raise Cycle(f"Facts are derived in a circle: {' → '.join([*above, source.source])}.", place=source.place)
-        take(facts[base], (*above, source.source))
-        done[source.source] = source
-
-    for source in sources.values():
-        take(source, ())
-    return list(done.values())
 
 
 def base_of(sources: Mapping[str, SourceDef], source: SourceDef) -> SourceDef:
@@ -64,7 +44,7 @@ def refresh(work: Work) -> tuple[Summary, bool]:
     try:
         with engine.transaction():
             mixed = {}
-            derived = in_order(work.sources)
+            derived = derived_in_order(work.sources)
             for i, source in enumerate(derived):
                 stop_if(work.cancelled)
                 work.progress(source.source, i, len(derived))
