@@ -235,3 +235,23 @@ def test_an_edited_tag_is_told_until_it_is_built_again(visit: Visit) -> None:
             ws.apply()
     visit.open("/tags", "en")
     assert "old definition" not in visit.body()
+
+
+def test_a_segment_that_cannot_be_counted_yet_does_not_hide_the_others(visit: Visit) -> None:
+    file = visit.served.root / "definitions" / "later.yaml"
+    try:
+        file.write_text("tag: value.later\nexpr: 1\n---\nsegment: afterwards\nexpr: tag.value.later > 0\n", "utf-8")
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+        for path in ("/", "/segments"):
+            visit.open(path, "en")
+            assert "Not counted yet: afterwards. The tag 'value.later' was not built yet." in visit.body(), path
+            assert "Champions" in visit.body(), path
+        visit.open("/segments", "zh")
+        assert "暂时无法计数：afterwards" in visit.body()
+        row = visit.script("return [...document.querySelectorAll('tr')].map(r => r.innerText)")
+        assert any("afterwards" in line and "—" in line for line in row)
+    finally:
+        file.unlink()
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()

@@ -65,6 +65,35 @@ def test_seconds_are_those_of_a_run_that_did_something(built_shop: Path) -> None
     assert report["seconds"] == {kind: runs[id_]["seconds"] for kind, id_ in report["runs"].items()}
 
 
+def test_a_segment_that_cannot_be_counted_yet_is_told_and_the_others_are_counted(built_shop: Path, gongbi: Run) -> None:
+    (built_shop / "definitions/more.yaml").write_text(
+        MODEL + "---\ntag: spend.level\nexpr: count(order) * 10\n---\nsegment: high\nexpr: tag.spend.level > 10\n"
+        "---\nsegment: likely\nexpr: tag.model.comes_again > 0.5\n",
+        "utf-8",
+    )
+    assert gongbi("apply").returncode == 0
+    listed = gongbi("segment", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    rows = {row["segment"]: row for row in json.loads(listed.stdout)}
+    assert {name: row["count"] for name, row in rows.items()} == {"high": None, "likely": None, "regulars": 1}
+    assert rows["regulars"]["problem"] is None
+    assert rows["high"]["problem"] == {
+        "code": "not_yet",
+        "message": "The tag 'spend.level' was not built yet.",
+        "hint": "Run `gongbi build` first.",
+    }
+    (line,) = [line for line in gongbi("segment", "list").stdout.splitlines() if line.startswith("high")]
+    assert "—" in line
+    assert "The tag 'spend.level' was not built yet. Run `gongbi build` first." in line
+    report = json.loads(gongbi("report", "--json").stdout)
+    assert report["segments"] == {"regulars": 1}
+    assert [part["what"] for part in report["uncounted"]] == ["high", "likely"]
+    assert {"what": "high", **rows["high"]["problem"]} in report["uncounted"]
+    assert report["failed"] == []
+    text = "\n".join(lines(report))
+    assert "The tag 'spend.level' was not built yet. Run `gongbi build` first." in text
+
+
 def test_calibration_is_told_in_words() -> None:
     groups = [
         {"predicted": 0.1, "low": 0.05, "high": 0.2, "observed": 0.12},

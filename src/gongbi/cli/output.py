@@ -131,7 +131,7 @@ def plain(value: Any) -> Any:
 _SHOWN = {
     "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
-    "segment": ("segment", "name", "subject", "count", "of"),
+    "segment": ("segment", "name", "subject", "count", "of", "problem"),
     "tgi": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted"),
     "bytes": (
         "id",
@@ -237,6 +237,8 @@ def _table(console: Console, rows: list[Any]) -> None:
         (list(names) for mark, names in _SHOWN.items() if mark in rows[0] and set(names[:2]) <= set(rows[0])), None
     )
     columns = [n for n in names or rows[0] if n in rows[0] and n != "warnings"]
+    if all(row.get("problem") is None for row in rows):
+        columns = [name for name in columns if name != "problem"]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)

@@ -29,6 +29,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _counts(report["tags"])
     yield head("Segments", "segments")
     yield from _counts(report["segments"])
+    yield from map(_uncounted, report["uncounted"])
     yield head("Predictions", "models")
     if not report["models"]:
         yield "  none defined"
@@ -52,8 +53,15 @@ def _counts(counts: Mapping[str, int], nothing: str = "") -> Iterator[str]:
 
 
 def _failure(part: Mapping[str, Any]) -> str:
-    said = " ".join(filter(None, [part["message"], part.get("hint")]))
-    return f"  [red]{part['kind']}[/] {escape(part['what'])}: {escape(said)}"
+    return f"  [red]{part['kind']}[/] {escape(part['what'])}: {_said(part)}"
+
+
+def _uncounted(part: Mapping[str, Any]) -> str:
+    return f"  {escape(part['what']):<28}{'—':>12}   {_said(part)}"
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    return escape(" ".join(filter(None, [problem["message"], problem.get("hint")])))
 
 
 def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:

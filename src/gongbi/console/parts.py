@@ -115,6 +115,19 @@ def warnings(page: Page, found: Iterable[Mapping[str, Any]]) -> None:
             ui.label(words)
 
 
+def uncounted(page: Page, segments: Iterable[Mapping[str, Any]]) -> None:
+    """Which saved segments have no size yet, and why; a reason that several share is said once."""
+    names: dict[str, list[str]] = {}
+    for segment in segments:
+        if found := segment.get("problem"):
+            said = " ".join(filter(None, [found["message"], found["hint"]]))
+            names.setdefault(said, []).append(page.words(segment["name"], segment["segment"]))
+    between = "、" if page.language == "zh" else ", "
+    for said, those in names.items():
+        with ui.element("div").classes("g-honest").props('role="note"'):
+            ui.label(page.t("segments.uncounted", names=between.join(those), said=said))
+
+
 def at_fault(source: str, error: GongbiError) -> None:
     """The line of an expression that an error is about, with the part at fault marked."""
     found = fault(source, error)

@@ -113,6 +113,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "segments.saved_about": ("点击名称即可打开", "open one by its name"),
     "segments.none": ("还没有保存的客群", "No saved segments"),
     "segments.none.next": ("在上方写一个条件，再按“另存为客群”。", "Write a condition above and save it as a segment."),
+    "segments.uncounted": ("暂时无法计数：{names}。{said}", "Not counted yet: {names}. {said}"),
     "segments.name": ("名称", "Name"),
     "segments.size": ("人数", "Size"),
     "segments.share": ("占比", "Share"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gongbi.errors import NotYet
 from gongbi.services import campaigns, models, segments, sources
 from gongbi.services.context import Context
 from gongbi.services.runs import runs
@@ -22,6 +21,7 @@ COMMANDS = {
     "unmatched": "gongbi sources",
     "tags": "gongbi tags",
     "segments": "gongbi segment list",
+    "uncounted": "gongbi segment list",
     "models": "gongbi models",
     "campaign": "gongbi campaign",
     "seconds": "gongbi runs",
@@ -36,7 +36,8 @@ def report(ctx: Context) -> dict[str, Any]:
     -------
     dict
         ``as_of``, ``zone``, ``engine``, ``customers``, ``members`` (by subject), ``facts`` (by kind), ``rejects`` (by
-        reason), ``unmatched`` (``fact.subject`` → rows), ``tags`` (by subject), ``segments`` (name → size), ``models``
+        reason), ``unmatched`` (``fact.subject`` → rows), ``tags`` (by subject), ``segments`` (name → size),
+        ``uncounted`` (segments that cannot be counted yet: ``what``, ``code``, ``message``, ``hint``), ``models``
         (name → figures), ``campaign`` (figures of the newest), ``failed`` (loads, models and whole runs that failed
         when last tried), ``seconds`` and ``runs`` (kind of run → how long it took, which one it was), ``commands``
         (figure → command), ``warnings``.
@@ -52,15 +53,8 @@ def report(ctx: Context) -> dict[str, Any]:
         sql = f"select reason, count(*) as n from ({waiting}) r group by reason order by reason"
         rejects = {row["reason"]: row["n"] for row in ctx.engine.query(sql).to_pylist()}
     members = {s: segments.population(ctx, s, as_of) for s in catalog.subjects if f"member_{s}" in there}
-    sizes = {}
     warnings = [w for s in catalog.subjects for w in warn_of_edits(ctx, s, edited_tags(ctx, s))]
-    for i, name in enumerate(catalog.segments):
-        ctx.progress("report: count segments", i, len(catalog.segments))
-        try:
-            sizes[name] = segments.count(ctx, name)["count"]
-        except NotYet:
-            continue  # It uses a tag or a score that was not built; the report says what there is.
-    ctx.progress("report", len(sizes), len(catalog.segments))
+    saved = segments.segments(ctx)
     timed = _timed(ctx)
     return {
         "as_of": as_of.isoformat(),
@@ -72,7 +66,8 @@ def report(ctx: Context) -> dict[str, Any]:
         "rejects": rejects,
         "unmatched": sources.unmatched(ctx),
         "tags": {s: len(b.tags) for s in catalog.subjects if (b := ctx.store.builds.current(s)) is not None},
-        "segments": sizes,
+        "segments": {row["segment"]: row["count"] for row in saved if row["problem"] is None},
+        "uncounted": [{"what": row["segment"], **row["problem"]} for row in saved if row["problem"] is not None],
         "models": {row["model"]: row for row in models.models(ctx)},
         "campaign": _campaign(ctx),
         "failed": _failed(ctx),

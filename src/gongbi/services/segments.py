@@ -272,7 +272,14 @@ def export(
 
 
 def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
-    """All saved segments, with their sizes."""
+    """All saved segments, with their sizes.
+
+    Returns
+    -------
+    list of dict
+        One for each segment. Where one cannot be counted yet, because a tag was not built or a model not trained, its
+        ``count`` and ``of`` are None and ``problem`` says why (``code``, ``message``, ``hint``).
+    """
     catalog = ctx.catalog()
     found = []
     for i, segment in enumerate(catalog.segments.values()):
@@ -286,11 +293,19 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
             "uses": sorted(ir.tags_used(catalog.conditions[segment.segment])),
         }
         if counted:
-            size = count(ctx, segment.segment)
-            row |= {"count": size["count"], "of": size["of"], "warnings": size["warnings"]}
+            row |= _size(ctx, segment.segment)
             ctx.progress("count segments", i + 1, len(catalog.segments))
         found.append(row)
     return found
+
+
+def _size(ctx: Context, name: str) -> dict[str, Any]:
+    try:
+        found = count(ctx, name)
+    except NotYet as error:
+        problem = {"code": error.code, "message": error.message, "hint": error.hint}
+        return {"count": None, "of": None, "problem": problem, "warnings": []}
+    return {"count": found["count"], "of": found["of"], "problem": None, "warnings": found["warnings"]}
 
 
 def exports(ctx: Context, *, limit: int = 50) -> list[dict[str, Any]]:

@@ -106,23 +106,31 @@ def _weekly(page: Page, found: Mapping[str, Any]) -> None:
 
 
 async def _segments(page: Page) -> None:
-    found = await page.try_call("segments") or []
-    segments = sorted((s for s in found if s["subject"] == "customer"), key=lambda s: -s["count"])
-    if not segments:
+    found = await page.call("segments")
+    segments = sorted((s for s in found if s["subject"] == "customer"), key=lambda s: -(s["count"] or 0))
+    if all(s["problem"] for s in segments):
         parts.empty(page, "overview.no_segments", icon="groups", command="gongbi build")
         return
     rows = [
         (
             page.words(s["name"], s["segment"]),
-            f"{page.format.number(s['count'])} · {page.format.percent(s['count'] / s['of'] if s['of'] else 0, 0)}",
+            _size(page, s),
             s["count"] / s["of"] if s["of"] else 0.0,
             f"/segments?e={quote('segment.' + s['segment'])}",
         )
         for s in segments[:11]
     ]
     parts.bars(rows)
+    parts.uncounted(page, segments)
     if len(segments) > 11:
         ui.link(page.t("overview.all_segments", n=len(segments)), "/segments").classes("g-link")
+
+
+def _size(page: Page, segment: Mapping[str, Any]) -> str:
+    if segment["problem"]:
+        return page.format.number(None)
+    share = segment["count"] / segment["of"] if segment["of"] else 0
+    return f"{page.format.number(segment['count'])} · {page.format.percent(share, 0)}"
 
 
 async def _rfm(page: Page) -> None:

@@ -9,7 +9,6 @@ from gongbi.console import parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named
-from gongbi.errors import GongbiError
 
 
 async def build(page: Page) -> None:
@@ -27,16 +26,12 @@ async def build(page: Page) -> None:
 
 
 async def _saved(page: Page, box: Box) -> None:
-    try:
-        found = await page.call("segments")
-    except GongbiError as error:
-        # One that cannot be counted yet must not hide the others.
-        parts.problem(page, error)
-        found = await page.call("segments", counted=False)
+    found = await page.call("segments")
     if not found:
         parts.empty(page, "segments.none", icon="bookmark_border")
         return
-    parts.warnings(page, [said for segment in found for said in segment.get("warnings", ())])
+    parts.warnings(page, [said for segment in found for said in segment["warnings"]])
+    parts.uncounted(page, found)
     _table(page, found, box)
 
 
@@ -52,7 +47,7 @@ def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
     ]
     rows = []
     for s in segments:
-        share = s["count"] / s["of"] if s.get("of") else None
+        share = s["count"] / s["of"] if s["of"] else None
         rows.append(
             {
                 "id": s["segment"],
@@ -60,8 +55,8 @@ def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
                 "name_to": box.address(f"segment.{s['segment']}", s["subject"]),
                 "segment": s["segment"],
                 "subject": named(s["subject"], page.language),
-                "size": page.format.number(s.get("count")),
-                "size_sort": s.get("count") or 0,
+                "size": page.format.number(s["count"]),
+                "size_sort": s["count"] or 0,
                 "share": page.format.percent(share),
                 "share_share": share or 0,
                 "share_sort": share or 0,
