@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from gongbi.catalog.encode import to_json
+from gongbi.cli.report import lines
 from gongbi.engine import Engine
 from gongbi.services import campaigns
+from gongbi.services.report import report
 from gongbi.store.definitions import NewDefinition
 
 
@@ -39,3 +41,21 @@ def test_figures_older_than_the_definitions_of_now_say_so_until_they_are_measure
     assert "gongbi campaign autumn" in warning["zh"]
     assert campaigns.campaign(ctx, "autumn")["decision"]["chosen"] == 50
     assert campaigns.campaigns(ctx)[0]["warnings"] == []
+
+
+def test_the_report_shows_the_campaign_that_was_run_last(
+    duckdb_engine: Engine, world_of: Any, open_context: Any
+) -> None:
+    world = world_of(customers=200)
+    ctx = open_context(world, duckdb_engine)
+    assert report(ctx)["campaign"] == {}
+    winter = to_json(replace(world.campaign, campaign="winter", limit=50))
+    ctx.store.definitions.put_all([NewDefinition("campaign", "winter", winter)], "test", ctx.now())
+    campaigns.campaign(ctx, "autumn")
+    assert report(ctx)["campaign"]["campaign"] == "autumn"
+    campaigns.decide(ctx, "winter")
+    found = report(ctx)
+    assert found["campaign"]["campaign"] == "winter"
+    text = "\n".join(lines(found))
+    assert "chosen by Gongbi                  50" in text
+    assert "not measured yet" in text

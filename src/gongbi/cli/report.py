@@ -79,15 +79,18 @@ def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
 def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     figures = (campaign or {}).get("figures") or {}
     measured, decision = figures.get("measurement"), figures.get("decision")
-    if not measured:
-        yield "  none defined or none measured yet"
+    if not figures:
+        yield "  none defined or none decided yet"
         return
     yield f"  {campaign['campaign']}  {campaign['name']['en']}"
     for warning in campaign.get("warnings", ()):
         yield f"    [yellow]{escape(warning['en'])}[/]"
     if decision:
         yield from decision_lines(decision)
-    yield from measurement_lines(measured)
+    if measured:
+        yield from measurement_lines(measured)
+    else:
+        yield "    not measured yet"
 
 
 def _figure(value: Any) -> str:

@@ -79,8 +79,8 @@ def report(ctx: Context) -> dict[str, Any]:
 
 
 def _campaign(ctx: Context) -> dict[str, Any]:
-    known = [row for row in campaigns.campaigns(ctx) if row.get("figures")]
-    return known[0] if known else {}
+    known = [row for row in campaigns.campaigns(ctx) if row["figures"]]
+    return max(known, key=lambda row: row["run"], default={})
 
 
 def _failed(ctx: Context) -> list[dict[str, Any]]:

@@ -147,15 +147,15 @@ async def _rfm(page: Page) -> None:
 
 async def _results(page: Page) -> None:
     models = [m for m in await page.try_call("models") or [] if m["headline"]]
-    campaigns = [c for c in await page.try_call("campaigns") or [] if c["figures"]]
+    campaigns = [c for c in await page.try_call("campaigns") or [] if (c["figures"] or {}).get("measurement")]
     if not models and not campaigns:
         parts.empty(page, "overview.no_results", icon="science", command="gongbi demo")
         return
     with ui.element("div").classes("g-stats"):
         for model in models:
             _model(page, model)
-        for campaign in campaigns[:1]:
-            _campaign(page, campaign)
+        if campaigns:
+            _campaign(page, max(campaigns, key=lambda c: c["run"]))
 
 
 def _model(page: Page, model: Mapping[str, Any]) -> None:
@@ -181,7 +181,7 @@ def _model(page: Page, model: Mapping[str, Any]) -> None:
 
 
 def _campaign(page: Page, campaign: Mapping[str, Any]) -> None:
-    measured = campaign["figures"].get("measurement") or {}
+    measured = campaign["figures"]["measurement"]
     effect = measured.get("effect")
     if effect:
         unit = page.format.unit(measured.get("unit"))
