@@ -93,12 +93,14 @@ def _loads(page: Page, loads: Sequence[Mapping[str, Any]]) -> None:
         parts.empty(page, "data.no_loads", icon="download", command="gongbi ingest")
         return
     figures = ("read", "good", "rejected", "repeated", "replaced")
+    # A column more where there is something to tell: the table is wide.
+    told = ("rounded",) if any(load["rounded"] for load in loads) else ()
     columns = [
         {"name": "id", "label": "#", "align": "right"},
         {"name": "source", "label": page.t("data.source")},
         {"name": "path", "label": page.t("data.path"), "kind": "mono"},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
-        *({"name": name, "label": page.t(f"data.{name}"), "align": "right"} for name in (*figures, "rounded")),
+        *({"name": name, "label": page.t(f"data.{name}"), "align": "right"} for name in (*figures, *told)),
         {"name": "at", "label": page.t("runs.started"), "classes": "g-nowrap"},
     ]
     rows = []
