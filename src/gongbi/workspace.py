@@ -326,6 +326,14 @@ class Workspace:
         """Train and score the models."""
         return self.call("train", name=name)
 
+    def decide(self, name: str, *, to: str | Path | None = None, overwrite: bool = False) -> dict[str, Any]:
+        """Choose a campaign's audience: figures, and in `table` who is chosen.
+
+        With `to` it is also written to a .csv, .xlsx or .parquet file, a new one by default, and put on record.
+        """
+        wanted = _full(to) if to is not None else None
+        return self.call("decide", name=name, to=wanted, overwrite=overwrite)  # type: ignore[no-any-return]
+
     def runs(self, **params: Any) -> Rows:
         """What ran."""
         return Rows(self.call("runs", **params))

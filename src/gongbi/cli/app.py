@@ -344,12 +344,22 @@ def models(
 @app.command()
 def campaign(
     name: Annotated[str | None, typer.Argument(help="Decide and measure this campaign.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Decide only, and write who is chosen as .csv, .xlsx or .parquet; put on record."),
+    ] = None,
+    overwrite: Overwrite = False,
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Decide who is chosen, and measure what a campaign changed. 活动决策与度量。"""
-    if name:
+    if to is not None:
+        if not name:
+            raise typer.BadParameter("--to needs the name of a campaign.")
+        found = call(workspace, actor, "decide", name=name, to=str(to.resolve()), overwrite=overwrite)
+        emit({key: found[key] for key in ("campaign", "run", "as_of", "arms")} | found["file"], as_json)
+    elif name:
         emit(call(workspace, actor, "campaign", name=name), as_json, show_campaign)
     else:
         emit(call(workspace, None, "campaigns"), as_json, show_campaigns)

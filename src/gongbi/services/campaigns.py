@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from gongbi.campaigns.base import Decision
 from gongbi.core.clock import parse_instant
 from gongbi.errors import NotYet
 from gongbi.services.context import Context
+from gongbi.services.files import check_writable, hand_out
 from gongbi.store.campaigns import CampaignRun
 
 # The libraries of statistics are imported where they are needed: a list of campaigns does not wait for them.
 
 
-def decide(ctx: Context, name: str) -> dict[str, Any]:
+def decide(ctx: Context, name: str, *, to: str | None = None, overwrite: bool = False) -> dict[str, Any]:
     """Choose a campaign's audience as of its instant, draw the hold-out and put both on record.
 
     Deciding again with the same definition and data gives the record that is there.
+
+    Parameters
+    ----------
+    to
+        Also write who is chosen to this file (csv, xlsx, parquet), best first: ``id``, ``arm``, ``reason_zh``,
+        ``reason_en``, ``score``. The export is put on record.
+    overwrite
+        Take the place of a file that is there; it is refused otherwise.
 
     Returns
     -------
     dict
         ``run`` (of the record), ``campaign``, ``as_of``, ``eligible``, ``scored``, ``chosen``, ``arms``, ``reasons``,
         ``cut_off``, ``fingerprint`` and ``table``: a dict with ``id``, ``arm``, ``reason`` and ``score`` for each
-        chosen customer, best first.
+        chosen customer, best first. With `to` also ``file``: its ``path``, ``rows``, ``columns``, ``sha256`` and
+        ``export`` (its number on record).
 
     Raises
     ------
@@ -32,14 +45,42 @@ def decide(ctx: Context, name: str) -> dict[str, Any]:
         Nobody can be chosen; nothing is put on record.
     """
     ctx.catalog().campaign(name)
-    with ctx.run("decide", name) as inner:
+    path = Path(to).expanduser() if to is not None else None
+    if path is not None:
+        check_writable(path, overwrite=overwrite)
+    with ctx.run("decide", name, **({"path": str(path)} if path is not None else {})) as inner:
         run, decision = _decided(inner, name)
+        file = {}
+        if path is not None:
+            written = hand_out(
+                inner,
+                _audience(decision),
+                path,
+                expression=f"campaign {name}",
+                as_of=decision.as_of,
+                overwrite=overwrite,
+            )
+            file = {"file": written}
     table = []
     for chosen in decision.chosen:
         words = decision.reason_words(chosen.reason)
         reason = {"zh": words.zh, "en": words.en} if words else None
         table.append({"id": chosen.id, "arm": chosen.arm, "reason": reason, "score": chosen.score})
-    return {"run": run.id, "campaign": name, **decision.to_json(), "table": table}
+    return {"run": run.id, "campaign": name, **decision.to_json(), "table": table, **file}
+
+
+def _audience(decision: Decision) -> pa.Table:
+    """Who is chosen, as a file has it."""
+    chosen = decision.chosen
+    reasons = [decision.reason_words(c.reason) for c in chosen]
+    columns = {
+        "id": pa.array([c.id for c in chosen]),
+        "arm": pa.array([c.arm for c in chosen], pa.string()),
+        "reason_zh": pa.array([words.zh if words else None for words in reasons], pa.string()),
+        "reason_en": pa.array([words.en if words else None for words in reasons], pa.string()),
+        "score": pa.array([c.score for c in chosen], pa.float64()),
+    }
+    return pa.table(columns)
 
 
 def _decided(ctx: Context, name: str) -> tuple[CampaignRun, Decision]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv, parquet
 
 from gongbi.errors import EngineFailure, InvalidInput, Refused
+from gongbi.services.context import Context
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 #: Rows of one Excel sheet, its header aside.
@@ -50,6 +54,57 @@ def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise EngineFailure(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def hand_out(
+    ctx: Context,
+    table: pa.Table,
+    path: Path,
+    *,
+    expression: str,
+    as_of: datetime,
+    segment: str | None = None,
+    build_ids: Sequence[int] = (),
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write a list of members to a file and put that on record.
+
+    Parameters
+    ----------
+    expression
+        What the record says of who is in the list.
+
+    Returns
+    -------
+    dict
+        ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record).
+    """
+    ctx.progress("write", 0, table.num_rows)
+    write_table(table, path, overwrite=overwrite)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    record = ctx.store.exports.record(
+        actor=ctx.actor,
+        columns=table.column_names,
+        rows=table.num_rows,
+        format=path.suffix.lower().removeprefix("."),
+        path=str(path.resolve()),
+        sha256=digest,
+        build_ids=build_ids,
+        as_of=as_of,
+        now=ctx.now(),
+        segment=segment,
+        expression=expression,
+    )
+    ctx.store.audit.append(
+        actor=ctx.actor, action="export", object=expression, now=ctx.now(), details={"rows": table.num_rows}
+    )
+    return {
+        "path": str(path.resolve()),
+        "rows": table.num_rows,
+        "columns": table.column_names,
+        "sha256": digest,
+        "export": record.id,
+    }
 
 
 def _defused(table: pa.Table) -> pa.Table:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored
@@ -17,7 +14,7 @@ from gongbi.core.language import check_condition, check_expression
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
-from gongbi.services.files import check_writable, write_table
+from gongbi.services.files import check_writable, hand_out
 from gongbi.services.warnings import warn_of_edits, warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
 
@@ -239,36 +236,19 @@ def export(
     check_writable(path, overwrite=overwrite)
     with ctx.run("export", expression.strip(), path=str(path)) as inner:
         found = members(inner, expression, subject=subject, columns=columns, limit=limit, order=order)
-        table: pa.Table = found["table"]
-        inner.progress("write", 0, table.num_rows)
-        write_table(table, path, overwrite=overwrite)
-        inner.note(rows=table.num_rows)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    build = ctx.store.builds.current(found["subject"])
-    record = ctx.store.exports.record(
-        actor=ctx.actor,
-        columns=table.column_names,
-        rows=table.num_rows,
-        format=path.suffix.lower().removeprefix("."),
-        path=str(path.resolve()),
-        sha256=digest,
-        build_ids=[build.id] if build else [],
-        as_of=datetime.fromisoformat(found["as_of"]),
-        now=ctx.now(),
-        segment=expression.strip() if expression.strip() in ctx.catalog().segments else None,
-        expression=expression,
-    )
-    ctx.store.audit.append(
-        actor=ctx.actor, action="export", object=expression, now=ctx.now(), details={"rows": table.num_rows}
-    )
-    return {
-        "path": str(path.resolve()),
-        "rows": table.num_rows,
-        "columns": table.column_names,
-        "sha256": digest,
-        "export": record.id,
-        "warnings": found["warnings"],
-    }
+        build = ctx.store.builds.current(found["subject"])
+        done = hand_out(
+            inner,
+            found["table"],
+            path,
+            expression=expression,
+            as_of=datetime.fromisoformat(found["as_of"]),
+            segment=expression.strip() if expression.strip() in ctx.catalog().segments else None,
+            build_ids=[build.id] if build else [],
+            overwrite=overwrite,
+        )
+        inner.note(rows=done["rows"])
+    return {**done, "warnings": found["warnings"]}
 
 
 def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
