@@ -105,15 +105,27 @@ def init(
     zone: Annotated[str | None, typer.Option(help="IANA time zone of the workspace; UTC by default.")] = None,
     engine: Annotated[str, typer.Option(help="duckdb or spark.")] = "duckdb",
     demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a workspace. 新建工作区。"""
-    from gongbi.workspace import copy_pack
+    from gongbi.workspace import copy_pack, read_settings
     from gongbi.workspace import init as make
 
-    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine)
+    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine).resolve()
     files = copy_pack(root, demo) if demo else []
-    print(f"Workspace at {root.resolve()}" + (f", {len(files)} definition files." if demo else "."))
-    print("Next: gongbi apply, gongbi ingest, gongbi build.")
+
+    def say(made: dict[str, Any]) -> None:
+        print(f"Workspace at {made['folder']}" + (f", {len(files)} definition files." if demo else "."))
+        print("Next: gongbi apply, gongbi ingest, gongbi build.")
+
+    settings = read_settings(root)
+    made = {
+        "folder": str(root),
+        # Options of the engine and the store's address are left out: they may hold a password.
+        "settings": {"name": settings.name, "zone": settings.zone, "engine": settings.engine},
+        "definitions": [str(file.relative_to(root)) for file in files],
+    }
+    emit(made, as_json, say)
 
 
 @app.command()

@@ -1,0 +1,32 @@
+"""A workspace is made, and what was made is told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_new_workspace_is_told_as_json(gongbi: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "corner"
+    done = gongbi("init", str(folder), "--zone", "Asia/Shanghai", "--json")
+    assert done.returncode == 0, done.stderr
+    settings = {"name": "corner", "zone": "Asia/Shanghai", "engine": "duckdb"}
+    assert json.loads(done.stdout) == {"folder": str(folder), "settings": settings, "definitions": []}
+
+
+def test_a_workspace_that_is_there_is_told_with_its_own_settings_and_no_password(gongbi: Run, shop: Path) -> None:
+    settings = shop / "gongbi.toml"
+    settings.write_text(settings.read_text("utf-8") + 'store = "postgresql://me:secret@host/db"\n', "utf-8")
+    done = gongbi("init", str(shop), "--zone", "UTC", "--demo", "retail", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["settings"] == {"name": "shop", "zone": "Asia/Shanghai", "engine": "duckdb"}
+    assert made["definitions"]
+    assert all((shop / name).is_file() for name in made["definitions"])
+    assert "secret" not in done.stdout
+    again = gongbi("init", str(shop), "--demo", "retail")
+    assert again.stdout.splitlines()[0] == f"Workspace at {shop}, 0 definition files."
