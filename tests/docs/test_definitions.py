@@ -15,7 +15,7 @@ from textwrap import indent
 import pytest
 
 import gongbi
-from gongbi.catalog.base import SourceDef, kind_of, name_of
+from gongbi.catalog.base import CLASSES, SourceDef, kind_of, name_of
 from gongbi.catalog.catalog import Catalog, assemble
 from gongbi.catalog.yaml import from_json, read_text, to_json
 from gongbi.core.language import check_expression
@@ -78,9 +78,14 @@ def test_the_definitions_of_a_page_are_read_and_fit_together(page: str) -> None:
 
 @pytest.mark.parametrize("page", READMES)
 def test_what_a_readme_shows_of_the_demo_is_in_the_demo(page: str) -> None:
-    (block,) = of_kind(page, "yaml")
-    for key, shown in defined(block).items():
-        assert to_json(shown).items() <= to_json(demo()[key]).items(), key
+    for block in of_kind(page, "yaml"):
+        for key, shown in defined(block).items():
+            assert to_json(shown).items() <= to_json(demo()[key]).items(), key
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_a_readme_shows_one_definition_of_each_kind(page: str) -> None:
+    assert [kind for block in of_kind(page, "yaml") for kind, _ in defined(block)] == list(CLASSES)
 
 
 def test_the_sources_of_the_guide_load_rows(small_demo: Path, tmp_path: Path) -> None:
@@ -132,5 +137,5 @@ def test_the_settings_of_a_page_are_accepted(page: str, tmp_path: Path) -> None:
 
 
 def test_the_readmes_show_the_same_definitions() -> None:
-    one, other = (of_kind(page, "yaml")[0].text for page in READMES)
+    one, other = ([block.text for block in of_kind(page, "yaml")] for page in READMES)
     assert one == other
