@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 
 from gongbi.errors import InvalidInput, Refused, SourceProblem, UnknownName
 from gongbi.store import HELD_OUT, Assignment, Load, Model, Run, Store
-from gongbi.store.tables import audit
+from gongbi.store.tables import audit, campaign_assignments
 
 NOW = datetime(2026, 3, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -213,6 +213,17 @@ def test_a_campaign_run_counts_its_arms_and_forgets_a_customer(store: Store) -> 
     assert store.campaigns.of_customer("c5") == ()
     assert store.campaigns.set_figures(made.id, {"lift": 0.1}).figures == {"lift": 0.1}
     assert store.campaigns.list(campaign="spring")[0].held_out == 2
+
+
+def test_a_reason_is_kept_in_both_languages_and_one_of_an_earlier_version_stays_readable(store: Store) -> None:
+    both = Assignment("c1", "offer_a", {"zh": "常来", "en": "Comes often"})
+    other = Assignment("c2", "offer_a")
+    made = store.campaigns.record("spring", [both, other], segment="s", as_of=NOW, salt="s", actor="ana", now=NOW)
+    assert store.campaigns.assignments(made.id) == (both, other)
+    earlier = campaign_assignments.c.customer_id == "c2"
+    with store._database.transaction() as connection:
+        connection.execute(update(campaign_assignments).where(earlier).values(reason="Came"))
+    assert store.campaigns.of_customer("c2")[0][1].reason == {"zh": "Came", "en": "Came"}
 
 
 def test_the_same_customer_twice_leaves_no_campaign_run(store: Store) -> None:

@@ -79,6 +79,6 @@ def record(decision: Decision, store: Store, *, actor: str, now: datetime) -> Ca
         )
 
 
-def _spoken(decision: Decision, chosen: Chosen) -> str | None:
+def _spoken(decision: Decision, chosen: Chosen) -> dict[str, str] | None:
     words = decision.reason_words(chosen.reason)
-    return words.en if words else None
+    return {"zh": words.zh, "en": words.en} if words else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -40,11 +41,14 @@ class CampaignRun:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The arm of one customer, known by id only. The arm ``held_out`` is not contacted; any other is."""
+    """The arm of one customer, known by id only. The arm ``held_out`` is not contacted; any other is.
+
+    `reason` has the words by language, ``zh`` and ``en``.
+    """
 
     customer_id: str
     arm: str
-    reason: str | None = None
+    reason: Mapping[str, str] | None = None
     score: float | None = None
 
 
@@ -79,7 +83,7 @@ class Campaigns(Repository):
         with self._database.transaction() as connection:
             run_id = connection.execute(insert(campaign_runs).values(values).returning(campaign_runs.c.id)).scalar_one()
             for batch in _batches(assignments):
-                rows = [{"campaign_run_id": run_id, **asdict(item)} for item in batch]
+                rows = [{"campaign_run_id": run_id, **_row(item)} for item in batch]
                 try:
                     connection.execute(insert(campaign_assignments), rows)
                 except IntegrityError as error:
@@ -125,7 +129,7 @@ class Campaigns(Repository):
         if after is not None:
             query = query.where(table.customer_id > after)
         with self._database.reading() as connection:
-            return tuple(Assignment(**row) for row in connection.execute(query).mappings())
+            return tuple(_assignment(row) for row in connection.execute(query).mappings())
 
     def of_customer(self, customer_id: str) -> tuple[tuple[CampaignRun, Assignment], ...]:
         """Return every campaign run that considered a customer, newest first."""
@@ -136,7 +140,7 @@ class Campaigns(Repository):
         )
         with self._database.reading() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
-            return tuple((self.get(row.pop("campaign_run_id")), Assignment(**row)) for row in rows)
+            return tuple((self.get(row.pop("campaign_run_id")), _assignment(row)) for row in rows)
 
     def erase_customer(self, customer_id: str) -> int:
         """Remove a customer's assignments; return how many there were."""
@@ -149,6 +153,24 @@ class Campaigns(Repository):
             self.get(run_id)
             change = update(campaign_runs).where(campaign_runs.c.id == run_id).values(**values)
             return CampaignRun(**connection.execute(change.returning(campaign_runs)).mappings().one())
+
+
+def _row(item: Assignment) -> dict[str, Any]:
+    words = json.dumps(dict(item.reason), ensure_ascii=False) if item.reason else None
+    return {**asdict(item), "reason": words}
+
+
+def _assignment(row: Mapping[Any, Any]) -> Assignment:
+    words = row["reason"]
+    if words is None:
+        return Assignment(**row)
+    try:
+        reason = json.loads(words)
+    except ValueError:
+        reason = None
+    if not isinstance(reason, dict):
+        reason = {"zh": words, "en": words}  # Earlier versions kept one text.
+    return Assignment(**{**row, "reason": reason})
 
 
 def _batches(items: Iterable[Assignment]) -> Iterator[list[Assignment]]:
