@@ -207,7 +207,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "runs.do_train": ("训练模型", "Train models"),
     "runs.began": ("已开始：{what}", "Started: {what}"),
     "runs.queued": ("排队中", "waiting for its turn"),
-    "runs.stopping": ("已请求停止，将在下一步停下。", "It will stop at its next step."),
+    "runs.stopping": (
+        "已请求停止：正在执行的语句会中断，否则在下一步停下。",
+        "Asked to stop: within the statement under way, or else at its next step.",
+    ),
     "runs.stop": ("停止", "Stop"),
     "runs.resume": ("继续", "Resume"),
     "runs.starting": ("准备中", "starting"),
