@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -243,12 +245,12 @@ class Context:
     @contextmanager
     def stoppable(self) -> Iterator[None]:
         """Interrupt the engine too when the work is cancelled, instead of waiting for the end of a long query."""
-        with self.engine.cancellable() as stop:
+        with self.engine.cancellable() as stop, _ctrl_c() as pressed:
             over = threading.Event()
 
             def watch() -> None:
                 while not over.wait(LOOK):
-                    if self.cancelled():
+                    if pressed() or self.cancelled():
                         stop()
                         return
 
@@ -259,3 +261,27 @@ class Context:
             finally:
                 over.set()
                 watcher.join()  # It may be reading the store, which is closed when the work is over.
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Tells another thread whether Ctrl-C was pressed: the main thread cannot notice it while it is in the engine."""
+    waits = threading.current_thread() is threading.main_thread()
+    if not waits or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        reader.setblocking(False)
+        writer.setblocking(False)
+
+        def pressed() -> bool:
+            with suppress(BlockingIOError):
+                return signal.SIGINT in reader.recv(64)
+            return False
+
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        try:
+            yield pressed
+        finally:
+            signal.set_wakeup_fd(before)
