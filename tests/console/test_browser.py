@@ -186,10 +186,19 @@ def test_rejected_rows_show_reason_file_and_row(visit: Visit) -> None:
 
 
 def test_a_build_that_a_button_started_is_shown_and_ends(visit: Visit) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        before = ws.runs()[0]["id"]
     visit.open("/runs", "en")
-    before = visit.script("return document.querySelectorAll('.g-table tbody tr').length")
-    visit.script("[...document.querySelectorAll('button')].find(b => b.innerText.includes('Build tags')).click()")
-    until(lambda: visit.script("return document.querySelectorAll('.g-table tbody tr').length") > before, "a new run")
+    rows = "return [...document.querySelectorAll('.g-table tbody tr')].map(row => row.innerText)"
+    shown = len(visit.script(rows))
+    press(visit, "Build tags")
+    until(lambda: len(visit.script(rows)) > shown, "a new run")
+    until(lambda: "done" in visit.script(rows)[0], "the page shows that it has ended")
+    with gongbi.open(visit.served.root) as ws:
+        newest = ws.runs()[0]
+    assert newest["id"] > before
+    assert (newest["kind"], newest["status"]) == ("build", "done")
+    assert str(newest["id"]) in visit.script(rows)[0]
 
 
 def press(visit: Visit, words: str) -> None:
