@@ -116,7 +116,7 @@ class Runs(Repository):
         return self._end(run_id, "cancelled", now, {})
 
     def request_cancel(self, run_id: int) -> Run:
-        """Ask a run to stop at its next step."""
+        """Ask a run to stop within its statement, or at its next step."""
         return self._change(run_id, {"cancel_requested": True})
 
     def mark_interrupted(self, except_owner: str) -> tuple[Run, ...]:
