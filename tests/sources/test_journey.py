@@ -57,6 +57,11 @@ def test_the_demo_s_sources_hold_what_the_files_hold(tmp_path: Path) -> None:
         "select cast(sum(cast(round(sales_value, 2) as decimal(18,2))) as double), sum(quantity),"
         " min(transaction_timestamp), max(transaction_timestamp) from '@transactions.parquet'"
     )
+    # Lines for nothing are kept: 11,246 of amount 0 (20 of them by rounding), 11,275 with those of quantity 0.
+    counts = "count(*) filter (where amount = 0) as a, count(*) filter (where amount = 0 or quantity = 0) as b"
+    lines = "(select quantity, round(sales_value, 2) as amount from '@transactions.parquet')"
+    assert mine(f"select {counts} from fact_purchase") == oracle(f"select {counts} from {lines}") == [(11_246, 11_275)]
+    assert {r.source: r.zero["amount"] for r in report.loads if "amount" in r.zero} == {"transactions": 11_246}
     assert mine("select on_display, in_mailer, count(*) as n from fact_purchase group by 1, 2 order by all") == oracle(
         "with p as (select product_id, store_id, week, bool_or(display_location <> '0') d,"
         " bool_or(mailer_location <> '0') m from '@promotions.parquet' semi join '@transactions.parquet'"
