@@ -16,6 +16,8 @@ import pytest
 import gongbi as package
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+pytestmark = pytest.mark.slow
+
 SAID = "Stopped. What was finished is kept; run the same command again to go on."
 SHOWN = ("as_of", "customers", "facts", "members", "unmatched", "rejects", "tags")
 

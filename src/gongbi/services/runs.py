@@ -44,9 +44,9 @@ def runs(ctx: Context, *, kind: str | None = None, status: str | None = None, li
 
 
 def cancel(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
-    """Stop a run. One that works stops within its statement, or at its next step and publishes nothing half-done; one that waits never begins.
+    """Stop a run. One that works stops within its statement, or at its next step; one that waits never begins.
 
-    An interrupted run is given up: nothing will go on with it by itself.
+    Nothing half-done is published. An interrupted run is given up: nothing will go on with it by itself.
     """
     with ctx.store.transaction():
         run = ctx.store.runs.get(id)
