@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import gongbi
+from gongbi.errors import InvalidInput, UnknownName
 
 FILES_OF_CARDS = ("definitions/subjects.yaml", "definitions/sources.yaml", "data/cards.csv")
 
@@ -68,3 +69,24 @@ def test_a_second_record_of_a_customer_is_seen_although_there_was_one_before(sho
         assert ws.context.single("customer") == frozenset()
         assert ws.segment("customer.town is not null").count() == 2, "cards 11 and 13 are one customer now"
         assert ws.segment("customer.town = 'Lyon'").count() == 0, "the later row is the newest statement"
+
+
+def test_old_tags_beside_new_rows_are_told(ws: gongbi.Workspace, shop: Path) -> None:
+    asked = "tag.spend.orders > 0"
+    assert ws.call("count", expression=asked)["warnings"] == []
+    orders = shop / "data/orders.csv"
+    orders.write_text(orders.read_text("utf-8") + "6,13,bread,2024-03-20T10:00:00,1.00,1\n", "utf-8")
+    ws.ingest()
+    assert [w["code"] for w in ws.call("count", expression=asked)["warnings"]] == ["data_changed"]
+    assert ws.call("count", expression="count(order) > 0")["warnings"] == [], "no tag is asked for"
+    ws.build()
+    assert ws.call("count", expression=asked)["warnings"] == []
+
+
+def test_a_name_that_nobody_has_is_answered_with_the_nearest(ws: gongbi.Workspace) -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'regulars'"):
+        ws.segment("regular").count()
+    with pytest.raises(UnknownName, match="No subject is called 'nosuch'"):
+        ws.call("count", expression="true", subject="nosuch")
+    with pytest.raises(InvalidInput, match="A limit is a number"):
+        ws.call("members", expression="true", limit="3")

@@ -52,7 +52,7 @@ def build(
             f"{as_of} lies in the future.", hint="Tags are computed as of now or an earlier instant: nobody knows more."
         )
     started = time.monotonic()
-    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat()) as inner:
+    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat(), force=force) as inner:
         wanted = subjects or having
         built = []
         for i, subject in enumerate(wanted, start=1):

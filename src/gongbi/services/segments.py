@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple
         return catalog.conditions[name], catalog.segments[name].subject
     if not expression.strip():
         raise InvalidInput("The expression is empty.", hint="Write a condition, or the name of a segment.")
+    catalog.world.subject(subject)
+    if name.isidentifier() and get_close_matches(name, catalog.segments, n=1, cutoff=0.75):
+        raise UnknownName("segment", name, catalog.segments)
     return check_condition(expression, catalog.world, subject), subject
 
 
@@ -102,8 +106,8 @@ def members(
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
-    if limit is not None and limit < 0:
-        raise InvalidInput(f"A limit is 0 or more, not {limit}.")
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise InvalidInput(f"A limit is a number from 0 on, not {limit!r}.")
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
     return {

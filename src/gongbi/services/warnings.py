@@ -78,9 +78,28 @@ def warn_of_edits(ctx: Context, subject: str, tags: Iterable[str]) -> list[dict[
 
 
 def warn_of_request(ctx: Context, request: Request) -> list[dict[str, Any]]:
-    """Say which tags that a group or a list rests on were edited since their build."""
+    """Say which tags that a group or a list rests on were edited since their build, and whether data have changed."""
     parts = [*request.columns.values(), *([request.where] if request.where is not None else [])]
-    return warn_of_edits(ctx, request.subject, {tag for part in parts for tag in ir.tags_used(part)})
+    tags = {tag for part in parts for tag in ir.tags_used(part)}
+    return [*warn_of_edits(ctx, request.subject, tags), *warn_of_data(ctx, request.subject, tags)]
+
+
+def warn_of_data(ctx: Context, subject: str, tags: Iterable[str]) -> list[dict[str, Any]]:
+    """Say so where tags are those of a build, and data were loaded or undone since."""
+    build = ctx.current_build(subject)
+    if build is None or build.data_version == ctx.data_version():
+        return []
+    if not {tag["name"] for tag in build.tags}.intersection(tags):
+        return []
+    return [
+        {
+            "code": "data_changed",
+            "build": build.id,
+            "zh": f"第 {build.id} 次构建之后数据有变化：标签是那时的值，事实是现在的行；运行 gongbi build 更新。",
+            "en": f"Data have changed since build {build.id}: tags are as they were then, facts as they are now;"
+            " `gongbi build` renews the tags.",
+        }
+    ]
 
 
 def warn_of_nobody(size: int, base_size: int, compared: int, min_support: int) -> list[dict[str, Any]]:
