@@ -30,6 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(f"{item.nodeid} is marked `spark`; put the word into its name or parameter.")
             if item.get_closest_marker("slow_on_spark"):
                 item.add_marker(pytest.mark.slow)
+            if not item.get_closest_marker("timeout"):
+                # Two cores may carry two Spark clusters at once: that of the demo and that of the tests.
+                item.add_marker(pytest.mark.timeout(1500))
 
 
 @pytest.hookimpl(optionalhook=True)

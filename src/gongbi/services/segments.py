@@ -106,7 +106,8 @@ def members(
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
-    if limit is not None and (not isinstance(limit, int) or limit < 0):
+    # A caller's types are not checked before they arrive here.
+    if limit is not None and (not isinstance(limit, int) or limit < 0):  # type: ignore[redundant-expr]
         raise InvalidInput(f"A limit is a number from 0 on, not {limit!r}.")
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
