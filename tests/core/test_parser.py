@@ -7,7 +7,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gongbi.core.parser import parse
@@ -262,9 +262,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         str(error).encode()
 
 
+@example("1", "")
+@example("0", "")
 @settings(max_examples=30)
 @given(st.sampled_from([*PIECES, "é", "e\u0301", "\U0001f600", "𝒳"]), st.sampled_from(["", " "]))
-def test_ten_thousand_characters_of_anything_take_less_than_a_second(piece: str, between: str) -> None:
+def test_ten_thousand_characters_of_anything_are_read_or_refused(piece: str, between: str) -> None:
     text = ((piece + between) * 10_000)[:10_000]
     try:
         parse(text)

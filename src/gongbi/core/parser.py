@@ -258,9 +258,11 @@ class _Parser:
             if len(value.as_tuple().digits) > 29 or (isinstance(exponent, int) and -exponent > 9):
                 raise self.fault("A number has at most 29 digits, 9 of them after the point.", token.span)
             return Literal(value, token.span)
-        if int(token.text) > 2**63 - 1:
+        # Python refuses to read thousands of digits at all.
+        digits = token.text.lstrip("0") or "0"
+        if len(digits) > 19 or int(digits) > 2**63 - 1:
             raise self.fault("A whole number has at most 64 bits.", token.span)
-        return Literal(int(token.text), token.span)
+        return Literal(int(digits), token.span)
 
     def case(self) -> Node:
         start = self.take()
