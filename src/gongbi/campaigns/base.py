@@ -82,5 +82,4 @@ class Decision:
 
 
 def _spoken(words: Words | None) -> dict[str, str]:
-    words = words or Words("没有单独的理由", "No reason of its own")
-    return {"zh": words.zh, "en": words.en}
+    return (words or Words("没有单独的理由", "No reason of its own")).to_json()

@@ -81,4 +81,4 @@ def record(decision: Decision, store: Store, *, actor: str, now: datetime) -> Ca
 
 def _spoken(decision: Decision, chosen: Chosen) -> dict[str, str] | None:
     words = decision.reason_words(chosen.reason)
-    return {"zh": words.zh, "en": words.en} if words else None
+    return words.to_json() if words else None

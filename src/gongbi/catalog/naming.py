@@ -41,5 +41,9 @@ class Words:
         """Return the text in `zh` or `en`."""
         return self.zh if language.startswith("zh") else self.en
 
+    def to_json(self) -> dict[str, str]:
+        """Return both languages as JSON data."""
+        return {"zh": self.zh, "en": self.en}
+
 
 NO_WORDS = Words("", "")

@@ -74,7 +74,7 @@ class Step:
     def to_json(self) -> dict[str, Any]:
         """Return the figures."""
         return {
-            "name": {"zh": self.name.zh, "en": self.name.en},
+            "name": self.name.to_json(),
             "expr": self.expr,
             "count": self.count,
             "alone": self.alone,
@@ -102,7 +102,7 @@ class Comparison:
         """Return effect, matched, dropped, balance and, where there is nothing to say, why."""
         if self.found is None:
             assert self.why_not is not None
-            why = {"zh": self.why_not.zh, "en": self.why_not.en}
+            why = self.why_not.to_json()
             return {"effect": None, "matched": None, "dropped": None, "unmatched": None, "balance": [], "why_not": why}
         found = self.found
         return {
@@ -149,7 +149,7 @@ class Part:
         """Return the figures."""
         return {
             "tag": self.tag,
-            "name": {"zh": self.name.zh, "en": self.name.en},
+            "name": self.name.to_json(),
             "value": self.value,
             "members": self.members,
             "received": self.funnel[0].count,

@@ -54,7 +54,7 @@ class Judgement:
 
     def to_json(self) -> Figures:
         """Return it as JSON data."""
-        return {"promoted": self.promoted, "reason": {"zh": self.reason.zh, "en": self.reason.en}}
+        return {"promoted": self.promoted, "reason": self.reason.to_json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,3 @@ def canonical_json(value: Any) -> bytes:
 def digest(content: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
-
-
-def words_json(words: Words) -> dict[str, str]:
-    """A text in both languages as JSON data."""
-    return {"zh": words.zh, "en": words.en}

@@ -25,7 +25,7 @@ from gongbi.estimators.stats import (
     lift_table,
     wilson_interval,
 )
-from gongbi.models.base import Figures, Judgement, words_json
+from gongbi.models.base import Figures, Judgement
 from gongbi.models.features import feature_frame
 from gongbi.models.tables import REASONS
 
@@ -324,6 +324,6 @@ def metrics(
         "validation": validation,
         "tests": list(tests),
         "importance": shares,
-        "sentence": words_json(sentence(first)),
+        "sentence": sentence(first).to_json(),
         "judgement": judgement.to_json(),
     }

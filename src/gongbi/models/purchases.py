@@ -16,7 +16,7 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.purchases import BetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
-from gongbi.models.base import Figures, Judgement, Trained, words_json
+from gongbi.models.base import Figures, Judgement, Trained
 from gongbi.models.propensity import interval_json
 
 FORMAT = 1
@@ -151,8 +151,8 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
         "expected_value": float(expected["value"].sum()),
         "mean_alive": float(expected["alive"].mean()),
         "holdout": check,
-        "caveats": [words_json(words) for words in _caveats(models, history)],
-        "sentence": words_json(_sentence(check)),
+        "caveats": [words.to_json() for words in _caveats(models, history)],
+        "sentence": _sentence(check).to_json(),
         "judgement": judgement.to_json(),
     }
     parameters = {"beta_geo": models.often.params_, models.spend_model: models.much.params_}

@@ -64,7 +64,7 @@ def decide(ctx: Context, name: str, *, to: str | None = None, overwrite: bool = 
     table = []
     for chosen in decision.chosen:
         words = decision.reason_words(chosen.reason)
-        reason = {"zh": words.zh, "en": words.en} if words else None
+        reason = words.to_json() if words else None
         table.append({"id": chosen.id, "arm": chosen.arm, "reason": reason, "score": chosen.score})
     return {"run": run.id, "campaign": name, **decision.to_json(), "table": table, **file}
 
@@ -181,8 +181,8 @@ def campaigns(ctx: Context) -> list[dict[str, Any]]:
         found.append(
             {
                 "campaign": definition.campaign,
-                "name": {"zh": definition.name.zh, "en": definition.name.en},
-                "about": {"zh": definition.about.zh, "en": definition.about.en},
+                "name": definition.name.to_json(),
+                "about": definition.about.to_json(),
                 "as_of": definition.as_of,
                 "limit": definition.limit,
                 "holdout": definition.holdout,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gongbi.catalog.base import KINDS, SourceDef, Words, kind_of, name_of
+from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
 from gongbi.catalog.catalog import assemble
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
@@ -108,10 +108,6 @@ def pending(ctx: Context) -> list[str]:
     return sorted(" ".join(key) for key in here.keys() | force.keys() if here.get(key) != force.get(key))
 
 
-def _words(words: Words) -> dict[str, str]:
-    return {"zh": words.zh, "en": words.en}
-
-
 def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[dict[str, Any]]:
     """The tag library: definitions with the figures of the current build; tags edited since carry ``warnings``.
 
@@ -145,8 +141,8 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
             {
                 "tag": name,
                 "subject": owner,
-                "name": _words(tag.name),
-                "about": _words(tag.about),
+                "name": tag.name.to_json(),
+                "about": tag.about.to_json(),
                 "category": tag.category,
                 "type": str(expr.type),
                 "unit": tag.unit,

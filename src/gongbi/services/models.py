@@ -119,7 +119,7 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
         found.append(
             {
                 "model": model.model,
-                "name": {"zh": model.name.zh, "en": model.name.en},
+                "name": model.name.to_json(),
                 "estimator": model.estimator,
                 "subject": model.subject,
                 "tags": list(model_tags(model)),
@@ -151,8 +151,8 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
     shown = champion or versions[0]
     return {
         "model": name,
-        "name": {"zh": model.name.zh, "en": model.name.en},
-        "about": {"zh": model.about.zh, "en": model.about.en},
+        "name": model.name.to_json(),
+        "about": model.about.to_json(),
         "definition": to_json(model),
         "tags": model_tags(model),
         "version": shown.version,
