@@ -19,6 +19,7 @@ from gongbi.engine.arrow import canonical, canonical_schema, conform
 from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.duckdb_session import DuckDBSession, only_select, translated
+from gongbi.engine.watch import watching
 from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 
 Cursor = duckdb.DuckDBPyConnection
@@ -331,19 +332,12 @@ def _reporting(cursor: Cursor, on_progress: OnProgress | None) -> Iterator[None]
     if on_progress is None:
         yield
         return
-    ended = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(_PROGRESS_EVERY):
-            with suppress(duckdb.Error):
-                if (done := cursor.query_progress()) >= 0:
-                    on_progress(min(done, 100.0), 100.0)
+    def tell() -> None:
+        with suppress(duckdb.Error):
+            if (done := cursor.query_progress()) >= 0:
+                on_progress(min(done, 100.0), 100.0)
 
-    watcher = threading.Thread(target=watch, name="gongbi-progress", daemon=True)
-    watcher.start()
-    try:
+    with watching(tell, _PROGRESS_EVERY, "gongbi-progress"):
         yield
-    finally:
-        ended.set()
-        watcher.join()
     on_progress(100.0, 100.0)

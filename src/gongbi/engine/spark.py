@@ -21,6 +21,7 @@ from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.spark_lease import Lease
 from gongbi.engine.spark_session import DEFAULT_MASTER, SESSION_SETTINGS, shared_session, translated
 from gongbi.engine.spark_tables import Entry, Part, SparkTables, Staged, kept_as, sync_folder
+from gongbi.engine.watch import watching
 from gongbi.errors import EngineFailure, GongbiError, InvalidInput
 
 if TYPE_CHECKING:
@@ -316,20 +317,13 @@ class SparkEngine:
         if on_progress is None:
             yield
             return
-        ended = threading.Event()
 
-        def watch() -> None:
-            while not ended.wait(_PROGRESS_EVERY):
-                with suppress(Exception):
-                    on_progress(float(lease.tasks_done()), None)
+        def tell() -> None:
+            with suppress(Exception):
+                on_progress(float(lease.tasks_done()), None)
 
-        watcher = threading.Thread(target=watch, name="gongbi-progress", daemon=True)
-        watcher.start()
-        try:
+        with watching(tell, _PROGRESS_EVERY, "gongbi-progress"):
             yield
-        finally:
-            ended.set()
-            watcher.join()
         done = float(lease.tasks_done())
         on_progress(done, done)
 

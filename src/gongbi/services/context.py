@@ -18,6 +18,7 @@ from gongbi.catalog.yaml import from_json
 from gongbi.core import clock
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
+from gongbi.engine.watch import watching
 from gongbi.errors import Cancelled, GongbiError, NotYet, Refused
 from gongbi.store import Store
 from gongbi.store.builds import Build
@@ -246,21 +247,14 @@ class Context:
     def stoppable(self) -> Iterator[None]:
         """Interrupt the engine too when the work is cancelled, instead of waiting for the end of a long query."""
         with self.engine.cancellable() as stop, _ctrl_c() as pressed:
-            over = threading.Event()
 
-            def watch() -> None:
-                while not over.wait(LOOK):
-                    if pressed() or self.cancelled():
-                        stop()
-                        return
+            def look() -> bool:
+                if wanted := pressed() or self.cancelled():
+                    stop()
+                return wanted
 
-            watcher = threading.Thread(target=watch, name="gongbi-watch", daemon=True)
-            watcher.start()
-            try:
+            with watching(look, LOOK, "gongbi-watch"):
                 yield
-            finally:
-                over.set()
-                watcher.join()  # It may be reading the store, which is closed when the work is over.
 
 
 @contextmanager
