@@ -90,3 +90,13 @@ def test_a_name_that_nobody_has_is_answered_with_the_nearest(ws: gongbi.Workspac
         ws.call("count", expression="true", subject="nosuch")
     with pytest.raises(InvalidInput, match="A limit is a number"):
         ws.call("members", expression="true", limit="3")
+
+
+def test_an_attribute_called_nearly_like_a_segment_is_itself(shop: Path) -> None:
+    _, sources, cards = (shop / f"{name}" for name in FILES_OF_CARDS)
+    sources.write_text(sources.read_text("utf-8").replace("{town: text}", "{town: text, regular: boolean}"), "utf-8")
+    cards.write_text("card,town,regular\n10,上海,true\n11,Lyon,false\n13,上海,true\n", "utf-8")
+    with gongbi.open(shop) as ws:
+        ws.apply()
+        ws.ingest()
+        assert ws.segment("regular").count() == 2

@@ -47,7 +47,7 @@ def campaign_lines(answer: Mapping[str, Any]) -> Iterator[str]:
         responded = group["funnel"][-1]["alone"]
         effect = interval(group["effect"]) if group["effect"] else escape((group["why_not"] or {}).get("en", "—"))
         value = "—" if group["value"] is None else escape(str(group["value"]))
-        yield (f"    {value[:34]:<34}{group['members']:>9,}{group['received']:>10,}{responded:>11,}   {effect}")
+        yield f"    {value[:34]:<34}{group['members']:>9,}{group['received']:>10,}{responded:>11,}   {effect}"
 
 
 def campaigns_lines(campaigns: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -116,7 +116,7 @@ class Identities:
         else:
             number = f"max(cast(substring(own, 2) as {self._engine.dialect.type(INTEGER)}))"
         where = f"kind <> {self._engine.dialect.literal(primary_kind(subject))}"
-        largest = self._engine.query(f"select {number} as n from {table.name} where {where}")["n"][0].as_py()
+        largest = self._engine.value(f"select {number} as n from {table.name} where {where}")
         return int(largest or 0) + 1
 
     def _links(self, subject: SubjectDef, where: str | None) -> list[Link]:

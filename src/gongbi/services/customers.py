@@ -114,8 +114,8 @@ def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
                 "value": value,
                 "unit": definition.unit if definition else None,
                 "category": definition.category if definition else "预测/模型",
-                "name": {"zh": definition.name.zh, "en": definition.name.en} if definition else {"zh": tag, "en": tag},
-                "about": {"zh": definition.about.zh, "en": definition.about.en} if definition else {"zh": "", "en": ""},
+                "name": definition.name.to_json() if definition else {"zh": tag, "en": tag},
+                "about": definition.about.to_json() if definition else {"zh": "", "en": ""},
             }
         )
     return found
@@ -147,7 +147,7 @@ def _counts(ctx: Context, subject: str, member: Any) -> dict[str, int]:
         if subject in fact.subjects and fact.table in there:
             sql = f"select count(*) as n from {dialect.ident(fact.table)}"
             condition = f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {now}"
-            found[fact.name] = ctx.engine.query(sql + condition)["n"][0].as_py()
+            found[fact.name] = ctx.engine.value(sql + condition)
     return found
 
 

@@ -34,9 +34,13 @@ def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple
     if not expression.strip():
         raise InvalidInput("The expression is empty.", hint="Write a condition, or the name of a segment.")
     catalog.world.subject(subject)
-    if name.isidentifier() and get_close_matches(name, catalog.segments, n=1, cutoff=0.75):
-        raise UnknownName("segment", name, catalog.segments)
-    return check_condition(expression, catalog.world, subject), subject
+    try:
+        return check_condition(expression, catalog.world, subject), subject
+    except UnknownName as error:
+        # One word that names nothing may be a segment misspelt; an attribute of a like name is itself.
+        if name.isidentifier() and get_close_matches(name, catalog.segments, n=1, cutoff=0.75):
+            raise UnknownName("segment", name, catalog.segments) from error
+        raise
 
 
 def request(
@@ -271,8 +275,8 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "segment": segment.segment,
             "subject": segment.subject,
-            "name": {"zh": segment.name.zh, "en": segment.name.en},
-            "about": {"zh": segment.about.zh, "en": segment.about.en},
+            "name": segment.name.to_json(),
+            "about": segment.about.to_json(),
             "expr": segment.expr,
             "owner": segment.owner,
             "uses": sorted(ir.tags_used(catalog.conditions[segment.segment])),

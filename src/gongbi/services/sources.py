@@ -74,7 +74,7 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
         active = ctx.store.loads.active_of(source.source)
         rows = 0
         if table in there:
-            rows = ctx.engine.query(f"select count(*) as n from {ctx.engine.dialect.ident(table)}")["n"][0].as_py()
+            rows = ctx.rows(table)
         prefix = f"{source.fact}."
         found.append(
             {
@@ -88,7 +88,7 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
                 "repeated": sum(load.rows_repeated for load in active),
                 "unmatched": {k.removeprefix(prefix): v for k, v in missing.items() if k.startswith(prefix)},
                 "newest": max((load.finished_at for load in active if load.finished_at), default=None),
-                "name": {"zh": source.name.zh, "en": source.name.en},
+                "name": source.name.to_json(),
             }
         )
     return found
@@ -106,8 +106,7 @@ def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[
     if source is not None and source not in ctx.catalog().sources:
         raise UnknownName("source", source, ctx.catalog().sources)
     # A load reports once, when it ends: what the engine remembers changes with the loads that are in.
-    version = ctx.store.loads.data_version()
-    reports = ctx.remembered("load reports", version, lambda: ledger.reports(ctx.engine))
+    reports = ctx.remembered("load reports", ctx.data_version(), lambda: ledger.reports(ctx.engine))
     return [
         as_json(load, reports.get(load.id, {}).get("rounded", {}))
         for load in ctx.store.loads.list(source=source, limit=limit)
@@ -232,7 +231,7 @@ def unmatched(ctx: Context) -> dict[str, int]:
                     f"select count(*) as n from {dialect.ident(fact.table)} f"
                     f" left join ({known}) k on k.id = f.{column} where f.{column} is not null and k.id is null"
                 )
-                if count := ctx.engine.query(sql)["n"][0].as_py():
+                if count := ctx.engine.value(sql):
                     found[f"{fact.name}.{subject}"] = count
         return found
 

@@ -269,7 +269,7 @@ def settle_load(work: Work, table: Table, load: int, before: Entry | None) -> tu
 
 
 def _count(engine: Engine, sql: str) -> int:
-    return int(engine.query(sql)["n"][0].as_py())
+    return int(engine.value(sql))
 
 
 def entry_of(
