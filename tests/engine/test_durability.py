@@ -98,7 +98,8 @@ def test_ctrl_c_stops_a_build_in_spark_and_is_called_a_stop(tmp_path: Path) -> N
         "engine = SparkEngine(Path(sys.argv[1]) / 'spark', master='local[1]')\n"
         "engine.query('select 1 as x')\n"
         "print('at work', flush=True)\n"
-        "try: engine.query(Plan().then('r', 'select sum(a.id % 7 * b.id % 7) as n from range(10000000) a, range(10000000) b'))\n"
+        "long = 'select sum(a.id % 7 * b.id % 7) as n from range(10000000) a, range(10000000) b'\n"
+        "try: engine.query(Plan().then('r', long))\n"
         "except (Cancelled, KeyboardInterrupt): print('stopped')\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], text=True, stdout=subprocess.PIPE) as child:
