@@ -148,6 +148,33 @@ def test_where_keeps_the_members_for_whom_it_is_true_after_ranks_saw_everyone(en
     assert rows.to_pylist() == [{"id": 2, "_a0": 2, "_r0": 2}]
 
 
+@on_every_engine()
+@pytest.mark.parametrize("columns", [{}, {"n": 'count("购 买")', "late": "tag.later"}])
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ('tag.later >= 7 and count("购 买") filter (where k > 1 or n > 100) = 2', [1]),
+        ("tag.later >= 7 or age = 5", [1, 2]),
+        ('age > 5 and sum("购 买".k) filter (where "购 买".商品.k = \'x\') is null', [3]),
+        ("not segment.many", [3]),
+        ("_n = age and tag.later is not null", [1, 2]),
+    ],
+)
+def test_a_condition_holds_for_the_same_members_wherever_they_are_read(
+    engine: Engine, text: str, ids: list[int], columns: dict[str, str]
+) -> None:
+    make(engine)
+    exprs = {name: check_expression(x, WORLD, "order") for name, x in columns.items()}
+    where, stored = check_expression(text, WORLD, "order"), {"later": Stored("built", "later")}
+    bench.make(engine, "roll", {"id": INTEGER, "later": INTEGER}, [(1, 7), (2, 8), (3, None)])
+    for at, known in [(stored, None), ({"later": Stored("roll", "later")}, "roll"), (stored, "roll")]:
+        request = Request("order", exprs, AS_OF, at, where=where, known=known)
+        rows = engine.query(compile_members(request, WORLD, engine.dialect)).to_pylist()
+        assert sorted(row["id"] for row in rows) == ids
+        if columns:
+            assert {(row["id"], row["n"], row["late"]) for row in rows} <= {(1, 3, 7), (2, 2, 8), (3, 0, None)}
+
+
 def plan(columns: dict[str, str], **more: Any) -> Any:
     exprs = {name: check_expression(text, WORLD, "order") for name, text in columns.items()}
     return compile_members(Request("order", exprs, AS_OF, {}, **more), WORLD, DUCKDB)

@@ -11,7 +11,7 @@ aggregate, ``_r0`` a rank, ``_h0`` a part of a row that was worked out beforehan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,6 +58,9 @@ class Request:
     single
         Attribute tables known to hold at most one row per member, whatever their definition would allow: no newest
         row needs to be looked for there.
+    known
+        A table with one row, keyed by `id`, for exactly the members known as of the instant, such as the tags built as
+        of it from the same data. Without one they are looked up among all members.
     """
 
     subject: str
@@ -67,6 +70,7 @@ class Request:
     during: Window | None = None
     where: Expr | None = None
     single: frozenset[str] = frozenset()
+    known: str | None = None
 
 
 def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
@@ -119,13 +123,14 @@ class _Compiler:
         self.aggregates = list(dict.fromkeys(call for e in self.exprs for call in ir.aggregates(e)))
         self.alias = {call: f"_a{i}" for i, call in enumerate(self.aggregates)}
 
-    def rendering(self, names: object, known: Mapping[Expr, str] | None = None) -> Rendering:
+    def rendering(self, names: object, known: Mapping[Expr, str] | None = None, *, member: str = "id") -> Rendering:
         return Rendering(
             self.dialect,
             self.request.as_of,
             self.world.zone,
             names=names,  # type: ignore[arg-type]
             known=known or {},
+            member=member,
             during=self.request.during,
         )
 
@@ -135,8 +140,7 @@ class _Compiler:
         for fact in dict.fromkeys(call.fact for call in self.aggregates):
             assert fact is not None
             plan = self.with_fact(plan, self.world.fact(fact), sources)
-        plan = plan.then("_base", self.base(sources))
-        return self.with_levels(plan)
+        return self.with_members(plan, sources)
 
     # -- facts ------------------------------------------------------------------------------------
 
@@ -193,8 +197,8 @@ class _Compiler:
         names = parts.names()
         traits = [part for _, part in parts.traits]
         inside = leaves([*wanted, *parts.common], traits)
-        columns = [f"f.{self.quote(self.subject.name)} as _m"]
-        columns += [f"f.{self.quote(c.column)} as {self.row_name(c)}" for c in inside if isinstance(c, FactColumn)]
+        # What a row gives, as the joined tables have it.
+        row: dict[Expr, str] = {c: f"f.{self.quote(c.column)}" for c in inside if isinstance(c, FactColumn)}
         related = [c for c in inside if isinstance(c, RelatedColumn)]
         joins: list[str] = []
         for subject in dict.fromkeys([*(c.subject for c in related), *(s for s, _ in parts.traits)]):
@@ -209,27 +213,31 @@ class _Compiler:
                 worked_out = [p for p in own if shape.attribute(self.attributes_of([p])[0]).table == table]
                 source = self.attributes(shape, table, here, {names[p]: p for p in worked_out})
                 joins.append(f"left join {source} {alias} on {alias}.id = f.{self.quote(subject)}")
-                columns += [
-                    f"{alias}.{self.quote(c.attribute)} as {self.row_name(c)}"
-                    for c in attributes
-                    if c.attribute in here
-                ]
-                columns += [f"{self.trait(p, alias, names[p])} as {names[p]}" for p in worked_out]
+                row |= {c: f"{alias}.{self.quote(c.attribute)}" for c in attributes if c.attribute in here}
+                row |= {p: self.trait(p, alias, names[p]) for p in worked_out}
         conditions = [f"f.{self.quote(self.subject.name)} is not null"]
         if not everything:
             conditions.append(f"f.ts < {self.dialect.literal(self.request.as_of)}")
-        text = f"select {', '.join(columns)} from {self.quote(fact.table)} f {' '.join(joins)}"
-        text += f" where {' and '.join(conditions)}"
-        if shared is None and not parts.common:
-            return text
-        before = self.rendering(self.row_name, {part: names[part] for part in traits})
-        if not parts.common:
-            assert shared is not None
-            return f"select * from ({text}) s where {render(shared, before)}"
-        kept = ["_m", *(self.row_name(c) for c in leaves(wanted, names)), *(n for p, n in names.items() if p in traits)]
-        kept += [f"{render(part, before)} as {names[part]}" for part in parts.common]
-        text = f"select {', '.join(kept)} from ({text}) s"
-        return text if shared is None else f"{text} where {render(shared, before)}"
+        given = names | {c: self.row_name(c) for c in inside}
+        if parts.common:
+            rows = self.selected(fact, {given[part]: text for part, text in row.items()}, joins, conditions)
+            before = self.rendering(self.row_name, {part: names[part] for part in traits})
+            kept = ["_m", *(given[c] for c in leaves(wanted, names)), *(names[part] for part in traits)]
+            kept += [f"{render(part, before)} as {names[part]}" for part in parts.common]
+            text = f"select {', '.join(kept)} from ({rows}) s"
+            return text if shared is None else f"{text} where {render(shared, before)}"
+        if shared is not None:
+            conditions.append(f"({render(shared, self.rendering(row.__getitem__, row))})")
+        used = {part for call in calls for part in ir.walk(call)}
+        return self.selected(fact, {given[part]: text for part, text in row.items() if part in used}, joins, conditions)
+
+    def selected(
+        self, fact: FactShape, columns: Mapping[str, str], joins: Sequence[str], conditions: Sequence[str]
+    ) -> str:
+        """Rows of a fact, the member first."""
+        given = "".join(f", {text} as {name}" for name, text in columns.items())
+        source = " ".join([f"{self.quote(fact.table)} f", *joins])
+        return f"select f.{self.quote(self.subject.name)} as _m{given} from {source} where {' and '.join(conditions)}"
 
     @staticmethod
     def attributes_of(parts: Sequence[Expr]) -> list[str]:
@@ -345,50 +353,77 @@ class _Compiler:
 
     # -- members ----------------------------------------------------------------------------------
 
-    def base(self, sources: Sequence[tuple[str, list[str]]]) -> str:
-        """One row per known member: its attributes, its aggregates, the tags that are stored."""
-        empty = {self.alias[call]: call.function.empty for call in self.aggregates}
-        columns = ["m.id"]
+    def with_members(self, plan: Plan, sources: Sequence[tuple[str, list[str]]]) -> Plan:
+        """One row per known member with what was asked for.
+
+        A condition that waits for nothing is decided where the members are read; a rank is among all who are known.
+        """
+        fields, joins, known = self.base(sources)
+        where = self.request.where
+        early = where is not None and not any(
+            _rank(e) or (isinstance(e, TagValue) and self.is_computed(e)) for e in self.everything()
+        )
+        if where is not None and early:
+            known.append(f"({render(where, self.rendering(fields.__getitem__, fields, member='m.id'))})")
+        members = self.quote(self.request.known or f"member_{self.subject.name}")
+        source = " ".join([f"{members} m", *joins, *([f"where {' and '.join(known)}"] if known else [])])
+        if early and not self.request.columns:
+            return plan.then("_result", f"select m.id from {source}")
+        columns = "".join(f", {text} as {self.field_name(part)}" for part, text in fields.items() if text != "m.id")
+        return self.with_levels(plan.then("_base", f"select m.id{columns} from {source}"), None if early else where)
+
+    def everything(self) -> Iterator[Expr]:
+        """The parts of all expressions about the members themselves."""
+        return (part for e in self.exprs for part in ir.walk(e, into_aggregates=False))
+
+    def base(self, sources: Sequence[tuple[str, list[str]]]) -> tuple[dict[Expr, str], list[str], list[str]]:
+        """What is read of the members: aggregates, attributes, stored tags; the joins for it; who is known."""
+        fields: dict[Expr, str] = {}
         joins: list[str] = []
+        calls = {alias: call for call, alias in self.alias.items()}
         for name, aliases in sources:
             table = f"j{len(joins)}"
             joins.append(f"left join {self.quote(name)} {table} on {table}._m = m.id")
             for alias in aliases:
-                value = f"{table}.{alias}"
-                default = empty[alias]
-                column = value if default is None else f"coalesce({value}, {self.dialect.literal(default)})"
-                columns.append(f"{column} as {alias}")
-        leaves = list(dict.fromkeys(part for e in self.exprs for part in ir.walk(e, into_aggregates=False)))
-        wanted = [leaf.attribute for leaf in leaves if isinstance(leaf, ir.Attribute) and leaf.attribute != "id"]
-        for source in dict.fromkeys(self.subject.attribute(a).table for a in wanted):
+                value, default = f"{table}.{alias}", calls[alias].function.empty
+                fields[calls[alias]] = (
+                    value if default is None else f"coalesce({value}, {self.dialect.literal(default)})"
+                )
+        leaves = list(dict.fromkeys(self.everything()))
+        wanted = [leaf for leaf in leaves if isinstance(leaf, ir.Attribute)]
+        fields |= {leaf: "m.id" for leaf in wanted if leaf.attribute == "id"}
+        wanted = [leaf for leaf in wanted if leaf.attribute != "id"]
+        for source in dict.fromkeys(self.subject.attribute(leaf.attribute).table for leaf in wanted):
             table = f"j{len(joins)}"
-            inside = [a for a in wanted if self.subject.attribute(a).table == source]
-            joins.append(f"left join {self.attributes(self.subject, source, inside)} {table} on {table}.id = m.id")
-            columns += [f"{table}.{self.quote(a)} as {self.quote(f'_attr.{a}')}" for a in inside]
+            inside = [leaf for leaf in wanted if self.subject.attribute(leaf.attribute).table == source]
+            read = list(dict.fromkeys(leaf.attribute for leaf in inside))
+            joins.append(f"left join {self.attributes(self.subject, source, read)} {table} on {table}.id = m.id")
+            fields |= {leaf: f"{table}.{self.quote(leaf.attribute)}" for leaf in inside}
         stored = self.stored_tags(leaves)
         for source in dict.fromkeys(s.table for s in stored.values()):
-            table = f"j{len(joins)}"
-            joins.append(f"left join {self.quote(source)} {table} on {table}.id = m.id")
-            columns += [
-                f"{table}.{self.quote(s.column)} as {self.quote(f'_tag.{tag}')}"
-                for tag, s in stored.items()
-                if s.table == source
-            ]
-        known = f"(m.known_from is null or m.known_from < {self.dialect.literal(self.request.as_of)})"
-        member = self.quote(f"member_{self.subject.name}")
-        return f"select {', '.join(columns)} from {member} m {' '.join(joins)} where {known}"
+            table = "m" if source == self.request.known else f"j{len(joins)}"
+            if source != self.request.known:
+                joins.append(f"left join {self.quote(source)} {table} on {table}.id = m.id")
+            fields |= {leaf: f"{table}.{self.quote(s.column)}" for leaf, s in stored.items() if s.table == source}
+        if self.request.known is not None:
+            return fields, joins, []
+        return fields, joins, [f"(m.known_from is null or m.known_from < {self.dialect.literal(self.request.as_of)})"]
+
+    def field_name(self, part: Expr) -> str:
+        """The column of the base that holds an aggregate, an attribute or a stored tag."""
+        return self.alias[part] if isinstance(part, Call) else self.member_name(part)
 
     def is_computed(self, leaf: TagValue) -> bool:
         """True of a tag that this request computes; a column that only passes a stored tag on does not."""
         return self.request.columns.get(leaf.tag, leaf) != leaf
 
-    def stored_tags(self, leaves: Sequence[Expr]) -> dict[str, Stored]:
-        found: dict[str, Stored] = {}
+    def stored_tags(self, leaves: Sequence[Expr]) -> dict[Expr, Stored]:
+        found: dict[Expr, Stored] = {}
         for leaf in leaves:
             if isinstance(leaf, TagValue) and not self.is_computed(leaf):
                 if leaf.tag not in self.request.stored:
                     raise NotYet(f"The tag {leaf.tag!r} was not built yet.", hint="Run `gongbi build` first.")
-                found[leaf.tag] = self.request.stored[leaf.tag]
+                found[leaf] = self.request.stored[leaf.tag]
         return found
 
     def member_name(self, leaf: Expr) -> str:
@@ -401,11 +436,11 @@ class _Compiler:
 
     # -- levels -----------------------------------------------------------------------------------
 
-    def with_levels(self, plan: Plan) -> Plan:
+    def with_levels(self, plan: Plan, where: Expr | None) -> Plan:
         """Compute ranks and expressions, each as soon as everything it uses is there."""
         wanted = {self.quote(f"_v.{name}"): e for name, e in self.request.columns.items()}
-        if self.request.where is not None:
-            wanted["_where"] = self.request.where
+        if where is not None:
+            wanted["_where"] = where
         found = (e for x in wanted.values() for e in ir.walk(x, into_aggregates=False) if _rank(e))
         ranks = {e: f"_r{i}" for i, e in enumerate(dict.fromkeys(found))}
         known: dict[Expr, str] = {call: self.alias[call] for call in self.aggregates}
@@ -423,7 +458,7 @@ class _Compiler:
             last = f"_level_{level}"
             pending = {name: e for name, e in pending.items() if name not in ready}
         names = "".join(f", {self.quote(f'_v.{name}')} as {self.quote(name)}" for name in self.request.columns)
-        condition = " where _where" if self.request.where is not None else ""
+        condition = " where _where" if where is not None else ""
         return plan.then("_result", f"select id{names} from {last}{condition}")
 
     def needs(self, name: str, e: Expr, ranks: Mapping[Expr, str]) -> set[str]:

@@ -48,8 +48,16 @@ def request(
 ) -> Request:
     """The request for a group as of the instant of the current build, so that tags and raw facts agree."""
     where, subject = condition(ctx, expression, subject)
+    build = ctx.current_build(subject)
     return Request(
-        subject, columns or {}, instant(ctx, subject), ctx.stored(subject), where=where, single=ctx.single(subject)
+        subject,
+        columns or {},
+        instant(ctx, subject),
+        ctx.stored(subject),
+        where=where,
+        single=ctx.single(subject),
+        # Tags of the data that are loaded now have a row for each member known at their instant, which is this one.
+        known=build.table if build is not None and build.data_version == ctx.data_version() else None,
     )
 
 
