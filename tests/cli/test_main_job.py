@@ -236,28 +236,6 @@ def test_a_circle_of_definitions_is_refused_with_file_and_line_and_nothing_chang
     assert answer(built("runs", "--json"))[0]["kind"] == "build"  # type: ignore[index]
 
 
-def test_every_figure_of_the_report_comes_again_from_its_command(built: Run) -> None:
-    report = answer(built("report", "--json"))
-    assert isinstance(report, dict)
-    counted = answer(built("segment", "count", "true", "--json"))
-    assert isinstance(counted, dict)
-    assert counted["count"] == report["customers"]
-    sources = answer(built("sources", "--json"))
-    assert isinstance(sources, list)
-    assert {s["of"]: s["rows"] for s in sources if s["target"] == "fact"} == report["facts"]
-    assert {f"order.{k}": v for s in sources for k, v in s["unmatched"].items()} == report["unmatched"]
-    tags = answer(built("tags", "--json"))
-    assert isinstance(tags, list)
-    assert {s: sum(t["subject"] == s for t in tags) for s in report["tags"]} == report["tags"]
-    segments = answer(built("segment", "list", "--json"))
-    assert isinstance(segments, list)
-    assert {s["segment"]: s["count"] for s in segments} == report["segments"]
-    runs = answer(built("runs", "--json"))
-    assert isinstance(runs, list)
-    assert {r["kind"] for r in runs if r["status"] == "done"} == set(report["seconds"])
-    assert all(command.startswith("gongbi ") for command in report["commands"].values())
-
-
 def test_definitions_travel_out_and_in_again(built: Run, shop: Path) -> None:
     assert answer(built("export", "elsewhere", "--json"))
     applied = answer(built("apply", "elsewhere", "--json"))

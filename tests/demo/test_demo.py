@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import gongbi
 from gongbi.cli.report import lines
 from gongbi.testing.comparing import column, differences
 from gongbi.testing.engine import require_spark
+from gongbi.testing.tracing import leaves, retraced, untraced
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +77,16 @@ def test_the_campaign_is_measured_and_says_what_it_cannot_prove(report: dict[str
     assert measured["effect"]["low"] < measured["effect"]["value"] < measured["effect"]["high"]
     assert any("no experiment" in sentence for sentence in measured["words"]["en"])
     assert len(measured["words"]["zh"]) == len(measured["words"]["en"])
+
+
+def test_every_figure_comes_again_from_the_command_that_the_report_names(folder: Path, report: dict[str, Any]) -> None:
+    def ask(command: str) -> Any:
+        words = [sys.executable, "-m", *shlex.split(command), "--json"]
+        return json.loads(subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout)
+
+    assert untraced(report) == []
+    again = retraced(report, ask)
+    assert dict(leaves(again)) == {path: value for path, value in leaves(report) if path[0] != "commands"}
 
 
 def printed(report: dict[str, Any]) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+import shlex
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +18,83 @@ import gongbi as package
 from gongbi.cli.report import lines
 from gongbi.services.models import calibration_words
 from gongbi.testing.shop import MODEL
+from gongbi.testing.tracing import command_of, leaves, retraced, untraced
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+#: Models that a hundred customers are enough for, and a campaign that can be measured.
+LEARNING = """model: comes_again
+estimator: propensity
+features: [spend.total, spend.orders]
+baseline: spend.orders
+train:
+  - {name: first, as_of: 2024-03-04, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+test:
+  - {name: second, as_of: 2024-04-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+---
+model: buying
+estimator: purchases
+fact: order
+amount: amount
+horizon_days: 30
+holdout_days: 30
+---
+segment: likely
+expr: tag.model.comes_again > 0.5
+---
+campaign: spring
+as_of: 2024-04-01
+eligible: tag.spend.total > 0
+score: tag.spend.total
+received: customer.town = '上海'
+responded: exists(order) filter (where during())
+outcome: coalesce(sum(order.amount) filter (where during()), 0)
+match_on: [spend.orders]
+limit: 20
+holdout: 0.1
+reasons: {"tag.spend.orders > 1": {zh: 常来, en: Comes often}}
+"""
+
+
+def open_for_half_a_year(shop: Path, customers: int = 100) -> None:
+    """Let customers come to the shop by chance, some often and some seldom; one row is bad."""
+    chance = random.Random(7)
+    orders, cards = ["order_id,card,item,at,amount,units"], ["card,town"]
+    for card in range(10, 10 + customers):
+        cards.append(f"{card},{chance.choice(['上海', 'Lyon'])}")
+        at, rate, typical = datetime(2024, 1, 1, 9, tzinfo=UTC), chance.gammavariate(1.5, 1 / 10), chance.uniform(3, 30)
+        leaving = chance.betavariate(0.6, 2.5)
+        while (at := at + timedelta(days=chance.expovariate(rate))) < datetime(2024, 7, 1, tzinfo=UTC):
+            item, amount = chance.choice(["apple", "bread", "cheese"]), chance.gammavariate(3, typical / 3) + 0.01
+            orders.append(f"{len(orders)},{card},{item},{at:%Y-%m-%dT%H:%M:%S},{amount:.2f},1")
+            if chance.random() < leaving:
+                break  # Gone for good.
+    orders.append(f"{len(orders)},10,apple,2024-03-01T09:00:00,much,1")
+    (shop / "data/orders.csv").write_text("\n".join(orders) + "\n", "utf-8")
+    (shop / "data/cards.csv").write_text("\n".join(cards) + "\n", "utf-8")
+    (shop / "definitions/learning.yaml").write_text(LEARNING, "utf-8")
+
+
+def asking(gongbi: Run) -> Callable[[str], Any]:
+    def ask(command: str) -> Any:
+        program, *words = shlex.split(command)
+        assert program == "gongbi"
+        done = gongbi(*words, "--json")
+        assert done.returncode == 0, (command, done.stderr)
+        return json.loads(done.stdout)
+
+    return ask
+
+
+def report_that_its_commands_give_again(gongbi: Run) -> dict[str, Any]:
+    ask = asking(gongbi)
+    report: dict[str, Any] = ask("gongbi report")
+    assert untraced(report) == []
+    again = retraced(report, ask)
+    assert again.keys() == report.keys() - {"commands"}, "a part of the report is not compared"
+    assert dict(leaves(again)) == {path: value for path, value in leaves(report) if path[0] != "commands"}
+    return report
 
 
 @pytest.fixture
@@ -52,6 +132,65 @@ def test_a_demo_of_which_a_part_failed_ends_with_code_2(
     assert [part["kind"] for part in json.loads(done.stdout)["failed"]] == ["ingest", "train"]
     assert "A part of the demo failed" in done.stderr
     assert gongbi("train").returncode == 2
+
+
+def test_every_figure_of_a_whole_report_comes_again_from_the_command_it_names(gongbi: Run, shop: Path) -> None:
+    open_for_half_a_year(shop)
+    with package.open(shop) as ws:
+        ws.call("demo")
+    report = report_that_its_commands_give_again(gongbi)
+    headlines = {name: model["headline"] for name, model in report["models"].items()}
+    assert headlines["comes_again"]["auc"]["estimate"] > 0.5
+    assert headlines["buying"]["predicted"] > 0
+    assert report["campaign"]["figures"]["measurement"]["funnel"]
+    assert report["rejects"] == {"wrong_type": 1}
+    assert report["unmatched"]["order.item"] > 0
+    assert {"ingest", "build", "train", "campaign", "apply"} <= report["seconds"].keys()
+    assert report["segments"].keys() == {"likely", "regulars"}
+    assert report["members"].keys() == {"customer", "item"}
+
+
+def test_what_failed_and_what_cannot_be_counted_comes_again_too_however_old_its_run_is(torn: Path, gongbi: Run) -> None:
+    (torn / "definitions/more.yaml").write_text("segment: likely\nexpr: tag.model.comes_again > 0.5\n", "utf-8")
+    with package.open(torn) as ws:
+        ws.call("demo")
+    for _ in range(25):
+        gongbi("apply")
+    report = report_that_its_commands_give_again(gongbi)
+    assert [part["kind"] for part in report["failed"]] == ["ingest", "train"]
+    assert [part["what"] for part in report["uncounted"]] == ["likely"]
+    listed = {run["id"] for run in json.loads(gongbi("runs", "--json").stdout)}
+    assert report["runs"]["build"] not in listed, "the list alone would not have shown it"
+    shown = gongbi("runs", "show", str(report["runs"]["build"]))
+    assert "customer" in shown.stdout
+
+
+def test_a_report_of_edited_tags_and_several_instants_comes_again_from_its_commands(
+    built_shop: Path, gongbi: Run
+) -> None:
+    (built_shop / "definitions/more.yaml").write_text("tag: spend.level\nexpr: count(order) * 10\n", "utf-8")
+    tags = built_shop / "definitions/tags.yaml"
+    tags.write_text(tags.read_text("utf-8").replace("expr: count(order)\n", "expr: count(order) + 1\n"), "utf-8")
+    assert gongbi("apply").returncode == 0
+    assert gongbi("build", "--as-of", "2024-03-25", "-s", "item").returncode == 0
+    report = report_that_its_commands_give_again(gongbi)
+    assert report["tags"] == {"customer": 3, "item": 1}, "one tag was not built yet"
+    assert [said["code"] for said in report["warnings"]] == ["edited_tags"]
+
+
+def test_a_subject_of_another_name_is_counted_by_its_own_command(shop: Path, gongbi: Run) -> None:
+    for name in ("subjects", "sources", "tags"):
+        path = shop / f"definitions/{name}.yaml"
+        text = path.read_text("utf-8").replace("subject: customer", "subject: 顾客").replace("customer: {", "顾客: {")
+        text = text.replace("attributes: customer", "attributes: 顾客").replace("order.customer", "order.顾客")
+        path.write_text(re.sub(r"(tag: spend.*)", r"\1\nsubject: 顾客", text), "utf-8")
+    (shop / "definitions/segments.yaml").unlink()
+    for command in ("apply", "ingest", "build"):
+        assert gongbi(command).returncode == 0
+    report = report_that_its_commands_give_again(gongbi)
+    assert report["customers"] is None
+    assert report["members"] == {"item": 3, "顾客": 4}
+    assert command_of(report, ("members", "顾客")) == "gongbi segment count true -s '顾客'"
 
 
 def test_seconds_are_those_of_a_run_that_did_something(built_shop: Path) -> None:
@@ -110,7 +249,7 @@ def test_calibration_is_told_in_words() -> None:
     assert words is not None
     assert words["en"] == (
         "Calibration on autumn: 30 responders predicted, 46 seen. In 1 of 2 groups by score the prediction lies within"
-        " the 95 % interval of what was seen; on average they differ by 16.0 points."
+        " the 95% interval of what was seen; on average they differ by 16.0 points."
     )
     assert "2 组，1 组的预测" in words["zh"]
     assert calibration_words({"holdout": {}}) is None

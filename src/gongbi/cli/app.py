@@ -391,6 +391,12 @@ def runs(
         _no_options_before(ctx)
 
 
+@runs_app.command("show")
+def runs_show(id: RunNumber, workspace: Where = HERE, as_json: Json = False) -> None:  # noqa: A002
+    """One run, however old. 一次运行。"""
+    emit(call(workspace, None, "run", id=id), as_json)
+
+
 @runs_app.command("cancel")
 def runs_cancel(id: RunNumber, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
     """Stop a running run. 停止。"""

@@ -7,10 +7,12 @@ from typing import Any
 
 from rich.markup import escape
 
+from gongbi.cli.figures import interval
+
 
 def decision_lines(decision: Mapping[str, Any]) -> Iterator[str]:
     """Who would be chosen, and for what reason."""
-    arms = ", ".join(f"{n} {arm.replace('_', ' ')}" for arm, n in decision["arms"].items())
+    arms = ", ".join(f"{n:,} {arm.replace('_', ' ')}" for arm, n in decision["arms"].items())
     yield f"    {'chosen by Gongbi':<26}{decision['chosen']:>10,}   {arms} of {decision['eligible']:,} eligible"
     for reason in decision["reasons"]:
         yield f"      {reason['count']:>5,}  {reason['en']}"
@@ -27,15 +29,16 @@ def measurement_lines(measured: Mapping[str, Any]) -> Iterator[str]:
 def campaign_lines(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield the answer of `gongbi campaign NAME`, all figures that a person compares."""
     decision, measured = answer["decision"], answer["measurement"]
+    unit = measured["unit"]
     yield f"[bold]{decision['campaign']}[/] as of {decision['as_of']}, run {decision['run']}"
     yield "\n[bold]Decision[/]"
     yield from decision_lines(decision)
     yield "\n[bold]Measurement[/]"
     yield from measurement_lines(measured)
-    yield f"\n[bold]Receivers against others, per customer[/]  {measured['unit'] or ''}"
-    yield f"    {'plain difference':<26}{interval(measured['naive'])}"
-    yield f"    {'matched before and after':<26}{interval(measured['effect'])}"
-    yield f"    {'placebo, a period earlier':<26}{interval((measured['placebo'] or {}).get('effect'))}"
+    yield "\n[bold]Receivers against others, per customer[/]"
+    yield f"    {'plain difference':<26}{_effect(measured['naive'], unit)}"
+    yield f"    {'matched before and after':<26}{_effect(measured['effect'], unit)}"
+    yield f"    {'placebo, a period earlier':<26}{_effect((measured['placebo'] or {}).get('effect'), unit)}"
     if measured["by"]:
         yield "\n[bold]Group by group[/]"
         yield f"    {'':<34}{'members':>9}{'received':>10}{'responded':>11}   effect"
@@ -45,7 +48,7 @@ def campaign_lines(answer: Mapping[str, Any]) -> Iterator[str]:
             tag = group["tag"]
             yield f"  {tag}"
         responded = group["funnel"][-1]["alone"]
-        effect = interval(group["effect"]) if group["effect"] else escape((group["why_not"] or {}).get("en", "—"))
+        effect = _effect(group["effect"], unit) if group["effect"] else escape((group["why_not"] or {}).get("en", "—"))
         value = "—" if group["value"] is None else escape(str(group["value"]))
         yield f"    {value[:34]:<34}{group['members']:>9,}{group['received']:>10,}{responded:>11,}   {effect}"
 
@@ -62,16 +65,13 @@ def campaigns_lines(campaigns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield (
             f"{campaign['campaign']:<20}{str(campaign['as_of'])[:10]:<12}{_count(decision.get('chosen'))}"
             f"{_count(measured.get('received'), 10)}{_count(measured.get('responded'), 11)}"
-            f"   {interval(measured.get('effect'))}"
+            f"   {_effect(measured.get('effect'), measured.get('unit'))}"
         )
         yield f"  [dim]{escape(campaign['name']['en'])}: `gongbi campaign {campaign['campaign']}`[/]"
 
 
-def interval(figure: Mapping[str, Any] | None) -> str:
-    """A figure with its interval; a dash where there is none."""
-    if not figure:
-        return "—"
-    return f"{figure['value']:+,.2f}  [{figure['low']:+,.2f} … {figure['high']:+,.2f}]"
+def _effect(figure: Mapping[str, Any] | None, unit: str | None = None) -> str:
+    return interval(figure, unit, sign=True, digits=2)
 
 
 def _count(value: int | None, width: int = 8) -> str:

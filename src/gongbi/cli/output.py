@@ -17,6 +17,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
+from gongbi.cli.figures import number
+
 #: Quick work shows nothing; what takes longer than this shows where it is.
 PATIENCE = 2.0
 
@@ -141,9 +143,12 @@ _SHOWN = {
         "rows_read",
         "rows_good",
         "rows_rejected",
+        "repaired",
+        "remaining",
         "rows_repeated",
         "rounded",
         "finished_at",
+        "error",
     ),
     "repaired_by": ("_load", "_row", "source", "path", "reason", "column", "value"),
     "sha256": ("export", "at", "actor", "segment", "expression", "rows", "path"),
@@ -166,10 +171,18 @@ _COUNTS = (
     "n",
     "size",
     "rejected",
+    "repaired",
+    "remaining",
     "repeated",
     "present",
 )
 
+
+#: Columns whose numbers have the unit of their row.
+_MEASURED = ("value", "mean")
+
+#: Columns that are left out where no row has anything there.
+_RARE = ("problem", "error", "failed", "repaired")
 
 #: Headings that say nothing when what is below them is the answer itself.
 _BARE = ("table", "rows")
@@ -211,7 +224,7 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
         elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
             console.print("" if key in _BARE else f"[bold]{key}[/]")
             _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
-        elif isinstance(item, Mapping):
+        elif isinstance(item, Mapping) and set(item) != {"zh", "en"}:
             console.print(f"[bold]{key}[/]")
             for name, inner in item.items():
                 console.print(f"  {name:<28} {_cell(inner)}", highlight=False)
@@ -237,18 +250,20 @@ def _table(console: Console, rows: list[Any]) -> None:
         (list(names) for mark, names in _SHOWN.items() if mark in rows[0] and set(names[:2]) <= set(rows[0])), None
     )
     columns = [n for n in names or rows[0] if n in rows[0] and n != "warnings"]
-    if all(row.get("problem") is None for row in rows):
-        columns = [name for name in columns if name != "problem"]
+    empty = [name for name in _RARE if all(not row.get(name) for row in rows)]
+    # Where nothing was repaired, all that was rejected remains.
+    columns = [name for name in columns if name not in empty and (name != "remaining" or "repaired" not in empty)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(name), grouped=name in _COUNTS) for name in columns))
+        units = {name: row.get("unit") for name in _MEASURED}
+        table.add_row(*(_cell(row.get(n), grouped=n in _COUNTS, unit=units.get(n)) for n in columns))
     console.print(table)
 
 
-def _cell(value: Any, *, grouped: bool = False) -> str:
+def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
     if value is None:
         return "—"
     if isinstance(value, bool):
@@ -256,8 +271,7 @@ def _cell(value: Any, *, grouped: bool = False) -> str:
     if isinstance(value, int):
         return f"{value:,}" if grouped else str(value)
     if isinstance(value, float | Decimal):
-        number = float(value)
-        return f"{number:,.4g}" if abs(number) < 1000 else f"{number:,.0f}"
+        return number(value, unit) if math.isfinite(value) else "—"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, Mapping):

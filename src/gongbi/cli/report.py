@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from gongbi.cli.campaign import decision_lines, measurement_lines
+from gongbi.cli.figures import interval, number
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -15,11 +16,13 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     commands = report["commands"]
 
     def head(title: str, key: str) -> str:
-        return f"\n[bold]{title}[/]  [dim]{commands.get(key, '')}[/]"
+        command = commands[key]
+        return f"\n[bold]{title}[/]" + (f"  [dim]{command}[/]" if isinstance(command, str) else "")
 
     yield f"[bold]Gongbi report[/] as of {report['as_of']} ({report['zone']}, {report['engine']})"
-    yield head("Members", "customers")
-    yield from _counts(report["members"])
+    yield head("Members", "members")
+    for subject, n in report["members"].items():
+        yield f"  {subject:<28}{n:>12,}   [dim]{escape(commands['members'][subject])}[/]"
     yield head("Facts", "facts")
     yield from _counts(report["facts"])
     yield from _counts({f"{key} unmatched": n for key, n in report["unmatched"].items()})
@@ -39,10 +42,11 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from _campaign(report["campaign"])
     if report["failed"]:
         yield head("Failed when last tried", "failed")
-        yield from map(_failure, report["failed"])
+        for part, command in zip(report["failed"], commands["failed"], strict=True):
+            yield f"{_failure(part)}  [dim]{command}[/]"
     yield head("Seconds", "seconds")
     for kind, seconds in report["seconds"].items():
-        yield f"  {kind:<28}{seconds:>12,.1f}   run {report['runs'][kind]}"
+        yield f"  {kind:<28}{seconds:>12,.1f}   [dim]{commands['seconds'][kind]}[/]"
 
 
 def _counts(counts: Mapping[str, int], nothing: str = "") -> Iterator[str]:
@@ -69,8 +73,13 @@ def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
     if not model.get("headline"):
         yield "    not trained"
         return
-    for key, value in model["headline"].items():
-        yield f"    {key.replace('_', ' '):<26}{_figure(value)}"
+    yield from headline_lines(model)
+
+
+def headline_lines(model: Mapping[str, Any]) -> Iterator[str]:
+    """The figures of a model, and what they say in words."""
+    for key, value in (model.get("headline") or {}).items():
+        yield f"    {key.replace('_', ' '):<26}{escape(figure_words(value))}"
     for words in (model.get("sentence"), model.get("calibration")):
         if words:
             yield f"    · {escape(words['en'])}"
@@ -93,12 +102,16 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
         yield "    not measured yet"
 
 
-def _figure(value: Any) -> str:
+def figure_words(value: Any) -> str:
+    """A figure of a model: a number, an interval, or what was compared with."""
     if isinstance(value, Mapping):
-        middle = value.get("value", value.get("estimate"))
-        if middle is not None and "low" in value and "high" in value:
-            return f"{middle:,.3f}  [{value['low']:,.3f} … {value['high']:,.3f}]"
-        return ", ".join(f"{k} {_figure(v)}" for k, v in value.items())
-    if isinstance(value, float):
-        return f"{value:,.4f}"
-    return f"{value}"
+        if "low" in value and "high" in value and ("value" in value or "estimate" in value):
+            return interval(value)
+        parts = {k: figure_words(v) for k, v in value.items() if k not in ("tag", "direction")}
+        inner = ", ".join(f"{k} {v}" for k, v in parts.items())
+        if "tag" not in value:
+            return inner
+        return f"{value['tag']}{' (less is more)' if value.get('direction') == -1 else ''}: {inner}"
+    if isinstance(value, float) and abs(value) < 100 and value != int(value):
+        return f"{value:.3f}"
+    return "—" if value is None else number(value) if isinstance(value, int | float) else str(value)

@@ -241,8 +241,8 @@ def sentence(test: Figures) -> Words:
     """What the figures of a test cohort allow to be said, and what not."""
     n, k, area = test["members"], test["positives"], test["auc"]
     bounds = f"{area['low']:.3f} ~ {area['high']:.3f}"
-    zh = [f"{test['cohort']}：{n} 人中有 {k} 人响应。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
-    en = [f"{test['cohort']}: {k} of {n} members responded. AUC {area['estimate']:.3f} (95 %: {bounds})."]
+    zh = [f"{test['cohort']}：{n:,} 人中有 {k:,} 人响应。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
+    en = [f"{test['cohort']}: {k:,} of {n:,} members responded. AUC {area['estimate']:.3f} (95%: {bounds})."]
     if k < FEW_POSITIVES:
         zh.append("响应者少，所以区间宽。")
         en.append("Responders are few, so the interval is wide.")

@@ -124,10 +124,12 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
         for used in ir.tags_used(expr):
             users.setdefault(used, []).append(name)
     stats: dict[tuple[str, str], Any] = {}
+    builds: dict[tuple[str, str], int] = {}
     for owner in catalog.subjects:
-        build = ctx.store.builds.current(owner)
+        build = ctx.current_build(owner)
         if build is not None:
             stats |= {(owner, s.tag): s for s in ctx.store.builds.stats(build.id)}
+            builds |= {(owner, tag["name"]): build.id for tag in build.tags}
     edited = {owner: edited_tags(ctx, owner) for owner in catalog.subjects}
     found = []
     needle = search.strip().lower()
@@ -152,6 +154,7 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "facts": sorted(ir.facts_used(expr)),
                 "uses": sorted(ir.tags_used(expr)),
                 "used_by": sorted(users.get(name, [])),
+                "build": builds.get((owner, name)),
                 "coverage": figures.coverage if figures else None,
                 "present": figures.present if figures else None,
                 "distinct": figures.distinct if figures else None,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gongbi.services import campaigns, models, segments, sources
+from gongbi.services import campaigns, definitions, models, segments, sources
 from gongbi.services.context import Context
 from gongbi.services.runs import runs
-from gongbi.services.warnings import edited_tags, warn_of_edits
 
 #: Kinds of run whose failures are reported.
 KINDS = ("ingest", "build", "train", "campaign")
 
-#: Which command gives which part of the report.
+#: Which command gives a part of the report, where it is one for the whole part.
 COMMANDS = {
-    "as_of": "gongbi report --json",
-    "customers": "gongbi segment count 'true'",
+    "zone": "gongbi init",
+    "engine": "gongbi init",
     "facts": "gongbi sources",
     "rejects": "gongbi sources rejects",
     "unmatched": "gongbi sources",
@@ -24,8 +26,6 @@ COMMANDS = {
     "uncounted": "gongbi segment list",
     "models": "gongbi models",
     "campaign": "gongbi campaign",
-    "seconds": "gongbi runs",
-    "failed": "gongbi runs",
 }
 
 
@@ -35,47 +35,78 @@ def report(ctx: Context) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``as_of``, ``zone``, ``engine``, ``customers``, ``members`` (by subject), ``facts`` (by kind), ``rejects`` (by
-        reason), ``unmatched`` (``fact.subject`` → rows), ``tags`` (by subject), ``segments`` (name → size),
-        ``uncounted`` (segments that cannot be counted yet: ``what``, ``code``, ``message``, ``hint``), ``models``
-        (name → figures), ``campaign`` (figures of the newest), ``failed`` (loads, models and whole runs that failed
-        when last tried), ``seconds`` and ``runs`` (kind of run → how long it took, which one it was), ``commands``
-        (figure → command), ``warnings``.
+        ``as_of`` (of the customers' tags), ``zone``, ``engine``, ``customers`` (None where no subject is called so),
+        ``members`` (by subject), ``facts`` (by kind), ``rejects`` (by reason), ``unmatched`` (``fact.subject`` →
+        rows), ``tags`` (by subject: those in force that were built), ``segments`` (name → size), ``uncounted``
+        (segments that cannot be counted yet: ``what``, ``code``, ``message``, ``hint``), ``models`` (name → figures),
+        ``campaign`` (figures of the newest), ``failed`` (loads, models and whole runs that failed when last tried),
+        ``seconds`` and ``runs`` (kind of run → how long it took, which one it was), ``warnings``, and ``commands``.
+        That has the parts of the report, down to where one command gives all that is below; with ``--json``
+        it prints the same figures.
     """
     catalog, dialect = ctx.catalog(), ctx.engine.dialect
     there = set(ctx.engine.tables())
-    build = ctx.store.builds.current("customer")
-    as_of = build.as_of if build is not None else ctx.as_of(None)
+    known = [s for s in catalog.subjects if f"member_{s}" in there]
+    first = "customer" if "customer" in catalog.subjects or not known else known[0]
+    as_of = segments.instant(ctx, first)
     facts = {fact.name: ctx.rows(fact.table) for fact in catalog.world.facts.values() if fact.table in there}
     rejects: dict[str, int] = {}
     if "rejects" in there:
         waiting = f"select reason from {dialect.ident('rejects')} where repaired_by is null"
         sql = f"select reason, count(*) as n from ({waiting}) r group by reason order by reason"
         rejects = {row["reason"]: row["n"] for row in ctx.engine.query(sql).to_pylist()}
-    members = {s: segments.population(ctx, s, as_of) for s in catalog.subjects if f"member_{s}" in there}
-    warnings = [w for s in catalog.subjects for w in warn_of_edits(ctx, s, edited_tags(ctx, s))]
-    saved = segments.segments(ctx)
-    timed = _timed(ctx)
+    members = {s: segments.population(ctx, s, segments.instant(ctx, s)) for s in known}
+    library, saved, trained = definitions.tags(ctx), segments.segments(ctx), models.models(ctx)
+    timed, failed = _timed(ctx), _failed(ctx)
+    warned = _warned({"gongbi tags": library, "gongbi segment list": saved, "gongbi models": trained})
     return {
         "as_of": as_of.isoformat(),
         "zone": ctx.zone,
         "engine": ctx.engine.capabilities.name,
-        "customers": members.get("customer", 0),
+        "customers": members.get("customer", 0) if "customer" in catalog.subjects else None,
         "members": members,
         "facts": facts,
         "rejects": rejects,
         "unmatched": sources.unmatched(ctx),
-        "tags": {s: len(b.tags) for s in catalog.subjects if (b := ctx.store.builds.current(s)) is not None},
+        "tags": dict(Counter(row["subject"] for row in library if row["build"] is not None)),
         "segments": {row["segment"]: row["count"] for row in saved if row["problem"] is None},
         "uncounted": [{"what": row["segment"], **row["problem"]} for row in saved if row["problem"] is not None],
-        "models": {row["model"]: row for row in models.models(ctx)},
+        "models": {row["model"]: row for row in trained},
         "campaign": _campaign(ctx),
-        "failed": _failed(ctx),
+        "failed": failed,
         "seconds": {kind: run["seconds"] for kind, run in timed.items()},
         "runs": {kind: run["id"] for kind, run in timed.items()},
-        "commands": COMMANDS,
-        "warnings": warnings,
+        "commands": {
+            **COMMANDS,
+            "as_of": _counting(first),
+            "customers": _counting("customer" if "customer" in catalog.subjects else first),
+            "members": {subject: _counting(subject) for subject in members},
+            "failed": [_showing(part["run"]) for part in failed],
+            "seconds": {kind: _showing(run["id"]) for kind, run in timed.items()},
+            "runs": {kind: _showing(run["id"]) for kind, run in timed.items()},
+            "warnings": [command for _, command in warned],
+        },
+        "warnings": [said for said, _ in warned],
     }
+
+
+def _counting(subject: str) -> str:
+    """The command that counts all members of a subject, and says as of when."""
+    return "gongbi segment count true" + ("" if subject == "customer" else f" -s {shlex.quote(subject)}")
+
+
+def _showing(run: int) -> str:
+    return f"gongbi runs show {run}"
+
+
+def _warned(answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[dict[str, Any], str]]:
+    """What the rows of the answers of commands warn of, each once, with the command that says so first."""
+    found: list[tuple[dict[str, Any], str]] = []
+    for command, rows in answers.items():
+        for said in (said for row in rows for said in row.get("warnings", ())):
+            if all(said != known for known, _ in found):
+                found.append((said, command))
+    return found
 
 
 def _campaign(ctx: Context) -> dict[str, Any]:

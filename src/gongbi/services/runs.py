@@ -35,12 +35,18 @@ def as_json(run: Run) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
         "error": run.error,
+        "cancel_requested": run.cancel_requested,
     }
 
 
 def runs(ctx: Context, *, kind: str | None = None, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """The newest runs."""
     return [as_json(run) for run in ctx.store.runs.list(kind=kind, status=status, limit=limit)]  # type: ignore[arg-type]
+
+
+def run(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
+    """One run, however old."""
+    return as_json(ctx.store.runs.get(id))
 
 
 def cancel(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002

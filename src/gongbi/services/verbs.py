@@ -40,6 +40,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "decide": ("campaigns", "decide"),
     "measure": ("campaigns", "measure"),
     "runs": ("runs", "runs"),
+    "run": ("runs", "run"),
     "cancel": ("runs", "cancel"),
     "resume": ("runs", "resume"),
     "report": ("report", "report"),
