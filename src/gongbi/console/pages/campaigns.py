@@ -40,9 +40,9 @@ def _campaign(page: Page, figures: Mapping[str, Any], measured: Mapping[str, Any
             _funnel(page, measured)
         with parts.card(page.t("campaigns.effect"), page.t("campaigns.effect_about"), classes="s6"):
             _effects(page, measured)
-        with parts.card(page.t("campaigns.words"), page.t("campaigns.words_about"), classes="s7"):
+        with parts.card(page.t("campaigns.words"), page.t("campaigns.words_about"), classes="s6"):
             parts.sentences(measured["words"][page.language])
-        with parts.card(page.t("campaigns.balance"), page.t("campaigns.balance_about"), classes="s5"):
+        with parts.card(page.t("campaigns.balance"), page.t("campaigns.balance_about"), classes="s6"):
             _balance(page, measured)
         with parts.card(page.t("campaigns.parts"), page.t("campaigns.parts_about"), classes="s7"):
             _parts(page, measured)
