@@ -14,8 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from gongbi.core.compiler import Request, compile_members
-from gongbi.core.functions import CATALOGUE, Cannot, Function, Param, sample
+from gongbi.core.functions import CATALOGUE, Cannot, Example, Function, Param, Phrase, sample
 from gongbi.core.language import check_expression
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Apply, Literal
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER, TIMESTAMP, Type
 from gongbi.engine.duckdb import DuckDBEngine
@@ -38,7 +40,7 @@ WRITTEN = {
 CHAPTERS = {
     "arithmetic": "运算", "comparison": "比较", "logic": "逻辑", "choice": "选择", "numbers": "数字", "text": "文本",
     "conversion": "转换", "calendar": "日历", "windows": "时间窗口", "aggregates": "聚合",
-    "preferences and rhythm": "偏好与节奏", "ranks": "排名",
+    "preferences and rhythm": "偏好与节奏", "ranks": "排名", "phrases": "短语",
 }  # fmt: skip
 ACCEPTED = {
     "number": "number (whole, decimal or double)", "integer": "whole number", "text": "text", "boolean": "condition",
@@ -51,6 +53,7 @@ KINDS = {
     "time": "works on the time of a fact's row, or on the instant given first",
     "aggregate": "turns the rows of one fact into one value per member; takes `filter (where …)`",
     "rank": "compares a member with all members",
+    "phrase": "says of a member what several aggregates say together; takes `filter (where …)`",
 }
 
 
@@ -121,10 +124,22 @@ def page(entry: Function, values: Mapping[str, dict[Any, Any]]) -> str:
     if entry.looks_ahead:
         lines.append("- Looks at what comes after the instant: in targets of models and outcomes of campaigns only.")
     lines.append(f"- **Engines**: {engines(entry)}")
+    if isinstance(entry.duckdb, Phrase):
+        lines += ["", "The first example is short for:", "", "```", long_form(entry.duckdb, entry.examples[0]), "```"]
     if entry.examples:
         lines += ["", "## Examples", "", *examples(entry, values)]
     lines += ["", f"Chapter: [{entry.group} {CHAPTERS[entry.group]}](index.md)"]
     return "\n".join(lines) + "\n"
+
+
+def long_form(phrase: Phrase, example: Example) -> str:
+    """What an example of a phrase stands for."""
+    node = parse(example.text)
+    assert isinstance(node, Apply)
+    text = phrase.text([arg.value if isinstance(arg, Literal) else None for arg in node.args])
+    for i, arg in enumerate(node.args, 1):
+        text = text.replace(f"_{i}", example.text[arg.span.start : arg.span.end])
+    return text
 
 
 def argument(param: Param) -> str:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from gongbi.core import clock
+from gongbi.core.expand import expanded
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
-from gongbi.core.functions import CATALOGUE, Function, Param, Regroup, function
+from gongbi.core.functions import CATALOGUE, Function, Param, Phrase, Regroup, function
 from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
@@ -216,6 +217,8 @@ class _Checker:
         entry = self.entry(node)
         if at.raw is not None and entry.relative:
             raise InvalidExpression(f"`{entry.name}` depends on the instant, and a source's columns do not.")
+        if isinstance(entry.duckdb, Phrase) and not node.distinct:
+            return self.phrase(entry, entry.duckdb, node, at)
         if entry.kind != "aggregate" and (node.filter is not None or node.distinct):
             word = "filter (where …)" if node.filter is not None else "distinct"
             raise InvalidExpression(f"`{word}` belongs to an aggregate; `{entry.name}` is none.")
@@ -233,6 +236,11 @@ class _Checker:
         if entry.name == "case":
             return self.case(entry, args)
         return typed_call(entry, args)
+
+    def phrase(self, entry: Function, phrase: Phrase, node: Apply, at: Setting) -> Expr:
+        if at.inside or at.raw is not None:
+            raise InvalidExpression(f"`{entry.name}` says something of a member and cannot stand here.")
+        return self.of(expanded(entry, phrase, node), at)
 
     def entry(self, node: Apply) -> Function:
         if node.distinct:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from gongbi.core.functions import aggregates, dates, groups, moments, numbers, operators, ranks, special, texts
-from gongbi.core.functions.base import Cannot, Example, Function, Param, Regroup
+from gongbi.core.functions import aggregates, dates, groups, moments, numbers, operators, phrases, ranks, special, texts
+from gongbi.core.functions.base import Cannot, Example, Function, Param, Phrase, Regroup
 from gongbi.errors import Bug, UnknownName
 
-__all__ = ["CATALOGUE", "Cannot", "Example", "Function", "Param", "Regroup", "function"]
+__all__ = ["CATALOGUE", "Cannot", "Example", "Function", "Param", "Phrase", "Regroup", "function"]
 
-_CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, ranks)
+_CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, ranks, phrases)
 
 
 def _collected() -> Mapping[str, Function]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gongbi.core.expr import Call
     from gongbi.core.render import Rendering
 
-Kind = Literal["scalar", "time", "aggregate", "rank"]
+Kind = Literal["scalar", "time", "aggregate", "rank", "phrase"]
 #: What an argument may be. `constant …` must be known when the plan is made; `same` shares one type with its like.
 Accepts = Literal[
     "number", "integer", "text", "boolean", "date", "timestamp", "moment", "any", "same", "ordered", "fact"
@@ -96,8 +96,21 @@ class Regroup:
     needs_first: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A function that stands for a longer expression.
+
+    Parameters
+    ----------
+    text
+        From the values of the arguments (None where one is a name): the expression, ``_1`` standing for the first.
+    """
+
+    text: Callable[[Sequence[Any]], str]
+
+
 Render = Callable[["Call", Sequence[str], "Rendering"], str]
-Sql = str | Render | Cannot | Regroup
+Sql = str | Render | Cannot | Regroup | Phrase
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +123,7 @@ class Function:
         As written; operators are named by their sign.
     kind
         ``scalar`` works on values, ``time`` on the time of a fact's row, ``aggregate`` on rows of a member, ``rank``
-        on all members.
+        on all members; a ``phrase`` stands for a longer expression.
     group
         The chapter of the documentation.
     params, returns
@@ -122,7 +135,7 @@ class Function:
     ties
         Which of several equal candidates is taken, where that can matter.
     duckdb, spark
-        How each engine writes it: a template with ``{0}``, ``{1}``, a function, a regrouping, or `Cannot`.
+        How each engine writes it: a template with ``{0}``, ``{1}``, a function, a regrouping, or `Cannot`; or the phrase.
     check
         Further demands on constant arguments; called with their values (None where not constant).
     looks_ahead

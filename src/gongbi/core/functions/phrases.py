@@ -1,0 +1,88 @@
+"""Short ways to say what several aggregates say together: did before and not since, in so many of the last weeks.
+
+A phrase has no SQL of its own. The checker reads the expression that it stands for; see `core.expand`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gongbi.core import clock
+from gongbi.core.functions.base import Example, Function, Param, Phrase, choose, require
+from gongbi.core.types import BOOLEAN, Type
+
+NULLS = ("Never absent: without rows it is false.", "从不缺失：没有行时为假。")
+FACT = Param("fact", "fact")
+N, UNIT = Param("n", "integer", constant=True), Param("unit", "text", constant=True)
+FEWEST = Param("at_least", "integer", constant=True)
+
+
+def _regularly(values: Sequence[Any]) -> str:
+    _, k, n, period = values
+    choose("period", period, clock.PERIODS)
+    require(
+        isinstance(k, int) and isinstance(n, int) and 1 <= k <= n <= 3650,
+        f"`regularly` is in {k} of {n} periods.",
+        "Write the smaller number first: regularly(order, 3, 4, 'month').",
+    )
+    periods = f"count(distinct start_of('{period}', _1.ts))"
+    return f"{periods} filter (where within({n}, 'calendar_{period}', 1)) >= {k}"
+
+
+def _resurrected(values: Sequence[Any]) -> str:
+    _, quiet, n, unit = values
+    choose("unit", unit, tuple(clock.ROLLING))
+    require(
+        all(isinstance(x, int) and 1 <= x <= 18_250 for x in (quiet, n)),
+        f"The quiet time and the time since then are 1 to 18,250 units, not {quiet} and {n}.",
+    )
+    return (
+        f"count(_1) filter (where within({n}, '{unit}')) > 0"
+        f" and count(_1) filter (where within({quiet}, '{unit}', {n})) = 0"
+        f" and count(_1) filter (where not within({quiet + n}, '{unit}')) > 0"
+    )
+
+
+def _phrase(
+    name: str, params: tuple[Param, ...], zh: str, en: str, value: dict[int, Any], example: str,
+    text: str | Callable[[Sequence[Any]], str], returns: Type = BOOLEAN,
+) -> Function:  # fmt: skip
+    phrase = Phrase(text if callable(text) else lambda values: text)
+    return Function(
+        name, "phrase", "phrases", params, returns, zh, en, NULLS, (Example(example, value),), phrase, phrase
+    )
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _phrase(
+        "exists_within", (FACT, N, UNIT),
+        "最近 n 个单位内有过。", "Has a row within the last n units.",
+        {1: True, 2: True, 3: False, 4: False}, "exists_within(sample, 30, 'day')",
+        "count(_1) filter (where within(_2, _3)) > 0",
+    ),
+    _phrase(
+        "first_time", (FACT, N, UNIT),
+        "第一次发生在最近 n 个单位内，如新客。", "Has its very first row within the last n units, such as a new buyer.",
+        {1: True, 2: False, 3: False, 4: False}, "first_time(sample, 60, 'day')",
+        "coalesce(within(min(_1.ts), _2, _3), false)",
+    ),
+    _phrase(
+        "stopped", (FACT, N, UNIT),
+        "以前有过，最近 n 个单位内没有。", "Has rows, and none within the last n units.",
+        {1: False, 2: False, 3: True, 4: False}, "stopped(sample, 30, 'day')",
+        "count(_1) > 0 and count(_1) filter (where within(_2, _3)) = 0",
+    ),
+    _phrase(
+        "regularly", (FACT, FEWEST, N, Param("period", "text", constant=True)),
+        "最近 n 个完整周期（日、周、月、季、年）中至少有 k 个有过。", "Has rows in at least so many of the last n whole days, weeks, months, quarters or years.",
+        {1: True, 2: False, 3: False, 4: False}, "regularly(sample, 2, 2, 'month')",
+        _regularly,
+    ),
+    _phrase(
+        "resurrected", (FACT, Param("quiet", "integer", constant=True), N, UNIT),
+        "最近 n 个单位内回来了：之前沉寂了 quiet 个单位，再往前有过。", "Came back within the last n units, after at least `quiet` units without a row, and with rows before them.",
+        {1: False, 2: True, 3: False, 4: False}, "resurrected(sample, 90, 30, 'day')",
+        _resurrected,
+    ),
+)  # fmt: skip

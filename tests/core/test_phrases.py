@@ -1,0 +1,117 @@
+"""Phrases: what they stand for, who is in them as time goes by, how a slip is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import bench
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gongbi.core.functions import sample
+from gongbi.core.language import check_expression
+from gongbi.core.types import BOOLEAN, INTEGER, TEXT, TIMESTAMP, decimal
+from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.errors import GongbiError
+
+DAY = timedelta(days=1)
+START = datetime(2017, 1, 1, tzinfo=UTC)
+
+
+def meaning(text: str) -> object:
+    return check_expression(text, sample.WORLD, "member")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "long"),
+    [
+        ("exists_within(sample, 7, 'day')", "count(sample) filter (where within(7, 'day')) > 0"),
+        (
+            "stopped(sample, 7, 'day') filter (where promoted)",
+            "count(sample) filter (where promoted) > 0 and count(sample) filter (where within(7, 'day') and promoted) = 0",
+        ),
+        (
+            "first_time(sample, 2, 'calendar_week') filter (where quantity > 1)",
+            "coalesce(within(min(sample.ts) filter (where quantity > 1), 2, 'calendar_week'), false)",
+        ),
+        (
+            "regularly(sample, 3, 4, 'week')",
+            "count(distinct start_of('week', sample.ts)) filter (where within(4, 'calendar_week', 1)) >= 3",
+        ),
+    ],
+)
+def test_a_phrase_means_what_it_stands_for(phrase: str, long: str) -> None:
+    assert meaning(phrase) == meaning(long)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("exists_within(sample, 7)", "takes 3 arguments, not 2"),
+        ("exists_within(1 + 1, 7, 'day')", "takes the name of a fact first"),
+        ("exists_within(sampel, 7, 'day')", "sampel"),
+        ("exists_within(sample, quantity, 'day')", "`n` of `exists_within` is written out"),
+        ("exists_within(sample, 0, 'day')", "1 to 36,500, not 0"),
+        ("stopped(sample, 7, 'dya')", "'dya'"),
+        ("stopped(sample, 7, 'day') filter (where 1)", "A filter"),
+        ("regularly(sample, 5, 4, 'week')", "in 5 of 4 periods"),
+        ("regularly(sample, 1, 4, 'minute')", "'minute'"),
+        ("resurrected(sample, 0, 7, 'day')", "1 to 18,250"),
+        ("resurrected(sample, 'x', 7, 'day')", "1 to 18,250"),
+        ("count(sample) filter (where exists_within(sample, 7, 'day'))", "says something of a member"),
+        ("stopped(distinct sample, 7, 'day')", "`distinct` stands in count"),
+    ],
+)
+def test_a_slip_in_a_phrase_is_told(text: str, said: str) -> None:
+    with pytest.raises(GongbiError) as error:
+        meaning(text)
+    assert said in str(error.value)
+
+
+def plainly(moments: Sequence[datetime], as_of: datetime) -> dict[str, bool]:
+    """The phrases of the test below, read off the member's rows."""
+    seen = sorted(m for m in moments if m < as_of)
+    recent = [m for m in seen if as_of - 7 * DAY <= m]
+    before = [m for m in seen if as_of - 17 * DAY <= m < as_of - 7 * DAY]
+    monday = as_of.replace(hour=0, minute=0) - as_of.weekday() * DAY
+    weeks = {(m - monday) // (7 * DAY) for m in seen if monday - 28 * DAY <= m < monday}
+    return {
+        "exists": bool(recent),
+        "first": bool(seen) and seen[0] in recent,
+        "stopped": bool(seen) and not recent,
+        "regular": len(weeks) >= 2,
+        "back": bool(recent) and not before and any(m < as_of - 17 * DAY for m in seen),
+    }
+
+
+TEXTS = {
+    "exists": "exists_within(sample, 7, 'day')",
+    "first": "first_time(sample, 7, 'day')",
+    "stopped": "stopped(sample, 7, 'day')",
+    "regular": "regularly(sample, 2, 4, 'week')",
+    "back": "resurrected(sample, 10, 7, 'day')",
+}
+
+
+@settings(max_examples=12)
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 60 * 24)), max_size=40))
+def test_members_enter_stay_and_leave_as_time_goes_by(drawn: list[tuple[int, int]]) -> None:
+    rows = [(member, START + timedelta(hours=hours)) for member, hours in drawn]
+    engine = DuckDBEngine(None)
+    try:
+        columns = {
+            "member": INTEGER, "ts": TIMESTAMP, "amount": decimal(2), "quantity": INTEGER, "category": TEXT,
+            "promoted": BOOLEAN,
+        }  # fmt: skip
+        bench.make(engine, "fact_sample", columns, [(m, t.replace(tzinfo=None), None, 1, "A", None) for m, t in rows])
+        bench.make_members(engine, "member", sample.MEMBERS)
+        for day in range(1, 75, 6):
+            as_of = START + day * DAY + timedelta(hours=day % 24)
+            found = bench.answers(engine, TEXTS, as_of=as_of)
+            for member in sample.MEMBERS:
+                wanted = plainly([t for m, t in rows if m == member], as_of)
+                assert {name: found[name][member] for name in TEXTS} == wanted
+    finally:
+        engine.close()
