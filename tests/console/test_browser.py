@@ -132,6 +132,14 @@ def test_a_wrong_name_is_marked_and_the_suggestion_mends_it(visit: Visit) -> Non
     assert visit.script("return document.getElementById('expression').value") == "tag.rfm.recency >= 4"
 
 
+def test_what_is_wrong_with_an_expression_is_said_in_the_language_of_the_page(visit: Visit) -> None:
+    said = {"zh": "应是整数，而不是文本", "en": "must be a whole number, not text"}
+    for language, words in said.items():
+        visit.open("/segments", language)
+        visit.script("gongbiWrite('expression', arguments[0])", "round(tag.value.spend, 'two') > 1")
+        until(lambda words=words: words in visit.body(), f"the error in {language}")
+
+
 def test_names_are_offered_and_taken_with_the_keyboard(visit: Visit) -> None:
     visit.open("/segments", "en")
     until(lambda: visit.script("return !!document.getElementById('expression-list')"), "the list of names")
@@ -174,7 +182,7 @@ def test_a_tag_of_a_customer_opens_the_facts_behind_it(visit: Visit) -> None:
 
 def test_an_unknown_customer_is_a_clear_answer(visit: Visit) -> None:
     visit.open("/customer/customer/99999", "zh")
-    assert "没有名为“99999”的客户" in visit.body()
+    assert "没有名为「99999」的客户" in visit.body()
 
 
 def test_rejected_rows_show_reason_file_and_row(visit: Visit) -> None:
@@ -199,6 +207,23 @@ def test_a_build_that_a_button_started_is_shown_and_ends(visit: Visit) -> None:
     assert newest["id"] > before
     assert (newest["kind"], newest["status"]) == ("build", "done")
     assert str(newest["id"]) in visit.script(rows)[0]
+
+
+def test_why_a_run_failed_is_said_in_the_language_of_the_page(visit: Visit) -> None:
+    file = visit.served.root / "definitions" / "absent.yaml"
+    try:
+        file.write_text("source: returns\nfrom: {file: returns.csv}\nreference: returns\nkey: [id]\n", "utf-8")
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+            ws.ingest()
+        visit.open("/runs", "zh")
+        assert "没有文件「returns.csv」。路径相对于工作区" in visit.body()
+        visit.open("/runs", "en")
+        assert "There is no file 'returns.csv' in" in visit.body()
+    finally:
+        file.unlink()
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
 
 
 def press(visit: Visit, words: str) -> None:

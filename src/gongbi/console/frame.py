@@ -16,6 +16,7 @@ from gongbi.console.format import Format
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
 from gongbi.errors import GongbiError, NotYet
 from gongbi.jobs import JobHost
+from gongbi.translation import sentences
 from gongbi.workspace import Workspace
 
 LANGUAGE_COOKIE = "gongbi_language"
@@ -79,6 +80,10 @@ class Page:
     def t(self, key: str, **values: Any) -> str:
         """Return a text in the reader's language."""
         return text(self.language, key, **values)
+
+    def said(self, *texts: str | None) -> str:
+        """Return a message and what goes with it, a hint for instance, in the reader's language."""
+        return sentences(*texts, language=self.language)
 
     def words(self, words: Any, fallback: str = "") -> str:
         """Choose from a pair of words; the other language where one is missing."""

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gongbi.console.frame import language_of
+from gongbi.translation import in_language
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -73,6 +77,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, words
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": words})
         return
+    words = in_language(words, language_of(Request(scope)))
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": words.encode()})

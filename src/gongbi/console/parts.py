@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import named
-from gongbi.errors import GongbiError, UnknownName
+from gongbi.errors import GongbiError
 
 if TYPE_CHECKING:
     from gongbi.console.frame import Page
@@ -96,7 +95,7 @@ def problem(page: Page, error: GongbiError, *, source: str = "", fix: Callable[[
         with ui.element("div").classes("g-problem-body"):
             heading = page.t(f"error.{error.code}") if f"error.{error.code}" in TEXTS else page.t("error.error")
             ui.label(heading).classes("g-problem-title")
-            ui.label(_said(page, error))
+            ui.label(page.said(error.message))
             if source:
                 at_fault(source, error)
             near = _near(error)
@@ -105,7 +104,7 @@ def problem(page: Page, error: GongbiError, *, source: str = "", fix: Callable[[
                     ui.label(page.t("error.near"))
                     ui.button(near, on_click=lambda: fix(near)).props("flat dense no-caps").classes("g-fix")
             elif error.hint:
-                ui.label(error.hint).classes("g-hint")
+                ui.label(page.said(error.hint)).classes("g-hint")
 
 
 def warnings(page: Page, found: Iterable[Mapping[str, Any]]) -> None:
@@ -120,7 +119,7 @@ def uncounted(page: Page, segments: Iterable[Mapping[str, Any]]) -> None:
     names: dict[str, list[str]] = {}
     for segment in segments:
         if found := segment.get("problem"):
-            said = " ".join(filter(None, [found["message"], found["hint"]]))
+            said = page.said(found["message"], found["hint"])
             names.setdefault(said, []).append(page.words(segment["name"], segment["segment"]))
     between = "、" if page.language == "zh" else ", "
     for said, those in names.items():
@@ -158,15 +157,6 @@ def fault(source: str, error: GongbiError) -> tuple[str, int, int] | None:
 def _near(error: GongbiError) -> str | None:
     found = re.search(r"Did you mean '([^']+)'\?", error.hint or "")
     return found.group(1) if found else None
-
-
-def _said(page: Page, error: GongbiError) -> str:
-    """The message; in Chinese where its kind says enough, else as the service put it."""
-    if page.language == "zh" and isinstance(error, UnknownName):
-        what, _, of = error.what.partition(" of ")
-        kind = page.t(f"kind.{what}") if f"kind.{what}" in TEXTS else what
-        return page.t("error.unknown", name=error.name, what=f"{named(of, 'zh')}{kind}" if of else kind)
-    return error.message
 
 
 def table(

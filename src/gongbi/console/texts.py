@@ -41,6 +41,9 @@ _SHELL: dict[str, tuple[str, str]] = {
     "error.wrong_type": ("类型不符", "The types do not fit"),
     "error.invalid_input": ("输入有误", "The input is wrong"),
     "error.invalid_definition": ("定义有误", "A definition is wrong"),
+    "error.cycle": ("定义相互依赖", "Definitions depend on each other in a circle"),
+    "error.audience_is_empty": ("没有可选的客户", "Nobody can be chosen"),
+    "error.did_not_converge": ("没有收敛", "The search did not converge"),
     "error.not_yet": ("还需要先做一步", "Something must be run first"),
     "error.refused": ("此操作不被允许", "This is not allowed"),
     "error.cancelled": ("已停止", "Stopped"),
@@ -50,7 +53,6 @@ _SHELL: dict[str, tuple[str, str]] = {
     "error.engine_failure": ("引擎未能完成计算", "The engine could not do it"),
     "error.bug": ("程序自相矛盾，请报告", "Gongbi contradicts itself; please report it"),
     "error.near": ("是不是：", "Did you mean:"),
-    "error.unknown": ("没有名为“{name}”的{what}。", "No {what} is called “{name}”."),
     # Kinds, as words inside sentences.
     "kind.tag": ("标签", "tag"),
     "kind.segment": ("客群", "segment"),
@@ -61,9 +63,6 @@ _SHELL: dict[str, tuple[str, str]] = {
     "kind.column": ("字段", "column"),
     "kind.function": ("函数", "function"),
     "kind.keyword": ("关键字", "keyword"),
-    "kind.name": ("名称", "name"),
-    "kind.subject": ("主体", "subject"),
-    "kind.customer": ("客户", "customer"),
     # States.
     "status.running": ("进行中", "running"),
     "status.done": ("完成", "done"),

@@ -18,7 +18,6 @@ AGAIN = ("ingest", "build", "train")
 
 def run_row(page: Page, run: Mapping[str, Any]) -> dict[str, Any]:
     """A run as a row of a table."""
-    error = run["error"] or {}
     return {
         "id": run["id"],
         "kind": named(run["kind"], page.language),
@@ -32,8 +31,16 @@ def run_row(page: Page, run: Mapping[str, Any]) -> dict[str, Any]:
         "rows": page.format.number(run["rows"]),
         "rows_sort": run["rows"] or 0,
         "actor": run["actor"],
-        "error": " ".join(filter(None, [error.get("message"), error.get("hint")])),
+        "error": error_of(page, run["error"] or {}),
     }
+
+
+def error_of(page: Page, error: Mapping[str, Any]) -> str:
+    """What went wrong in a run, part by part where only parts of it failed."""
+    if not error.get("failed"):
+        return page.said(error.get("message"), error.get("hint"))
+    colon, between = ("：", "") if page.language == "zh" else (": ", " ")
+    return between.join(f"{p['what']}{colon}{page.said(p.get('message'), p.get('hint'))}" for p in error["failed"])
 
 
 async def build(page: Page) -> None:
@@ -86,7 +93,8 @@ def _running(page: Page, run: Mapping[str, Any]) -> None:
     with parts.card(), ui.element("div").classes("g-run"):
         parts.chip(page.t("status.running"), "blue")
         with ui.element("div"):
-            stage = page.t("runs.queued") if run["stage"] == QUEUED else run["stage"] or page.t("runs.starting")
+            told = page.t("runs.queued") if run["stage"] == QUEUED else page.said(run["stage"])
+            stage = told or page.t("runs.starting")
             ui.label(f"{named(run['kind'], page.language)} · {stage}").style("font-weight:600")
             count = f"{page.format.number(done)} / {page.format.number(total)}" if total else page.format.number(done)
             ui.label(
