@@ -77,6 +77,10 @@ def test_a_raw_amount_that_only_an_expression_reads_counts_too(shop: Shop) -> No
             pa.array(["1.23", "1.230", "1.2300001", "1.2299999", "1.235", " 1.2301 ", "1e5", None]),
             [*[False] * 4, True, True, False, False],
         ),
+        (
+            pa.array(["8.881784e-16", "1.5e-1", "1.55e-1", "-1.2345E-02", "2.00e-2", None]),
+            [*[False] * 2, *[True] * 2, *[False] * 2],
+        ),
         (pa.array([Decimal("1.230"), Decimal("1.235"), None], pa.decimal128(10, 3)), [False, True, False]),
         (pa.array([Decimal("1.2")], pa.decimal128(10, 1)), [False]),
         (pa.array(["1.235", "1", "1.235"]).dictionary_encode(), [True, False, True]),
@@ -85,6 +89,19 @@ def test_a_raw_amount_that_only_an_expression_reads_counts_too(shop: Shop) -> No
 )
 def test_the_noise_of_binary_fractions_is_no_rounding(values: pa.Array, expected: list[bool]) -> None:
     assert loses_digits(pa.chunked_array([values]), 2).tolist() == expected
+
+
+def test_an_amount_that_a_program_wrote_with_an_exponent_is_read_and_that_of_a_spreadsheet_is_not(shop: Shop) -> None:
+    written = ["8.881784e-16", "-1.25E-1", "1.6653349999999998e-16", "1.23457E+11", "1.2e3", "1e-9999", "12.5e-1"]
+    shop.write("sales.csv", [sale(n, amount=text) for n, text in enumerate(written, start=1)])
+    load = shop.one()
+    assert [row[0] for row in shop.reasons(load.load)] == [4, 5, 6, 7]
+    assert shop.rows("select amount from fact_sale order by receipt") == [
+        (Decimal(0),),
+        (Decimal("-0.13"),),
+        (Decimal(0),),
+    ]
+    assert dict(load.rounded) == {"amount": 1}
 
 
 LARGE = [

@@ -7,7 +7,9 @@ integer
     refused.
 decimal, money
     Text of digits with an optional point and sign; numbers. Rounded half away from zero to the column's digits, which
-    is counted (see `rounding`); a double stands for its shortest decimal text, so 1.005 gives 1.01.
+    is counted (see `rounding`); a double stands for its shortest decimal text, so 1.005 gives 1.01. Text may have a
+    negative exponent, as programs write what is nearly zero (8.9e-16); where a spreadsheet wrote a positive one
+    (1.23E+11), digits are lost, and it is refused.
 double
     Text as programs write numbers, with an exponent if need be; infinities and NaN are refused.
 boolean
@@ -27,7 +29,7 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.types import DOUBLE, INTEGER, STORED_PRECISION, TEXT, Type
 
 _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
-_DECIMAL = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)\z"
+_DECIMAL = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]([.][0-9]{0,17})?[eE]-[0-9]{1,3})\z"
 _DOUBLE = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?\z"
 _NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?")
 # Above 2^53 a double has lost digits: it is no integer any more.

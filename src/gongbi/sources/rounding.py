@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 #: Share of the last digit kept below which a difference is noise.
 _NOISE = 1e-4
+#: What `casts` reads as a decimal with an exponent.
+_SMALL = r"^\s*[+-]?[0-9]([.][0-9]{0,17})?[eE]-[0-9]{1,3}\s*$"
 
 
 def rounded(
@@ -58,8 +60,18 @@ def loses_digits(values: pa.ChunkedArray, scale: int) -> npt.NDArray[np.bool_]:
         # The second look is for the few that need it.
         if more.any():
             more[more] = ~_plain(pc.match_substring_regex(values.filter(pa.array(more)), rf"{kept}(0000|9999)"))
-        return more
+        return _small(values, more, scale)
     return np.zeros(len(values), np.bool_)
+
+
+def _small(values: pa.ChunkedArray, more: npt.NDArray[np.bool_], scale: int) -> npt.NDArray[np.bool_]:
+    """The point of a text with a negative exponent stands elsewhere: such a one is looked at as a float."""
+    small = _plain(pc.match_substring_regex(values, _SMALL))
+    if small.any():
+        floats = pc.utf8_trim_whitespace(values.filter(pa.array(small))).cast(pa.float64())
+        more = more.copy()
+        more[small] = _of_floats(floats, scale)
+    return more
 
 
 def _of_floats(values: pa.ChunkedArray, scale: int) -> npt.NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from gongbi.sources.base import BadRow, Batch, UnreadableSource
 ROWS_PER_BATCH = 50_000
 DEFAULT_ENCODING = "utf-8-sig"
 #: Tried in this order when a file is not in its stated encoding, to name one that fits.
-_LIKELY = ("utf-8-sig", "gb18030", "big5", "shift_jis", "windows-1252")
+_LIKELY = ("utf-8-sig", "utf-16", "gb18030", "big5", "shift_jis", "windows-1252")
 
 
 def read_delimited(path: Path, name: str, origin: Origin, delimiter: str) -> tuple[list[str], Iterator[Batch]]:
@@ -135,18 +135,32 @@ def _lines(path: Path, name: str, encoding: str) -> Iterator[str]:
 
 
 def _wrong_encoding(path: Path, name: str, encoding: str) -> UnreadableSource:
-    offset, reason = _first_undecodable(path, name, encoding) or (0, "")
-    fitting = next((e for e in _LIKELY if e != encoding and _first_undecodable(path, name, e) is None), None)
+    byte, line, reason = _first_undecodable(path, name, encoding) or (0, 1, "")
+    fitting = next((e for e in _LIKELY if e != encoding and _fits(path, name, e)), None)
     hint = f"It can be read as {fitting}: say `encoding: {fitting}`." if fitting else "Say its `encoding`."
+    told = "utf-8" if encoding == DEFAULT_ENCODING else encoding
     return UnreadableSource(
-        "wrong_encoding", name, f"{name} is not {encoding}: byte {offset} cannot be decoded ({reason}).", hint=hint
+        "wrong_encoding",
+        name,
+        f"{name} is not {told}: in line {line}, byte {byte} of the file cannot be decoded ({reason}).",
+        hint=hint,
     )
 
 
-def _first_undecodable(path: Path, name: str, encoding: str) -> tuple[int, str] | None:
-    """Byte offset (in the unpacked file) and reason of the first error, or None."""
+def _fits(path: Path, name: str, encoding: str) -> bool:
+    """Whether a file is text in this encoding: one of two bytes a character begins with a mark, others have no zero."""
+    with opened(path, name) as file:
+        start = file.read(1 << 16)
+    wide = encoding == "utf-16"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) != wide or (b"\0" in start and not wide):
+        return False
+    return _first_undecodable(path, name, encoding) is None
+
+
+def _first_undecodable(path: Path, name: str, encoding: str) -> tuple[int, int, str] | None:
+    """Byte offset (in the unpacked file), line and reason of the first error, or None."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    done = 0
+    done, line, before = 0, 1, b""
     with opened(path, name) as file:
         while True:
             block = file.read(1 << 20)
@@ -154,12 +168,19 @@ def _first_undecodable(path: Path, name: str, encoding: str) -> tuple[int, str] 
             try:
                 decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                return done - held + error.start, error.reason
+                at = error.start - held
+                return (
+                    done + at,
+                    line + (block[:at].count(b"\n") if at > 0 else -before[at:].count(b"\n")),
+                    error.reason,
+                )
             except UnicodeError as error:
-                return done, str(error)
+                return done, line, str(error)
             if not block:
                 return None
             done += len(block)
+            line += block.count(b"\n")
+            before = block[-8:]
 
 
 class _Lines:
