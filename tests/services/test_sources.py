@@ -87,3 +87,38 @@ def test_rejects_are_exported_mended_and_undone_from_python(shop: Path, monkeypa
                 ws.call(
                     verb, load=999, **{"export_rejects": {"to": "x.csv"}, "repair": {"file": "bad.csv"}}.get(verb, {})
                 )
+
+
+def test_a_repair_says_what_remains_and_the_lists_follow(gongbi: Run, shop: Path) -> None:
+    edit(shop / "data/orders.csv", "9.90", "nine")
+    edit(shop / "data/orders.csv", "6.00", "six")
+    gongbi("apply")
+    assert gongbi("ingest").returncode == 0
+    (load,) = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    assert (load["rows_rejected"], load["repaired"], load["remaining"]) == (2, 0, 2)
+    gongbi("sources", "rejects", str(load["id"]), "--to", "bad.csv")
+    edit(shop / "bad.csv", "12:00:00,nine,1", "12:00:00,9.90,1")
+    done = gongbi("sources", "repair", str(load["id"]), "bad.csv")
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split() for line in done.stdout.splitlines() if line.startswith(("repaired", "remaining")))
+    assert said == {"repaired": "1", "remaining": "1"}
+    second, first = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    assert (first["rows_rejected"], first["repaired"], first["remaining"]) == (2, 1, 1)
+    assert (second["rows_rejected"], second["repaired"], second["remaining"]) == (0, 0, 0)
+    orders = next(row for row in json.loads(gongbi("sources", "--json").stdout) if row["source"] == "orders")
+    assert [orders[name] for name in ("rejected", "repaired", "remaining", "failed")] == [2, 1, 1, 0]
+    assert "repaired  remaining" in gongbi("sources", "loads").stdout
+    undone = json.loads(gongbi("sources", "undo", str(first["id"]), "--json").stdout)
+    assert undone["repairs"] == [second["id"]]
+    assert undone["hint"]["en"].endswith(f"to take them out too: `gongbi sources undo {second['id']}`.")
+    refused = gongbi("sources", "repair", str(load["id"]), "bad.csv")
+    assert refused.returncode == 2
+    assert "is undone, so none of its rows wait for repair. `gongbi ingest --again`" in refused.stderr
+
+
+def test_an_undo_says_to_build_where_tags_are_older_than_the_data(gongbi: Run, built_shop: Path) -> None:
+    (load,) = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    out = gongbi("sources", "undo", str(load["id"])).stdout
+    assert "Tags are still of the data before: run `gongbi build`." in " ".join(out.split())
+    assert "train" not in out, "no model was trained"
+    assert built_shop.is_dir()

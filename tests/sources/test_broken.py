@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gongbi.errors import InvalidInput
 from gongbi.sources import rejects
 
 from .conftest import HEADER, PRODUCTS, SALES, SUBJECTS, Shop, sale
@@ -187,3 +188,110 @@ def test_mended_rejects_load_and_are_marked(shop: Shop) -> None:
     shop.undo(second.load)
     assert in_(shop) == [1]
     assert [row for row, *_ in shop.reasons(first.load)] == [2, 3]
+
+
+def mended(shop: Shop, load: int | None, *edits: tuple[str, str], name: str = "mended.csv") -> Path:
+    """The rejects of a load as CSV, edited."""
+    file = shop.root / name
+    rejects.export_rejects(shop.engine, load or 0, file)
+    text = file.read_text("utf-8-sig")
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, "utf-8")
+    return file
+
+
+def waiting(shop: Shop) -> list[tuple[int, int]]:
+    """(load, row) of all rejects that wait."""
+    return shop.rows("select _load, _row from rejects where repaired_by is null order by all")
+
+
+def test_a_repaired_row_is_not_rejected_again_when_its_file_is_loaded_again(shop: Shop) -> None:
+    lines = [sale(1), sale(2, amount="two"), sale(3, amount="three")]
+    shop.write("sales.csv", lines)
+    first = shop.one().load
+    repair = shop.repaired("sales", mended(shop, first, ("7,1,two", "7,1,2.00")))
+    assert (repair.good, repair.repaired) == (1, 1)
+    assert waiting(shop) == [(first, 3)]
+    # The same content, taken out by hand and loaded again.
+    shop.undo(first)
+    assert in_(shop) == [0, 2]
+    assert waiting(shop) == []
+    second = shop.one(again=True).load
+    assert in_(shop) == [1, 2]
+    assert waiting(shop) == [(second, 3)]
+    # Another version of the file, with the same bad rows elsewhere.
+    shop.write("sales.csv", [sale(4), *lines])
+    third = shop.one().load
+    assert in_(shop) == [1, 2, 4]
+    assert waiting(shop) == [(third, 4)]
+    # Without the repair they wait again, and with it they do not, whatever came first.
+    shop.undo(repair.load)
+    assert waiting(shop) == [(third, 3), (third, 4)]
+    again = shop.repaired("sales", shop.root / "mended.csv")
+    assert (again.outcome, again.good) == ("loaded", 1)
+    assert waiting(shop) == [(third, 4)]
+    shop.undo(third)
+    assert waiting(shop) == [(second, 3)]
+
+
+def test_rejects_of_a_replaced_load_wait_no_more_and_come_back_with_it(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(1), sale(2, amount="two")])
+    first = shop.one().load
+    assert waiting(shop) == [(first, 2)]
+    shop.write("sales.csv", [sale(1), sale(2)])
+    second = shop.one().load
+    assert waiting(shop) == []
+    shop.undo(second)
+    assert waiting(shop) == [(first, 2)]
+
+
+def test_a_repair_lasts_when_the_mapping_is_edited(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(1), sale(2, amount="two"), sale(3, amount="three")])
+    first = shop.one().load
+    shop.repaired("sales", mended(shop, first, ("7,1,two", "7,1,2.00")))
+    shop.define(SALES.replace("max: 100", "max: 99"))
+    assert all(load.outcome != "failed" for load in shop.ingest().loads)
+    assert in_(shop) == [1, 2]
+    assert [row for _, row in waiting(shop)] == [3]
+    # A mapping that the repaired row does not fit: it waits again where it was first rejected.
+    shop.define(SALES.replace("required: true", "required: true, max: 1"))
+    shop.ingest()
+    assert in_(shop) == [1]
+    assert [row for _, row in waiting(shop)] == [2, 3]
+
+
+def test_a_row_repaired_in_vain_waits_once_and_can_be_repaired_again(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(1), sale(2, amount="two")])
+    first = shop.one().load
+    vain = shop.repaired("sales", mended(shop, first, ("7,1,two", "7,1,zwei")))
+    assert (vain.good, vain.repaired, dict(vain.rejected)) == (0, 0, {"wrong_type": 1})
+    assert waiting(shop) == [(first, 2)]
+    assert shop.reasons(vain.load) == [(1, "wrong_type", "amount", "zwei")]
+    better = shop.repaired("sales", mended(shop, vain.load, ("7,1,zwei", "7,1,2.00"), name="better.csv"))
+    assert (better.good, better.repaired) == (1, 1)
+    assert waiting(shop) == []
+    assert rejects.counts(shop.engine)[first or 0] == {"rejected": 1, "repaired": 1, "remaining": 0}
+
+
+@pytest.mark.parametrize(
+    ("line", "edit", "hint"),
+    [
+        (sale(2, amount="two"), (",two,", ",2.00,"), "Mend the column 'amount'."),
+        (sale(1, amount="2.00"), ('"1, 1"', '"2, 1"'), "Mend the column 'receipt', 'line'."),
+        ("9,1", ("2 fields", "8 fields"), "Mend the columns after it."),
+    ],
+)
+def test_a_mended_explanation_is_refused_with_the_column_that_was_meant(
+    shop: Shop, line: str, edit: tuple[str, str], hint: str
+) -> None:
+    shop.write("sales.csv", [sale(1), line])
+    file = shop.root / "mended.csv"
+    rejects.export_rejects(shop.engine, shop.one().load or 0, file)
+    text = file.read_text("utf-8-sig")
+    assert edit[0] in text
+    file.write_text(text.replace(*edit, 1), "utf-8")
+    with pytest.raises(InvalidInput, match="line 2: the column '_value' only explains") as error:
+        rejects.edited_rows(shop.engine, file)
+    assert error.value.hint == hint

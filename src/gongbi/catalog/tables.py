@@ -68,7 +68,7 @@ REJECTS = Table(
         Column("column", TEXT, "The raw column at fault, where it is one."),
         Column("value", TEXT, "The value seen there."),
         Column("raw", TEXT, "The whole raw row as JSON."),
-        Column("repaired_by", INTEGER, "The load that brought the row again after it was repaired."),
+        Column("repaired_by", INTEGER, "The load that settled it: with the row mended, or in the place of its load."),
     ),
     key=("_load", "_row"),
     grain="one row per rejected row of a load",

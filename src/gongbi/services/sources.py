@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.tables import REJECTS, target_table_name
-from gongbi.errors import InvalidInput, NotYet, SourceProblem, UnknownName
+from gongbi.errors import InvalidInput, NotYet, Refused, SourceProblem, UnknownName
 from gongbi.identity.run import Identities
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable
@@ -65,13 +65,19 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
 
 
 def sources(ctx: Context) -> list[dict[str, Any]]:
-    """All sources: what they fill, their active loads, rows good and rejected, keys that match nobody."""
+    """All sources: what they fill, their active loads, rows good and rejected, keys that match nobody.
+
+    Of the ``rejected`` rows of the active loads some are ``repaired`` and others are ``remaining``; ``failed`` counts
+    the files that could not be loaded when they were last tried.
+    """
     catalog, there = ctx.catalog(), set(ctx.engine.tables())
-    missing = unmatched(ctx)
+    missing, counted = unmatched(ctx), _counted(ctx)
     found = []
     for source in catalog.sources.values():
         table = target_table_name(source)
+        newest = {load.path: load for load in reversed(ctx.store.loads.list(source=source.source))}
         active = ctx.store.loads.active_of(source.source)
+        told = [counted.get(load.id, _NONE) for load in active]
         rows = 0
         if table in there:
             rows = ctx.rows(table)
@@ -84,7 +90,8 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
                 "table": table,
                 "rows": rows,
                 "loads": len(active),
-                "rejected": sum(load.rows_rejected for load in active),
+                "failed": sum(load.status == "failed" for load in newest.values()),
+                **{name: sum(counts[name] for counts in told) for name in _NONE},
                 "repeated": sum(load.rows_repeated for load in active),
                 "unmatched": {k.removeprefix(prefix): v for k, v in missing.items() if k.startswith(prefix)},
                 "newest": max((load.finished_at for load in active if load.finished_at), default=None),
@@ -94,28 +101,55 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
     return found
 
 
-def as_json(load: Load, rounded: Mapping[str, int]) -> dict[str, Any]:
-    """A load as the doors show it."""
+#: What became of the rejected rows of a load that has none.
+_NONE: Mapping[str, int] = {"rejected": 0, "repaired": 0, "remaining": 0}
+
+
+def _counted(ctx: Context) -> dict[int, dict[str, int]]:
+    """Load → what became of its rejected rows; what the engine remembers changes with the loads that are in."""
+    found: dict[int, dict[str, int]] = ctx.remembered(
+        "rejects by load", ctx.data_version(), lambda: rejected.counts(ctx.engine)
+    )
+    return found
+
+
+def as_json(load: Load, rounded: Mapping[str, int], counted: Mapping[str, int]) -> dict[str, Any]:
+    """A load as the doors show it; rejected rows of a load that is not in are neither repaired nor remaining."""
     body = asdict(load)
     head = {"id": body.pop("id"), "source": body.pop("source"), "status": body.pop("status")}
-    return {**head, **body, "rounded": dict(rounded)}
+    told = counted if load.status == "loaded" else _NONE
+    kept = {name: told[name] for name in ("repaired", "remaining")}
+    return {**head, **body, **kept, "rounded": dict(rounded)}
 
 
 def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Loads, newest first: what was read, from where, what became of it; ``rounded`` counts rows by column."""
+    """Loads, newest first: what was read, from where, what became of it.
+
+    Of the ``rows_rejected`` of an active load some are ``repaired`` since and others ``remaining``; a row that was
+    repaired in vain remains in the load that first rejected it. ``rounded`` counts rows by column.
+    """
     if source is not None and source not in ctx.catalog().sources:
         raise UnknownName("source", source, ctx.catalog().sources)
     # A load reports once, when it ends: what the engine remembers changes with the loads that are in.
     reports = ctx.remembered("load reports", ctx.data_version(), lambda: ledger.reports(ctx.engine))
+    counted = _counted(ctx)
     return [
-        as_json(load, reports.get(load.id, {}).get("rounded", {}))
+        as_json(load, reports.get(load.id, {}).get("rounded", {}), counted.get(load.id, _NONE))
         for load in ctx.store.loads.list(source=source, limit=limit)
     ]
 
 
 def undo(ctx: Context, load: int) -> dict[str, Any]:
-    """Take a load out again; rows whose place it had taken come back."""
+    """Take a load out again; rows whose place it had taken come back.
+
+    Returns
+    -------
+    dict
+        ``load``, ``rows`` that went, ``restored`` loads, ``repairs`` (loads of its rows that were repaired; they stay)
+        and ``hint``: what to do next, or None.
+    """
     catalog = ctx.catalog()
+    repairs = ledger.repairs_of(ctx.engine, load)
     with ctx.run("undo", f"load {load}") as inner:
         undone = run.undo(
             ctx.engine,
@@ -130,7 +164,27 @@ def undo(ctx: Context, load: int) -> dict[str, Any]:
         )
         inner.note(rows=undone.rows)
     ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {load}", now=ctx.now())
-    return {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored)}
+    said = {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored), "repairs": repairs}
+    return {**said, "hint": _after_undo(ctx, load, repairs)}
+
+
+def _after_undo(ctx: Context, load: int, repairs: Sequence[int]) -> dict[str, str] | None:
+    """What still holds rows of a load that is gone, and which command changes that."""
+    catalog, version = ctx.catalog(), ctx.store.loads.data_version()
+    zh, en = [], []
+    if repairs:
+        numbers, commands = ", ".join(map(str, repairs)), ", ".join(f"`gongbi sources undo {n}`" for n in repairs)
+        zh.append(f"修好后读入的行（加载 {numbers}）仍在；如要一并撤销：{commands}。")
+        en.append(f"Rows that were repaired are still in, by load {numbers}; to take them out too: {commands}.")
+    builds = [ctx.store.builds.current(subject) for subject in catalog.subjects]
+    if any(build is not None and build.data_version != version for build in builds):
+        zh.append("标签还是按撤销之前的数据算的：请运行 `gongbi build`。")
+        en.append("Tags are still of the data before: run `gongbi build`.")
+    since = ctx.store.loads.get(load).started_at
+    if any(model is not None and model.trained_at >= since for model in map(ctx.store.models.champion, catalog.models)):
+        zh.append("模型学过被撤销的行；只有这些行是错的，才需要再运行 `gongbi train`。")
+        en.append("Models have learned from the rows that went; only if those were wrong, run `gongbi train` too.")
+    return {"zh": "".join(zh), "en": " ".join(en)} if en else None
 
 
 def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[str, Any]:
@@ -140,14 +194,17 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
     -------
     dict
         ``table`` (Arrow, see `catalog.tables.REJECTS`), ``counts`` (list of load, source, path, reason, column, rows),
-        ``total``.
+        ``total``. Rows of a load that was replaced or undone do not wait; with the number of a load of repaired rows,
+        those that it rejected again are shown, which wait in the load that first rejected them.
     """
     if load is not None:
         ctx.store.loads.get(load)
     if REJECTS.name not in ctx.engine.tables():
         return {"table": None, "counts": [], "total": 0}
     ident = ctx.engine.dialect.ident
-    where = "repaired_by is null" + (f" and {ident('_load')} = {int(load)}" if load is not None else "")
+    where = "repaired_by is null"
+    if load is not None:
+        where = f"{ident('_load')} = {int(load)} and (repaired_by is null or repaired_by = {ident('_load')})"
     columns = f"{ident('_load')} as load, source, path, reason, {ident('column')}"
     listed = "1, 2, 3, 4, 5"
     grouped = f"select {columns}, count(*) as n from {REJECTS.name} where {where} group by {listed} order by {listed}"
@@ -169,8 +226,23 @@ def export_rejects(ctx: Context, load: int, to: str, *, overwrite: bool = False)
 
 
 def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
-    """Load mended rejects of a load; the good ones are marked as repaired."""
+    """Load mended rejects of a load; the good ones are marked as repaired.
+
+    Returns
+    -------
+    dict
+        What became of the rows (see `sources.base.LoadReport`), and ``remaining``: rejected rows of the load that wait
+        to be repaired.
+    """
     catalog = ctx.catalog()
+    status = ctx.store.loads.get(load).status
+    if status in ("undone", "failed"):
+        raise Refused(
+            f"Load {load} is {status}, so none of its rows wait for repair.",
+            hint="`gongbi ingest --again` loads undone content again."
+            if status == "undone"
+            else "Mend its file and run `gongbi ingest`.",
+        )
     path = Path(file).expanduser()
     if not path.is_file():
         raise InvalidInput(
@@ -204,7 +276,7 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             problem = report.problem or {}
             raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
         inner.note(rows=report.good)
-    return asdict(report)
+    return {**asdict(report), "remaining": rejected.counts(ctx.engine).get(load, _NONE)["remaining"]}
 
 
 def repair_loads(ctx: Context) -> list[str]:

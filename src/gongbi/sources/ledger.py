@@ -151,6 +151,14 @@ def reports(engine: Engine) -> dict[int, Mapping[str, Any]]:
     return {row["_load"]: json.loads(row["details"]).get("report", {}) for row in rows}
 
 
+def repairs_of(engine: Engine, load: int) -> list[int]:
+    """Loads that are in and hold repaired rows of a load, oldest first."""
+    if LOADED.name not in engine.tables():
+        return []
+    entries = Ledger(engine).loads("loaded")
+    return [e.load for e in entries if any(of == load for *_, of, _ in e.details.get("mends", ()))]
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     return {
         "_load": entry.load,

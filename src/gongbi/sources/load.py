@@ -383,12 +383,29 @@ def _load(
         done = fill(work, source, opened, table, load)
         moved = settle_load(work, table, load, before)
         merged = work.resolver.settle(source, load, work.now) if work.resolver and opened.plan.identifiers else 0
-        mended = rejects.mark_repaired(work.engine, piece, load) if repaired else 0
-        report = report_of(work, source, opened, table, load, done, moved)
-        report = replace(report, merged=merged, repaired=mended)
+        report = replace(report_of(work, source, opened, table, load, done, moved), merged=merged)
         if before is not None:
             work.ledger.change(before.load, "replaced", replaced_by=load)
-        more = {"repaired": to_json(source)["from"]} if repaired else {}
+        more = {"repaired": to_json(source)["from"], "mends": _mends(work, source, piece)} if repaired else {}
         entry = entry_of(work, source, opened, load, sha256, report, **more)
         work.ledger.put(entry)
+        settle_rejects(work, source.source)
+        if repaired:
+            report = replace(report, repaired=rejects.repaired_by(work.engine, load))
+            entry = replace(entry, details={**entry.details, "report": asdict(report)})
+            work.ledger.put(entry)
     return entry, report
+
+
+def _mends(work: Work, source: SourceDef, piece: Piece) -> list[rejects.Mend]:
+    entries = (entry for entry in work.ledger.loads() if entry.source == source.source)
+    before = (mend for entry in entries for mend in entry.details.get("mends", ()))
+    return rejects.mends(work.engine, piece, before)
+
+
+def settle_rejects(work: Work, source: str) -> None:
+    """After the loads of a source have changed: say which of its rejects wait. Inside the caller's transaction."""
+    entries = [e for e in work.ledger.loads("loaded", "replaced") if e.source == source]
+    replaced = {e.load: e.replaced_by for e in entries if e.status == "replaced" and e.replaced_by is not None}
+    mended = {e.load: e.details["mends"] for e in entries if e.status == "loaded" and "mends" in e.details}
+    rejects.settle(work.engine, source, replaced, mended)

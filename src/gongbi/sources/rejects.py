@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,11 @@ SCHEMA = pa.schema(
 )
 #: Columns that an exported file of rejects has before the raw ones.
 EXPORTED = ("_load", "_row", "_reason", "_column", "_value")
-_REPAIRED = Table("working_repaired", (Column("__load", INTEGER), Column("__row", INTEGER)), grain="one row per reject")
+_SETTLED = Table("working_settled", (Column("__row", INTEGER),), grain="one row per reject")
+
+#: A row of a load of repaired rows and the reject that it stands for: its row number there; path and digest of the
+#: content of the reject, and under which load and row it was repaired.
+Mend = tuple[int, str, str, int, int]
 
 
 def set_aside(engine: Engine, rows: Sequence[Mapping[str, Any]], *, load: int, source: str, path: str) -> None:
@@ -90,10 +95,11 @@ def same_key(piece: Piece, key: Sequence[str], wanted: Sequence[int]) -> list[di
     return found
 
 
-def rejected_rows(engine: Engine, load: int, *, repaired: bool = False) -> pa.Table:
-    """Rejected rows of a load in the order of the file; with `repaired`, also those that came again."""
+def rejected_rows(engine: Engine, load: int, *, settled: bool = False) -> pa.Table:
+    """Rejected rows of a load in the order of the file; with `settled`, also those that wait no more."""
     ident = engine.dialect.ident
-    where = "" if repaired else " and repaired_by is null"
+    # A row that was repaired in vain is to be seen in the load that tried it, too.
+    where = "" if settled else f" and (repaired_by is null or repaired_by = {ident('_load')})"
     return engine.query(
         f"select * from {REJECTS.name} where {ident('_load')} = {int(load)}{where} order by {ident('_row')}"
     )
@@ -109,13 +115,15 @@ def export_rejects(engine: Engine, load: int, to: Path) -> int:
     if not rows:
         raise NotYet(f"Load {load} has no rejected rows that wait for repair.")
     parsed = [_parsed(row["raw"]) for row in rows]
-    names = dict.fromkeys(name for row in parsed for name in row)
+    names = dict.fromkeys(name for row in parsed for name in row if name not in EXPORTED)
     partial = to.with_name(f".{to.name}.partial")
     with partial.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*EXPORTED, *names])
         for row, raw in zip(rows, parsed, strict=True):
-            head = [row["_load"], row["_row"], row["reason"], row["column"], row["value"]]
+            # A row that was repaired in vain is still the one that was first rejected.
+            which = [raw.get("_load", row["_load"]), raw.get("_row", row["_row"])]
+            head = [*which, row["reason"], row["column"], row["value"]]
             writer.writerow([*head, *(raw.get(name) for name in names)])
     partial.replace(to)
     return len(rows)
@@ -144,12 +152,18 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
     names = list(reader.fieldnames or ())
     if not {"_load", "_row"} <= set(names):
         return body
-    found = list(reader)
-    loads = sorted({int(row["_load"]) for row in found if str(row["_load"] or "").isdigit()})
-    raw = {
-        (r["_load"], r["_row"]): _parsed(r["raw"]) for load in loads for r in rejected_rows(engine, load).to_pylist()
+    found = [(reader.line_num, row) for row in reader]
+    loads = sorted({int(row["_load"]) for _, row in found if str(row["_load"] or "").isdigit()})
+    rejects = {
+        (r["_load"], r["_row"]): r for load in loads for r in rejected_rows(engine, load, settled=True).to_pylist()
     }
-    kept = [row for row in found if not _same(row, raw)]
+    kept = []
+    for line, row in found:
+        before = _before(row, rejects)
+        if before is None or not _same(row, _parsed(before["raw"])):
+            kept.append(row)
+        else:
+            _check_explanation(f"{path.name}, line {line}", row, before)
     if not kept:
         return None
     out = io.StringIO(newline="")
@@ -159,12 +173,29 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
     return out.getvalue().encode("utf-8")
 
 
-def _same(row: Mapping[str, Any], raw: Mapping[tuple[int, int], Mapping[str, Any]]) -> bool:
+def _before(row: Mapping[str, Any], rejects: Mapping[tuple[int, int], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     try:
-        before = raw[int(row["_load"]), int(row["_row"])]
-    except (KeyError, ValueError, TypeError):
-        return False
-    return all(str(row.get(name) or "") == str("" if value is None else value) for name, value in before.items())
+        return rejects.get((int(row["_load"]), int(row["_row"])))
+    except (ValueError, TypeError):
+        return None
+
+
+def _same(row: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
+    return all(str(row.get(name) or "") == str("" if value is None else value) for name, value in raw.items())
+
+
+def _check_explanation(where: str, row: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Refuse a row whose explanation was edited and whose values were not: who did that meant the values."""
+    for name, of in (("_value", "value"), ("_column", "column"), ("_reason", "reason")):
+        if name in row and str(row[name] or "") != str(before[of] or ""):
+            raw = _parsed(before["raw"])
+            faulty = [column for column in str(before["column"] or "").split(", ") if column in raw]
+            hint = f"Mend the column {', '.join(map(repr, faulty))}." if faulty else "Mend the columns after it."
+            raise InvalidInput(
+                f"{where}: the column {name!r} only explains why the row was rejected; what is written there is not"
+                " loaded.",
+                hint=hint,
+            )
 
 
 def _parsed(raw: str) -> dict[str, Any]:
@@ -175,58 +206,136 @@ def _parsed(raw: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"_raw": raw}
 
 
-def mark_repaired(engine: Engine, piece: Piece, load: int) -> int:
-    """Mark the rejects that a load of repaired rows brought again; return how many."""
+def mends(engine: Engine, piece: Piece, before: Iterable[Mend] = ()) -> list[Mend]:
+    """Say which rejected row each row of a file of mended rejects stands for; rows without the first columns for none.
+
+    The rejected row is known by its path and its content, not by its load: a file that is loaded again has the same
+    rows under another number. Of a load that is gone, what `before` says is still known: what earlier loads of repaired
+    rows stood for.
+    """
     if not {"_load", "_row"} <= set(piece.open().schema.names):
-        return 0
-    ident = engine.dialect.ident
-    again = set(
-        engine.query(f"select {ident('_row')} as n from {REJECTS.name} where {ident('_load')} = {load}")[
-            "n"
-        ].to_pylist()
-    )
-    pairs = []
+        return []
+    named: list[tuple[int, int, int]] = []
     for batch in piece.open().batches:
-        table = pa.Table.from_batches([batch.rows])
-        columns = (batch.numbers.to_pylist(), table.column("_load").to_pylist(), table.column("_row").to_pylist())
-        pairs += [
-            {"__load": int(of), "__row": int(row)}
-            for number, of, row in zip(*columns, strict=True)
-            if number not in again and str(of).isdigit() and str(row).isdigit()
-        ]
-    schema = pa.schema([("__load", pa.int64()), ("__row", pa.int64())])
-    engine.create(_REPAIRED, replace=True)
-    engine.append(_REPAIRED.name, pa.Table.from_pylist(pairs, schema=schema))
-    where = f"exists (select 1 from {_REPAIRED.name} where __load = {ident('_load')} and __row = {ident('_row')})"
-    count = _remark(engine, f"{where} and repaired_by is null", load)
-    engine.drop(_REPAIRED.name)
-    return count
+        columns = [batch.numbers, batch.rows.column("_load"), batch.rows.column("_row")]
+        listed = zip(*(column.to_pylist() for column in columns), strict=True)
+        named += [(n, int(of), int(row)) for n, of, row in listed if str(of).isdigit() and str(row).isdigit()]
+    known = {(of, row): (path, digest) for _, path, digest, of, row in before}
+    known |= {
+        (of, row["_row"]): (row["path"], _digest(row["raw"]))
+        for of in sorted({of for _, of, _ in named})
+        for row in rejected_rows(engine, of, settled=True).to_pylist()
+    }
+    return [(number, *known[of, row], of, row) for number, of, row in named if (of, row) in known]
 
 
-def unmark_repaired(engine: Engine, load: int) -> None:
-    """The load that repaired rows is gone: they wait for repair again. Its own rejects go with it."""
+def forget(engine: Engine, load: int) -> None:
+    """A load is gone, or was read again under another number: its rejects go with it."""
     engine.delete(REJECTS.name, f"{engine.dialect.ident('_load')} = {load}")
-    _remark(engine, f"repaired_by = {load}", None)
 
 
-def move_repaired(engine: Engine, old: int, new: int) -> None:
-    """A load was read again under another id: its rejects are there anew, and what it repaired is repaired still."""
+def settle(engine: Engine, source: str, replaced: Mapping[int, int], mended: Mapping[int, Sequence[Mend]]) -> None:
+    """Say of every reject of a source which load settled it, or that it waits. Called after every load and undo.
+
+    It follows from the loads alone, in whatever order they came and went. A row waits unless its load was replaced; or
+    a load of repaired rows that is in has mended it, which is then true of the same row of the same path whenever that
+    is loaded again. A row that was repaired in vain waits where it was first rejected, and not once more in the load of
+    repaired rows.
+
+    Parameters
+    ----------
+    replaced
+        Loads that were replaced → by which.
+    mended
+        Loads of repaired rows that are in → what they stand for.
+    """
+    ident, literal = engine.dialect.ident, engine.dialect.literal
+    mine, load = f"source = {literal(source)}", ident("_load")
+    if not mended:
+        rows = engine.query(f"select distinct {load} as of, repaired_by from {REJECTS.name} where {mine}").to_pylist()
+        for row in rows:
+            if (by := replaced.get(row["of"])) != row["repaired_by"]:
+                _remark(engine, f"{mine} and {load} = {row['of']}", None, by)
+        return
+    columns = f"{load} as of, {ident('_row')} as n, path, raw, repaired_by"
+    rows = engine.query(f"select {columns} from {REJECTS.name} where {mine}").to_pylist()
+    settled = _settled_by(rows, replaced, mended)
+    changes: dict[tuple[int, int | None], list[int]] = {}
+    for row in rows:
+        by = replaced.get(row["of"], settled.get((row["of"], row["n"])))
+        if by != row["repaired_by"]:
+            changes.setdefault((row["of"], by), []).append(row["n"])
+    for (of, by), numbers in changes.items():
+        _remark(engine, f"{mine} and {load} = {of}", numbers, by)
+
+
+def _settled_by(
+    rows: Sequence[Mapping[str, Any]], replaced: Mapping[int, int], mended: Mapping[int, Sequence[Mend]]
+) -> dict[tuple[int, int], int]:
+    """Reject, by load and row → the load that has mended it, or its own where it was repaired in vain."""
+    there = {(row["of"], row["n"]) for row in rows}
+    found: dict[tuple[int, int], int] = {}
+    # By the row that was repaired: the last repair of one counts.
+    last: dict[tuple[int, int], tuple[str, str, int]] = {}
+    for load in sorted(mended):
+        for number, path, digest, of, row in mended[load]:
+            if (load, number) in there:
+                found[load, number] = load
+            else:
+                last[of, row] = (path, digest, load)
+    waiting: dict[tuple[str, str], list[int]] = {}
+    for path, digest, load in last.values():
+        waiting.setdefault((path, digest), []).append(load)
+    for reject in sorted(rows, key=lambda r: (r["of"], r["n"])):
+        if reject["of"] in mended or reject["of"] in replaced:
+            continue
+        if loads := waiting.get((reject["path"], _digest(reject["raw"]))):
+            found[reject["of"], reject["n"]] = loads.pop()
+    return found
+
+
+def _digest(raw: str) -> str:
+    return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _remark(engine: Engine, where: str, numbers: Sequence[int] | None, by: int | None) -> None:
+    """Note which load settled rejects: all of a load, or those of these row numbers."""
     ident = engine.dialect.ident
-    mine = f"{ident('_load')} = {old}"
-    repaired = engine.query(f"select {ident('_row')} as n, repaired_by from {REJECTS.name} where {mine}").to_pylist()
-    engine.delete(REJECTS.name, mine)
-    for by in sorted({row["repaired_by"] for row in repaired if row["repaired_by"] is not None}):
-        rows = ", ".join(str(row["n"]) for row in repaired if row["repaired_by"] == by)
-        _remark(engine, f"{ident('_load')} = {new} and {ident('_row')} in ({rows})", by)
-    _remark(engine, f"repaired_by = {old}", new)
-
-
-def _remark(engine: Engine, where: str, load: int | None) -> int:
+    if numbers is not None:
+        schema = pa.schema([("__row", pa.int64())])
+        engine.create(_SETTLED, replace=True)
+        engine.append(_SETTLED.name, pa.table([pa.array(numbers, pa.int64())], schema=schema))
+        where += f" and exists (select 1 from {_SETTLED.name} where __row = {ident('_row')})"
     rows = engine.query(f"select * from {REJECTS.name} where {where}")
     if rows.num_rows:
         engine.delete(REJECTS.name, where)
-        changed = rows.set_column(
-            rows.schema.get_field_index("repaired_by"), "repaired_by", pa.array([load] * rows.num_rows, pa.int64())
-        )
-        engine.append(REJECTS.name, changed)
-    return int(rows.num_rows)
+        position = rows.schema.get_field_index("repaired_by")
+        changed = pa.array([by] * rows.num_rows, pa.int64())
+        engine.append(REJECTS.name, rows.set_column(position, "repaired_by", changed))
+    if numbers is not None:
+        engine.drop(_SETTLED.name)
+
+
+def repaired_by(engine: Engine, load: int) -> int:
+    """How many rejects of other loads a load has settled."""
+    where = f"repaired_by = {load} and {engine.dialect.ident('_load')} <> {load}"
+    return int(engine.value(f"select count(*) as n from {REJECTS.name} where {where}"))
+
+
+def counts(engine: Engine) -> dict[int, dict[str, int]]:
+    """Load → how many of its rows were ``rejected``, are ``repaired``, and are ``remaining`` to be repaired.
+
+    A row that was repaired in vain counts where it was first rejected. Of a load that was replaced nothing remains.
+    """
+    if REJECTS.name not in engine.tables():
+        return {}
+    load = engine.dialect.ident("_load")
+    kinds = f"case when repaired_by is null then 1 when repaired_by = {load} then 0 else 2 end"
+    rows = engine.query(f"select {load} as of, {kinds} as kind, count(*) as n from {REJECTS.name} group by 1, 2")
+    found: dict[int, dict[str, int]] = {}
+    for row in rows.to_pylist():
+        told = found.setdefault(row["of"], {"rejected": 0, "repaired": 0, "remaining": 0})
+        if row["kind"]:
+            told["rejected"] += row["n"]
+            told["remaining" if row["kind"] == 1 else "repaired"] += row["n"]
+    return found

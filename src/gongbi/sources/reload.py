@@ -18,7 +18,7 @@ from gongbi.errors import GongbiError
 from gongbi.sources import rejects
 from gongbi.sources.base import LoadReport, UnreadableSource
 from gongbi.sources.ledger import Entry, figures
-from gongbi.sources.load import Work, entry_of, fill, open_piece, report_of, settle_load
+from gongbi.sources.load import Work, entry_of, fill, open_piece, report_of, settle_load, settle_rejects
 from gongbi.sources.migration import Migration, plan_migration
 from gongbi.sources.overflow import Uncomputable, explained
 from gongbi.sources.readers import Piece, find
@@ -167,14 +167,18 @@ def _rebuild(
     engine.rename(superseded_table_name(beside.name), superseded_table_name(table.name))
     written, reports = [], []
     for (entry, source, _), load, (opened, done) in zip(read, loads, filled, strict=True):
-        rejects.move_repaired(engine, entry.load, load)
+        rejects.forget(engine, entry.load)
         if work.resolver and opened.plan.identifiers:
             work.resolver.settle(source, load, work.now)
-        more = {"repaired": entry.details["repaired"]} if "repaired" in entry.details else {}
+        more = {name: entry.details[name] for name in ("repaired", "mends") if name in entry.details}
         report = report_of(work, source, opened, table, load, done, (0, 0))
         written.append(entry_of(work, source, opened, load, entry.sha256, report, **more))
         reports.append(report)
     work.ledger.put(*written)
+    for before in gone:
+        rejects.forget(engine, before.load)
+    for name in dict.fromkeys(entry.source for entry in written):
+        settle_rejects(work, name)
     return written, reports
 
 

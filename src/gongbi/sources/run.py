@@ -28,7 +28,7 @@ from gongbi.sources.base import (
     stop_if,
 )
 from gongbi.sources.ledger import Ledger, repair
-from gongbi.sources.load import ROWS_PER_CHUNK, Work, load_piece
+from gongbi.sources.load import ROWS_PER_CHUNK, Work, load_piece, settle_rejects
 from gongbi.sources.readers import find
 from gongbi.sources.refresh import refresh
 from gongbi.sources.reload import mapping_of, prepare_table
@@ -248,7 +248,8 @@ def load_repaired(
         if failed:
             return failed[0]
         piece = find(origin, root, work.resources)[0]
-        report = load_piece(work, replace(told, from_=origin), piece, repaired=True)
+        # Who repairs by hand wants the rows in, also where the same repair was undone before.
+        report = load_piece(work, replace(told, from_=origin), piece, again=True, repaired=True)
         refresh(work)
         return report
 
@@ -297,7 +298,7 @@ def undo(
         back = [e for e in work.ledger.loads("replaced") if e.replaced_by == load]
         try:
             with engine.transaction():
-                rows = _take_out(work, table, load, [e.load for e in back])
+                rows = _take_out(work, entry.source, table, load, [e.load for e in back])
                 if work.resolver is not None:
                     work.resolver.forget(source, [load], now)
         except BaseException:
@@ -310,7 +311,7 @@ def undo(
         return Undone(load, rows, tuple(e.load for e in back))
 
 
-def _take_out(work: Work, table: Table, load: int, back: Sequence[int]) -> int:
+def _take_out(work: Work, source: str, table: Table, load: int, back: Sequence[int]) -> int:
     engine = work.engine
     touch(engine, table, keys_of(table, [load, *back], engine.dialect))
     rows = 0
@@ -320,5 +321,6 @@ def _take_out(work: Work, table: Table, load: int, back: Sequence[int]) -> int:
     for other in back:
         work.ledger.change(other, "loaded")
     settle(engine, table, work.ledger.replaced([table.name]))
-    rejects.unmark_repaired(engine, load)
+    rejects.forget(engine, load)
+    settle_rejects(work, source)
     return rows
