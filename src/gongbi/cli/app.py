@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import gongbi
+from gongbi.cli.messages import line_of
 from gongbi.cli.output import Progressing, cautions, show, show_campaign, show_campaigns, show_ingest, show_report
 from gongbi.errors import Cancelled, GongbiError
 
@@ -53,7 +54,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort, Cancelled):
         _stopped()
     except GongbiError as error:
-        print(f"gongbi: {' '.join(str(error).split()) if len(str(error)) < 2000 else error}", file=sys.stderr)
+        print(f"gongbi: {line_of(error)}", file=sys.stderr)
         sys.exit(1 if error.kind == "bug" else 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

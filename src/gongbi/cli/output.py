@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gongbi.cli.figures import number
+from gongbi.cli.messages import language, told
 
 #: Quick work shows nothing; what takes longer than this shows where it is.
 PATIENCE = 2.0
@@ -108,7 +109,7 @@ def _count(done: int, total: int | None) -> str:
 def cautions(value: Any) -> list[str]:
     """What an answer, or a row of it, warns of; each once."""
     rows = [value] if isinstance(value, Mapping) else value if isinstance(value, list) else []
-    found = (said["en"] for row in rows if isinstance(row, Mapping) for said in row.get("warnings") or ())
+    found = (said[language()] for row in rows if isinstance(row, Mapping) for said in row.get("warnings") or ())
     return list(dict.fromkeys(found))
 
 
@@ -278,7 +279,7 @@ def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
         if set(value) == {"zh", "en"}:
             return str(value["en"] or value["zh"])
         if {"code", "message"} <= set(value):
-            return " ".join(filter(None, [value["message"], value.get("hint")]))
+            return told(value["message"], value.get("hint"))
         return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_cell(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
@@ -303,7 +304,7 @@ def show_ingest(report: Mapping[str, Any]) -> None:
         _table(console, lines)
     for load in loads:
         if load["problem"]:
-            console.print(f"[red]{load['source']}[/]: {load['problem']['message']} {load['problem'].get('hint') or ''}")
+            console.print(f"[red]{load['source']}[/]: {told(load['problem']['message'], load['problem'].get('hint'))}")
         for change in load["schema_changes"]:
             console.print(f"{load['source']}: {', '.join(f'{k} {v}' for k, v in change.items())}")
         for column, n in load["rounded"].items():

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from gongbi.cli.campaign import decision_lines, measurement_lines
 from gongbi.cli.figures import interval, number
+from gongbi.cli.messages import told
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -65,7 +66,7 @@ def _uncounted(part: Mapping[str, Any]) -> str:
 
 
 def _said(problem: Mapping[str, Any]) -> str:
-    return escape(" ".join(filter(None, [problem["message"], problem.get("hint")])))
+    return escape(told(problem["message"], problem.get("hint")))
 
 
 def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
