@@ -1,0 +1,5 @@
+"""Made-up customers who behave believably, in any number, for measuring and trying things out."""
+
+from gongbi.synthetic.retail import write_retail
+
+__all__ = ["write_retail"]
