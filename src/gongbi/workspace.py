@@ -312,7 +312,7 @@ class Workspace:
     @property
     def tags(self) -> Rows:
         """The tag library with the figures of the current build."""
-        return Rows(self.call("tags"))
+        return Rows(_told(self.call("tags")))
 
     def segment(self, expression: str, *, subject: str = "customer") -> Segment:
         """A group, by the name of a saved segment or by an expression."""
@@ -387,10 +387,11 @@ class Rows(list[dict[str, Any]]):
         return str(self.to_pandas().to_html(max_rows=60, notebook=True))
 
 
-def _told(found: dict[str, Any]) -> dict[str, Any]:
-    """Pass on an answer of which a caller sees a part; what it warns of becomes a Python warning."""
-    for said in found["warnings"]:
-        warnings.warn(said["en"], stacklevel=3)
+def _told(found: Any) -> Any:
+    """Pass on an answer of which a caller sees a part; what it, or a row of it, warns of becomes a Python warning."""
+    rows = [found] if isinstance(found, dict) else found
+    for said in dict.fromkeys(said["en"] for row in rows for said in row["warnings"]):
+        warnings.warn(said, stacklevel=3)
     return found
 
 
@@ -458,7 +459,8 @@ class Portrait(dict[str, Any]):
 
     def evidence(self, tag: str, *, limit: int = 50) -> dict[str, Any]:
         """The facts behind one tag."""
-        return self._workspace.call("evidence", id=self["id"], tag=tag, subject=self["subject"], limit=limit)  # type: ignore[no-any-return]
+        given = {"id": self["id"], "tag": tag, "subject": self["subject"], "limit": limit}
+        return _told(self._workspace.call("evidence", **given))  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
         return Rows(self["tags"])._repr_html_()

@@ -167,7 +167,7 @@ def test_scores_read_from_a_build_of_that_instant_are_the_same(ports: shop.Ports
     build = store.builds.start(
         "customer",
         as_of=shop.END,
-        definitions_fingerprint=store.definitions.fingerprint(models.BUILT_FROM),
+        definitions_fingerprint=models.build_key(catalog, store, "customer"),
         data_version=store.loads.data_version(),
         now=ports.now(),
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import shlex
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,63 +15,10 @@ import pytest
 import gongbi as package
 from gongbi.cli.report import lines
 from gongbi.services.models import calibration_words
-from gongbi.testing.shop import MODEL
+from gongbi.testing.shop import MODEL, open_for_half_a_year
 from gongbi.testing.tracing import command_of, leaves, retraced, untraced
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-#: Models that a hundred customers are enough for, and a campaign that can be measured.
-LEARNING = """model: comes_again
-estimator: propensity
-features: [spend.total, spend.orders]
-baseline: spend.orders
-train:
-  - {name: first, as_of: 2024-03-04, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
-test:
-  - {name: second, as_of: 2024-04-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
----
-model: buying
-estimator: purchases
-fact: order
-amount: amount
-horizon_days: 30
-holdout_days: 30
----
-segment: likely
-expr: tag.model.comes_again > 0.5
----
-campaign: spring
-as_of: 2024-04-01
-eligible: tag.spend.total > 0
-score: tag.spend.total
-received: customer.town = '上海'
-responded: exists(order) filter (where during())
-outcome: coalesce(sum(order.amount) filter (where during()), 0)
-match_on: [spend.orders]
-limit: 20
-holdout: 0.1
-reasons: {"tag.spend.orders > 1": {zh: 常来, en: Comes often}}
-"""
-
-
-def open_for_half_a_year(shop: Path, customers: int = 100) -> None:
-    """Let customers come to the shop by chance, some often and some seldom; one row is bad."""
-    chance = random.Random(7)
-    orders, cards = ["order_id,card,item,at,amount,units"], ["card,town"]
-    for card in range(10, 10 + customers):
-        cards.append(f"{card},{chance.choice(['上海', 'Lyon'])}")
-        at, rate, typical = datetime(2024, 1, 1, 9, tzinfo=UTC), chance.gammavariate(1.5, 1 / 10), chance.uniform(3, 30)
-        leaving = chance.betavariate(0.6, 2.5)
-        while (at := at + timedelta(days=chance.expovariate(rate))) < datetime(2024, 7, 1, tzinfo=UTC):
-            item, amount = chance.choice(["apple", "bread", "cheese"]), chance.gammavariate(3, typical / 3) + 0.01
-            orders.append(f"{len(orders)},{card},{item},{at:%Y-%m-%dT%H:%M:%S},{amount:.2f},1")
-            if chance.random() < leaving:
-                break  # Gone for good.
-    orders.append(f"{len(orders)},10,apple,2024-03-01T09:00:00,much,1")
-    (shop / "data/orders.csv").write_text("\n".join(orders) + "\n", "utf-8")
-    (shop / "data/cards.csv").write_text("\n".join(cards) + "\n", "utf-8")
-    (shop / "definitions/learning.yaml").write_text(LEARNING, "utf-8")
 
 
 def asking(gongbi: Run) -> Callable[[str], Any]:

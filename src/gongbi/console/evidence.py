@@ -44,6 +44,7 @@ async def show_evidence(page: Page, subject: str, member: Any, tag: Mapping[str,
         return
     waiting.delete()
     with body:
+        parts.warnings(page, found["warnings"])
         parts.code(found["expr"], label=page.t("tags.expression"))
         if not found["parts"]:
             ui.label(page.t("evidence.none")).classes("g-about")

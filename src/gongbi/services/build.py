@@ -10,7 +10,7 @@ from typing import Any
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
-from gongbi.services.warnings import BUILT_FROM, definition_digests
+from gongbi.services.digests import build_key, definition_digests
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
 from gongbi.tags.run import build_tags, describe_tags
@@ -70,7 +70,7 @@ def build(
 
 def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, force: bool, leads: bool) -> Built:
     builds, catalog = ctx.store.builds, ctx.catalog()
-    fingerprint = ctx.store.definitions.fingerprint(BUILT_FROM)
+    fingerprint = build_key(catalog, ctx.store, subject)
     version = ctx.store.loads.data_version()
     current = builds.current(subject)
     # Tags of now are those in force, also where an undone load has moved the end of the data back.

@@ -10,7 +10,7 @@ from gongbi.core.expr import Call, Expr
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.segments import instant
-from gongbi.services.warnings import warn_of_edits
+from gongbi.services.warnings import warn_of_tags
 
 
 def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
@@ -73,7 +73,7 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
         "tags": tags,
         "timeline": _timeline(ctx, subject, member, events),
         "facts": _counts(ctx, subject, member),
-        "warnings": warn_of_edits(ctx, subject, (tag["tag"] for tag in tags)),
+        "warnings": warn_of_tags(ctx, subject, (tag["tag"] for tag in tags)),
     }
 
 
@@ -189,7 +189,7 @@ def evidence(
         "expr": definition.expr.strip(),
         "as_of": as_of.isoformat(),
         "parts": parts,
-        "warnings": warn_of_edits(ctx, subject, [tag]),
+        "warnings": warn_of_tags(ctx, subject, [tag]),
     }
 
 

@@ -11,7 +11,7 @@ from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_defi
 from gongbi.core import expr as ir
 from gongbi.errors import InvalidInput, Refused
 from gongbi.services.context import Context
-from gongbi.services.warnings import edited_tags, warn_of_edits
+from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
 
 
@@ -109,7 +109,9 @@ def pending(ctx: Context) -> list[str]:
 
 
 def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[dict[str, Any]]:
-    """The tag library: definitions with the figures of the current build; tags edited since carry ``warnings``.
+    """The tag library: definitions with the figures of the current build, ordered by subject, category and name.
+
+    Tags that were edited since, or whose data have changed, carry ``warnings``.
 
     Parameters
     ----------
@@ -130,10 +132,11 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
         if build is not None:
             stats |= {(owner, s.tag): s for s in ctx.store.builds.stats(build.id)}
             builds |= {(owner, tag["name"]): build.id for tag in build.tags}
-    edited = {owner: edited_tags(ctx, owner) for owner in catalog.subjects}
+    warned = {owner: _warnings(ctx, owner) for owner in catalog.subjects}
     found = []
     needle = search.strip().lower()
-    for (owner, name), expr in catalog.expressions.items():
+    ordered = sorted(catalog.expressions.items(), key=lambda one: (one[0][0], catalog.tags[one[0][1]].category, one[0]))
+    for (owner, name), expr in ordered:
         tag = catalog.tags[name]
         hay = " ".join([name, tag.name.zh, tag.name.en, tag.category]).lower()
         if (subject and owner != subject) or (needle and needle not in hay):
@@ -163,7 +166,15 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "mean": figures.mean if figures else None,
                 "histogram": figures.histogram if figures else None,
                 "top": figures.top if figures else None,
-                "warnings": warn_of_edits(ctx, owner, edited[owner]) if name in edited[owner] else [],
+                "warnings": warned[owner].get(name, []),
             }
         )
     return found
+
+
+def _warnings(ctx: Context, subject: str) -> dict[str, list[dict[str, Any]]]:
+    """Tag of the current build → what must be known beside its figures; a sentence names all tags that it is about."""
+    build = ctx.current_build(subject)
+    built = [tag["name"] for tag in build.tags] if build is not None else []
+    edits, data = warn_of_edits(ctx, subject, built), warn_of_data(ctx, subject, built)
+    return {tag: [*(said for said in edits if tag in said.get("tags", [tag])), *data] for tag in built}

@@ -21,7 +21,8 @@ from gongbi.models.base import Trained, canonical_json, digest
 from gongbi.models.run import train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
 from gongbi.services.context import Context
-from gongbi.services.warnings import BUILT_FROM
+from gongbi.services.digests import build_key, definition_digest, model_digests
+from gongbi.services.warnings import warn_of_model
 from gongbi.store import Store
 from gongbi.store.models import Model
 
@@ -110,7 +111,10 @@ def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime
 
 
 def models(ctx: Ports) -> list[dict[str, Any]]:
-    """Every defined model with the version in use and the newest; figures in short and in words."""
+    """Every defined model with the version in use and the newest; figures in short and in words.
+
+    ``warnings`` says so where the version in use learned from definitions that were edited since.
+    """
     found = []
     for model in ctx.catalog().models.values():
         versions = ctx.store.models.list(name=model.model)
@@ -130,6 +134,7 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
                 "headline": metrics.get("headline"),
                 "sentence": metrics.get("sentence"),
                 "calibration": calibration_words(metrics),
+                "warnings": warn_of_model(ctx, model),
             }
         )
     return found
@@ -159,12 +164,13 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "status": shown.status,
         "algorithm": shown.algorithm,
         "trained_at": shown.trained_at.isoformat(),
-        "window": shown.window,
+        "window": {name: value for name, value in shown.window.items() if name != "made_from"},
         "params": shown.params,
         "metrics": shown.metrics,
         "calibration": calibration_words(shown.metrics),
         "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
         "versions": [_version_json(version) for version in versions],
+        "warnings": warn_of_model(ctx, model),
     }
 
 
@@ -199,6 +205,7 @@ def _version_json(version: Model) -> dict[str, Any]:
 def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> dict[str, Any]:
     started = time.monotonic()
     registry = ctx.store.models
+    made_from = model_digests(model, catalog)
     key = {"definition": definition_digest(model, catalog), "data_version": ctx.store.loads.data_version()}
     newest = next(iter(registry.list(name=model.model)), None)
     if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
@@ -206,7 +213,7 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
     else:
         learn = train_purchases if model.estimator == "purchases" else train_propensity
         trained = learn(ctx.engine, model, catalog, as_of, _stages(ctx, model))
-        version, status, rows = _register(ctx, trained, key), "trained", _rows(trained)
+        version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]
     if version.status == "candidate" and judgement["promoted"]:
@@ -252,8 +259,8 @@ def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> in
 
 def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:
     """Tags of a build of exactly this instant, these definitions and data: the same as computing them again."""
-    fingerprint = ctx.store.definitions.fingerprint(BUILT_FROM)
-    build = ctx.store.builds.find(subject, as_of, fingerprint, ctx.store.loads.data_version())
+    key = build_key(ctx.catalog(), ctx.store, subject)
+    build = ctx.store.builds.find(subject, as_of, key, ctx.store.loads.data_version())
     if build is None or build.table not in ctx.engine.tables():
         return {}
     return {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
@@ -279,22 +286,11 @@ def _rows(trained: Trained) -> int:
     return sum(cohort["members"] for cohort in cohorts if cohort["role"] == "train")
 
 
-def definition_digest(model: ModelDef, catalog: Catalog) -> str:
-    """A digest of all definitions that can change what a model learns: its own, sources, tags and segments."""
-    tags = {name: definition.expr for name, definition in sorted(catalog.tags.items())}
-    segments = {name: definition.expr for name, definition in sorted(catalog.segments.items())}
-    sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
-    whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
-    if model.estimator == "propensity":
-        whole |= {"tags": tags, "segments": segments}
-    return digest(canonical_json(whole))
-
-
 def _key_of(version: Model) -> Mapping[str, Any]:
     return {name: version.window.get(name) for name in ("definition", "data_version", "as_of")}
 
 
-def _register(ctx: Ports, trained: Trained, key: Mapping[str, str]) -> Model:
+def _register(ctx: Ports, trained: Trained, key: Mapping[str, Any]) -> Model:
     """Put the artifact on disk under its digest, then the version on record."""
     content = trained.artifact_bytes()
     sha = digest(content)

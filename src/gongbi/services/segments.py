@@ -16,7 +16,7 @@ from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
-from gongbi.services.warnings import warn_of_edits, warn_of_nobody, warn_of_request
+from gongbi.services.warnings import warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
 
 
@@ -206,8 +206,7 @@ def insight(
         "note": "Shares are of all members, the unknown included; they are the bin “—”.",
         "warnings": [
             *warn_of_nobody(n_group, n_base, len(found), min_support),
-            *warn_of_request(ctx, wanted),
-            *warn_of_edits(ctx, about, {tag.tag for tag in cut}),
+            *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
         ],
     }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,59 @@ train:
 test:
   - {name: second, as_of: 2024-03-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
 """
+
+
+#: Models that a hundred customers are enough for, and a campaign that can be measured.
+LEARNING = """model: comes_again
+estimator: propensity
+features: [spend.total, spend.orders]
+baseline: spend.orders
+train:
+  - {name: first, as_of: 2024-03-04, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+test:
+  - {name: second, as_of: 2024-04-12, population: "true", target: "exists(order) filter (where ahead(7, 'day'))"}
+---
+model: buying
+estimator: purchases
+fact: order
+amount: amount
+horizon_days: 30
+holdout_days: 30
+---
+segment: likely
+expr: tag.model.comes_again > 0.5
+---
+campaign: spring
+as_of: 2024-04-01
+eligible: tag.spend.total > 0
+score: tag.spend.total
+received: customer.town = '上海'
+responded: exists(order) filter (where during())
+outcome: coalesce(sum(order.amount) filter (where during()), 0)
+match_on: [spend.orders]
+limit: 20
+holdout: 0.1
+reasons: {"tag.spend.orders > 1": {zh: 常来, en: Comes often}}
+"""
+
+
+def open_for_half_a_year(shop: Path, customers: int = 100) -> None:
+    """Let customers come to the shop by chance, some often and some seldom, and learn from them; one row is bad."""
+    chance = random.Random(7)  # noqa: S311
+    orders, cards = ["order_id,card,item,at,amount,units"], ["card,town"]
+    for card in range(10, 10 + customers):
+        cards.append(f"{card},{chance.choice(['上海', 'Lyon'])}")
+        at, rate, typical = datetime(2024, 1, 1, 9, tzinfo=UTC), chance.gammavariate(1.5, 1 / 10), chance.uniform(3, 30)
+        leaving = chance.betavariate(0.6, 2.5)
+        while (at := at + timedelta(days=chance.expovariate(rate))) < datetime(2024, 7, 1, tzinfo=UTC):
+            item, amount = chance.choice(["apple", "bread", "cheese"]), chance.gammavariate(3, typical / 3) + 0.01
+            orders.append(f"{len(orders)},{card},{item},{at:%Y-%m-%dT%H:%M:%S},{amount:.2f},1")
+            if chance.random() < leaving:
+                break  # Gone for good.
+    orders.append(f"{len(orders)},10,apple,2024-03-01T09:00:00,much,1")
+    (shop / "data/orders.csv").write_text("\n".join(orders) + "\n", "utf-8")
+    (shop / "data/cards.csv").write_text("\n".join(cards) + "\n", "utf-8")
+    (shop / "definitions/learning.yaml").write_text(LEARNING, "utf-8")
 
 
 def lay_out(root: Path) -> Path:

@@ -46,6 +46,7 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         with ui.element("h2").style("font-size:18px"):
             ui.label(page.words(card["name"], card["model"]))
         ui.label(f"{card['algorithm']} · {state} · {when}").classes("g-about")
+    parts.warnings(page, card["warnings"])
     if page.words(card["about"]):
         ui.label(page.words(card["about"])).style("max-width:900px")
     if metrics.get("tests"):

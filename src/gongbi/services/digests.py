@@ -1,0 +1,75 @@
+"""What results were made from: digests that are equal for as long as nothing has changed that could change a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gongbi.catalog.base import Cohort, ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.encode import to_json
+from gongbi.core import expr as ir
+from gongbi.core.expr import Call, Expr
+from gongbi.core.language import check_condition
+from gongbi.models.base import canonical_json
+from gongbi.models.base import digest as digest_of_bytes
+from gongbi.models.plan import feature_names, features_read
+from gongbi.store import Store
+from gongbi.store.values import digest
+
+
+def definition_digests(catalog: Catalog, subject: str) -> dict[str, str]:
+    """Tag → digest of what its values depend on besides data: its expression, and those of the tags that it uses."""
+    found: dict[str, str] = {}
+    for tag, expr in catalog.tags_of(subject).items():
+        found[tag] = digest([_shape(expr), [found.get(used) for used in sorted(ir.tags_used(expr))]])
+    return found
+
+
+def _shape(expr: Expr) -> Any:
+    """An expression as plain values: equal however it is laid out, with the conditions of segments in full."""
+    if not isinstance(expr, Call):
+        return repr(expr)
+    condition = _shape(expr.filter) if expr.filter is not None else None
+    return [expr.function.name, [_shape(arg) for arg in expr.args], expr.fact, condition, expr.distinct]
+
+
+def build_key(catalog: Catalog, store: Store, subject: str) -> str:
+    """What a build of a subject is made from besides data and instant; tags of other subjects are none of its business.
+
+    The expression of a tag names columns and subjects; what these are is said by their own definitions.
+    """
+    return digest([store.definitions.fingerprint(("subject", "source")), definition_digests(catalog, subject)])
+
+
+def definition_digest(model: ModelDef, catalog: Catalog) -> str:
+    """A digest of all definitions that can change what a model learns: its own, sources, tags and segments."""
+    tags = {name: definition.expr for name, definition in sorted(catalog.tags.items())}
+    segments = {name: definition.expr for name, definition in sorted(catalog.segments.items())}
+    sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
+    whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
+    if model.estimator == "propensity":
+        whole |= {"tags": tags, "segments": segments}
+    return digest_of_bytes(canonical_json(whole))
+
+
+def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
+    """What a model learns from, piece by piece: ``model``, its own definition without its words; ``tags``, each."""
+    plain = [model.estimator, model.subject, model.fact, model.amount, model.horizon_days, model.holdout_days]
+    if model.estimator == "purchases":
+        return {"model": digest(plain), "tags": {}}
+    world, read = catalog.world, set(features_read(model, catalog))
+
+    def said(text: str | None, *, ahead: bool = False) -> Any:
+        if text is None:
+            return None
+        expr = check_condition(text, world, model.subject, ahead=ahead, place=model.place)
+        read.update(ir.tags_used(expr))
+        return _shape(expr)
+
+    def cohort(one: Cohort) -> Any:
+        return [one.name, one.as_of, one.known_by, said(one.population), said(one.target, ahead=True)]
+
+    cohorts = [[cohort(one) for one in some] for some in (model.train, model.test)]
+    own = [*plain, feature_names(model, catalog), cohorts, said(model.score), model.baseline]
+    of_tags = definition_digests(catalog, model.subject)
+    return {"model": digest(own), "tags": {tag: of_tags[tag] for tag in sorted(read) if tag in of_tags}}
