@@ -225,6 +225,16 @@ class Workspace:
             self._remote = owner
 
     @property
+    def console(self) -> str:
+        """The address of the console of the process that has the engine open; empty where it has none."""
+        return self._remote.console if self._remote is not None else ""
+
+    def announce_console(self, address: str) -> None:
+        """Let others who open the workspace know where its console is."""
+        if self._door is not None:
+            self._lock.announce(self._door.address, self._door.token, address)
+
+    @property
     def is_owner(self) -> bool:
         """True in the process that has the engine open."""
         return self.context is not None
@@ -317,6 +327,10 @@ class Workspace:
     def segment(self, expression: str, *, subject: str = "customer") -> Segment:
         """A group, by the name of a saved segment or by an expression."""
         return Segment(self, expression, subject)
+
+    def overlap(self, *segments: str, subject: str = "customer") -> Rows:
+        """How many members each two groups share; of all saved segments of a subject by default."""
+        return Rows(_told(self.call("overlap", segments=list(segments), subject=subject))["pairs"])
 
     def customer(self, id: Any, *, subject: str = "customer") -> Portrait:  # noqa: A002
         """One member: identifiers, attributes, tags, time line."""
@@ -429,6 +443,11 @@ class Segment:
             "insight", expression=self.expression, subject=self.subject, base=base, min_support=min_support, limit=limit
         )
         return Rows(_told(found)["rows"])
+
+    def waterfall(self) -> Rows:
+        """How many members each condition removes, in the order in which they are written."""
+        found = self.workspace.call("waterfall", expression=self.expression, subject=self.subject)
+        return Rows(_told(found)["steps"])
 
     def export(
         self, to: str | Path, columns: Sequence[str] = (), *, limit: int | None = None, overwrite: bool = False

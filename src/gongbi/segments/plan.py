@@ -31,6 +31,33 @@ def members_plan(
     return plan.then("_members", sql + (f" limit {int(limit)}" if limit is not None else ""))
 
 
+#: A pattern is a whole number of 64 bits; one is its sign.
+MOST_PATTERN_BITS = 62
+
+
+def patterns_plan(request: Request, world: World, dialect: Dialect) -> Plan:
+    """How many members answer the requested conditions alike.
+
+    Parameters
+    ----------
+    request
+        Its columns are conditions; the first answers to bit 0 of the pattern.
+
+    Returns
+    -------
+    Plan
+        Columns ``pattern`` (the sum of 2^i over the conditions i that are true) and ``n``. Grain: one row per pattern
+        that occurs.
+    """
+    bits = [
+        f"(case when {dialect.ident(name)} then {dialect.literal(2**i)} else {dialect.literal(0)} end)"
+        for i, name in enumerate(request.columns)
+    ]
+    plan = compile_members(request, world, dialect)
+    plan = plan.then("_patterns", f"select {' + '.join(bits)} as pattern from _result")
+    return plan.then("_counted", "select pattern, count(*) as n from _patterns group by pattern")
+
+
 def quintiles_plan(table: str, tags: Sequence[str], dialect: Dialect) -> Plan:
     """Four cuts per numeric tag. One row; columns ``q{i}_{k}`` for the i-th tag and the k-th fifth."""
     name = "quantile_cont" if dialect.name == "duckdb" else "percentile"

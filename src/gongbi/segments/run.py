@@ -22,6 +22,12 @@ def count_members(engine: Engine, world: World, request: Request) -> int:
     return int(engine.value(plans.count_plan(request, world, engine.dialect)))
 
 
+def count_patterns(engine: Engine, world: World, request: Request) -> dict[int, int]:
+    """Pattern of the requested conditions → how many members answer so; see `plan.patterns_plan`."""
+    rows = engine.query(plans.patterns_plan(request, world, engine.dialect)).to_pylist()
+    return {row["pattern"]: row["n"] for row in rows}
+
+
 def list_members(
     engine: Engine, world: World, request: Request, *, limit: int | None = None, order: Sequence[str] = ()
 ) -> pa.Table:

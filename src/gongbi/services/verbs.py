@@ -30,6 +30,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "insight": ("segments", "insight"),
     "export": ("segments", "export"),
     "exports": ("segments", "exports"),
+    "overlap": ("overlap", "overlap"),
+    "waterfall": ("overlap", "waterfall"),
     "customer": ("customers", "customer"),
     "evidence": ("customers", "evidence"),
     "train": ("models", "train_on_record"),

@@ -1,0 +1,181 @@
+"""How groups and conditions lie over one another: who is in both, and which condition removes whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from gongbi.core.expr import Expr
+from gongbi.core.language import check_condition
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Apply, Node
+from gongbi.errors import InvalidInput, NotYet
+from gongbi.segments.plan import MOST_PATTERN_BITS
+from gongbi.segments.run import count_patterns
+from gongbi.services.context import Context
+from gongbi.services.segments import condition, request
+from gongbi.services.warnings import warn_of_request
+
+
+def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "customer") -> dict[str, Any]:
+    """How many members each two groups share, from one pass over the members.
+
+    Parameters
+    ----------
+    segments
+        Names of saved segments, or expressions; by default all saved segments of the subject that can be counted.
+
+    Returns
+    -------
+    dict
+        ``of`` (all known members), ``segments`` (``segment``, ``count``, and ``alone``: the members of no other of
+        them), ``pairs`` (``a``, ``b``, ``both``, ``jaccard``: both of either, and ``lift``: both against what two
+        groups that have nothing to do with each other would share), largest lift first, ``skipped`` (saved segments
+        that cannot be counted yet, with the reason), ``as_of``, ``subject``, ``warnings``.
+
+    Raises
+    ------
+    InvalidInput
+        There are fewer than two groups, more than 62, or they are about different subjects.
+    """
+    conditions, skipped = _conditions(ctx, segments, subject)
+    if not 2 <= len(conditions) <= MOST_PATTERN_BITS:
+        raise InvalidInput(
+            f"An overlap is between 2 to {MOST_PATTERN_BITS} groups, not {len(conditions)}.",
+            hint="Name the segments to compare." if conditions else f"Save segments of {subject}, or name expressions.",
+        )
+    names = list(conditions)
+    ctx.progress("overlap", 0)
+    patterns, wanted = _patterns(ctx, subject, list(conditions.values()))
+    known = sum(patterns.values())
+    sizes = [sum(n for pattern, n in patterns.items() if pattern >> i & 1) for i in range(len(names))]
+    pairs = []
+    for i, j in combinations(range(len(names)), 2):
+        both = sum(n for pattern, n in patterns.items() if pattern >> i & pattern >> j & 1)
+        either, chance = sizes[i] + sizes[j] - both, sizes[i] * sizes[j]
+        pairs.append(
+            {
+                "a": names[i],
+                "b": names[j],
+                "both": both,
+                "jaccard": both / either if either else None,
+                "lift": both * known / chance if chance else None,
+            }
+        )
+    return {
+        "subject": subject,
+        "as_of": wanted.as_of.isoformat(),
+        "of": known,
+        "segments": [
+            {"segment": name, "count": sizes[i], "alone": patterns.get(1 << i, 0)} for i, name in enumerate(names)
+        ],
+        "pairs": sorted(pairs, key=lambda p: (-(p["lift"] or 0), p["a"], p["b"])),
+        "skipped": skipped,
+        "warnings": warn_of_request(ctx, wanted),
+    }
+
+
+def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
+    """How many members each condition of a group removes, in the order in which they are written.
+
+    Parameters
+    ----------
+    expression
+        Conditions joined by ``and``, or the name of a saved segment.
+
+    Returns
+    -------
+    dict
+        ``of`` (all known members), ``count`` (who is left in the end), ``steps``: for each condition its text
+        (``condition``), ``left`` after it and all before it, ``removed`` by it of those that were left, of them
+        ``unknown`` (the condition says neither yes nor no of them), ``alone`` (for how many it holds by itself) and
+        ``only`` (whom it alone keeps out: so many would come in without it); ``as_of``, ``subject``, ``warnings``.
+    """
+    catalog = ctx.catalog()
+    _, about = condition(ctx, expression, subject)
+    saved = catalog.segments.get(expression.strip().removeprefix("segment."))
+    text = saved.expr if saved is not None else expression
+    parts = [text[node.span.start : node.span.end] for node in _conjuncts(parse(text))]
+    if len(parts) > MOST_PATTERN_BITS // 2:
+        raise InvalidInput(
+            f"A waterfall has at most {MOST_PATTERN_BITS // 2} conditions, not {len(parts)}.",
+            hint="Save some of them as a segment.",
+        )
+    checked = [check_condition(part, catalog.world, about) for part in parts]
+    absent = [check_condition(f"({part}) is absent", catalog.world, about) for part in parts]
+    ctx.progress("waterfall", 0)
+    patterns, wanted = _patterns(ctx, about, [*checked, *absent])
+    k, all_true = len(parts), (1 << len(parts)) - 1
+    before, steps = sum(patterns.values()), []
+    for i, part in enumerate(parts):
+        so_far = (1 << i) - 1
+        tried = {pattern: n for pattern, n in patterns.items() if pattern & so_far == so_far}
+        left = sum(n for pattern, n in tried.items() if pattern >> i & 1)
+        steps.append(
+            {
+                "condition": part.strip(),
+                "left": left,
+                "removed": before - left,
+                "unknown": sum(n for pattern, n in tried.items() if pattern >> (k + i) & 1),
+                "alone": sum(n for pattern, n in patterns.items() if pattern >> i & 1),
+                "only": sum(n for pattern, n in patterns.items() if pattern & all_true == all_true ^ (1 << i)),
+            }
+        )
+        before = left
+    return {
+        "subject": about,
+        "as_of": wanted.as_of.isoformat(),
+        "expression": expression,
+        "of": sum(patterns.values()),
+        "count": before,
+        "steps": steps,
+        "warnings": warn_of_request(ctx, wanted),
+    }
+
+
+def _conjuncts(node: Node) -> Iterator[Node]:
+    """The conditions that an expression joins by `and`."""
+    if isinstance(node, Apply) and node.function == "and":
+        for arg in node.args:
+            yield from _conjuncts(arg)
+    else:
+        yield node
+
+
+def _conditions(ctx: Context, segments: Sequence[str], subject: str) -> tuple[dict[str, Expr], list[dict[str, Any]]]:
+    """Name → condition, of what was named or of everything saved; and what of the latter cannot be counted."""
+    if segments:
+        found = {name: condition(ctx, name, subject) for name in dict.fromkeys(segments)}
+        if wrong := [name for name, (_, about) in found.items() if about != subject]:
+            about = found[wrong[0]][1]
+            raise InvalidInput(
+                f"The segment {wrong[0]!r} holds {about}s, not {subject}s.", hint=f"Compare them with `-s {about}`."
+            )
+        return {name: checked for name, (checked, _) in found.items()}, []
+    catalog, kept, skipped = ctx.catalog(), {}, []
+    catalog.world.subject(subject)
+    for name, segment in catalog.segments.items():
+        if segment.subject != subject:
+            continue
+        try:
+            _requested(ctx, subject, {"s": catalog.conditions[name]})
+        except NotYet as error:
+            skipped.append({"segment": name, "code": error.code, "message": error.message, "hint": error.hint})
+        else:
+            kept[name] = catalog.conditions[name]
+    return kept, skipped
+
+
+def _requested(ctx: Context, subject: str, columns: Mapping[str, Expr]) -> Any:
+    from gongbi.segments.plan import patterns_plan
+
+    wanted = replace(request(ctx, "true", subject, columns), where=None)
+    patterns_plan(wanted, ctx.catalog().world, ctx.engine.dialect)
+    return wanted
+
+
+def _patterns(ctx: Context, subject: str, conditions: Sequence[Expr]) -> tuple[dict[int, int], Any]:
+    wanted = _requested(ctx, subject, {f"c{i}": checked for i, checked in enumerate(conditions)})
+    return count_patterns(ctx.engine, ctx.catalog().world, wanted), wanted
