@@ -119,7 +119,7 @@ def _history(page: Page, runs: Sequence[Mapping[str, Any]]) -> None:
         return
     columns: list[dict[str, Any]] = [
         {"name": "id", "label": "#", "align": "right"},
-        {"name": "kind", "label": page.t("runs.kind")},
+        {"name": "kind", "label": page.t("runs.kind"), "classes": "g-nowrap"},
         {"name": "status", "label": page.t("runs.status"), "kind": "chip"},
         {"name": "started", "label": page.t("runs.started"), "classes": "g-nowrap"},
         {"name": "seconds", "label": page.t("runs.seconds"), "align": "right", "classes": "g-nowrap"},
