@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 import gongbi.console
 from gongbi.console.frame import NAVIGATION
 from gongbi.console.texts import LANGUAGES, TEXTS, text
+from gongbi.errors import GongbiError
+from gongbi.sources.base import REASONS
+from gongbi.store.loads import LoadStatus
+from gongbi.store.runs import RunStatus
 
+#: A program that calls estimators itself meets it; models are fitted before they are asked.
+NEVER_SHOWN = {"error.not_fitted"}
 SOURCES = sorted(Path(gongbi.console.__file__).parent.rglob("*.py"))
 
 
@@ -37,6 +44,18 @@ def test_every_text_that_a_page_names_exists() -> None:
             named |= {key, f"{key}.next"}
     named |= {f"{key}.{part}" for key in NAVIGATION for part in ("title", "about")}
     assert named - set(TEXTS) == set()
+
+
+def test_every_code_that_a_page_shows_has_its_words() -> None:
+    classes, codes = [GongbiError], set()
+    for one in classes:
+        classes += one.__subclasses__()
+        codes.add(one.code)
+    wanted = {f"error.{code}" for code in codes} - NEVER_SHOWN
+    wanted |= {f"reason.{reason}" for reason in REASONS}
+    wanted |= {f"status.{status}" for status in (*get_args(RunStatus), *get_args(LoadStatus))}
+    assert wanted - set(TEXTS) == set()
+    assert {key for key in TEXTS if key.startswith("reason.")} - wanted == set()
 
 
 def test_a_text_has_its_blanks_filled_in() -> None:

@@ -126,6 +126,11 @@ _SHELL: dict[str, tuple[str, str]] = {
     "attribute.manufacturer": ("厂商", "Maker"),
     "attribute.package_size": ("规格", "Package size"),
     # Why a row was set aside.
+    "reason.wrong_field_count": ("字段个数不对", "wrong number of fields"),
+    "reason.truncated": ("文件在行中截断", "file ends within the row"),
+    "reason.unclosed_quote": ("引号未闭合", "quotation mark never closed"),
+    "reason.not_json": ("不是 JSON 对象", "not a JSON object"),
+    "reason.negative_amount": ("金额为负", "negative amount"),
     "reason.wrong_type": ("类型不符", "wrong type"),
     "reason.missing_value": ("缺少必填值", "missing value"),
     "reason.too_large": ("数值过大", "number too large"),
@@ -133,11 +138,6 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.out_of_range": ("超出范围", "out of range"),
     "reason.not_allowed": ("不在允许值内", "value not allowed"),
     "reason.duplicate_key": ("主键重复", "duplicate key"),
-    "reason.bad_time": ("时间无法读取", "bad time"),
-    "reason.missing_time": ("缺少时间", "no time"),
-    "reason.missing_key": ("缺少主键", "no key"),
-    "reason.missing_subject": ("缺少主体编号", "no subject"),
-    "reason.wrong_number_of_fields": ("字段个数不对", "wrong number of fields"),
 }
 
 TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF
