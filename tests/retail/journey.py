@@ -17,14 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import gongbi
-from gongbi.catalog.base import SourceDef
 from gongbi.catalog.catalog import Catalog, assemble
+from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.tables import member_table, member_table_name, target_table
 from gongbi.catalog.yaml import read_definitions
 from gongbi.core.compiler import Request
 from gongbi.core.expr import Expr
 from gongbi.engine.base import Engine
-from gongbi.sources.derive import members
+from gongbi.sources.derive import derived_fact, members
+from gongbi.sources.refresh import base_of
 
 ZONE = "America/New_York"
 DEFINITIONS = Path(gongbi.__file__).parent / "packs" / "retail" / "demo" / "definitions"
@@ -138,18 +139,23 @@ def sample() -> dict[str, pa.Table]:
     return some | {"products": products, "campaign_descriptions": rows["campaign_descriptions"]}
 
 
-def load(engine: Engine, rows: Mapping[str, pa.Table]) -> None:
-    """Put the rows of each source into its table, and find the members."""
-    definitions = catalog()
-    for name, source in definitions.sources.items():
-        table = target_table(source, definitions.subjects)
+def load(engine: Engine, rows: Mapping[str, pa.Table], definitions: Catalog | None = None) -> None:
+    """Put the rows of each source into its table, derive what has none, and find the members."""
+    definitions = definitions or catalog()
+    sources, subjects = definitions.sources, definitions.subjects
+    for name, source in sources.items():
+        table = target_table(source, subjects)
         engine.create(table, replace=True)
         if name in rows and rows[name].num_rows:
             engine.append(table.name, fitted(rows[name], table.name, engine))
-    for subject in definitions.subjects.values():
+    for source in derived_in_order(sources):
+        if source.source not in rows:
+            plan = derived_fact(source, base_of(sources, source), subjects, engine.dialect, zone=ZONE)
+            engine.insert(target_table(source, subjects).name, plan)
+    used = [s for s in sources.values() if s.target != "reference" and (s.target != "relation" or s.source in rows)]
+    for subject in subjects.values():
         engine.create(member_table(subject), replace=True)
-        plan = members(subject, used_sources(), engine.dialect)
-        engine.insert(member_table_name(subject.subject), plan)
+        engine.insert(member_table_name(subject.subject), members(subject, used, engine.dialect))
 
 
 def fitted(rows: pa.Table, table: str, engine: Engine) -> pa.Table:
@@ -161,14 +167,9 @@ def fitted(rows: pa.Table, table: str, engine: Engine) -> pa.Table:
     return pa.table(kept)
 
 
-def used_sources() -> list[SourceDef]:
-    """Sources whose rows name members here; the references and relations stay empty."""
-    return [s for s in catalog().sources.values() if s.target in ("fact", "attributes")]
-
-
-def request(subject: str, as_of: datetime, *, segments: bool = True) -> Request:
+def request(subject: str, as_of: datetime, *, segments: bool = True, definitions: Catalog | None = None) -> Request:
     """All tags of a subject, and whether a member is in each segment (``segment.NAME``)."""
-    definitions = catalog()
+    definitions = definitions or catalog()
     columns: dict[str, Expr] = dict(definitions.tags_of(subject))
     if segments:
         columns |= {

@@ -24,7 +24,7 @@ from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.lexer import tokens
 from gongbi.core.types import DOUBLE, Type
-from gongbi.core.world import AttributeShape, FactShape, SubjectShape, World
+from gongbi.core.world import AttributeShape, FactShape, GroupedColumn, Grouping, SubjectShape, World
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, Place, UnknownName, WrongType
 
 #: Tags that a purchase model writes, after ``model.NAME.``.
@@ -177,14 +177,35 @@ def _fact_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, Sourc
             continue
         if source.fact in found:
             raise InvalidDefinition(f"Fact {source.fact!r} has two sources.", hint="Give them one fact each.")
-        columns = {name: column.value_type for name, column in source.columns.items()}
-        ids = {name: subjects[name].id_type for name in source.subjects}
-        both = sorted(set(columns) & set(ids))
-        if both or "ts" in columns:
-            raise InvalidDefinition(f"Fact {source.fact!r}: {(both or ['ts'])[0]!r} is named twice.")
-        found[source.fact] = FactShape(source.fact, tables.fact_table_name(source.fact), columns, ids)
+        found[source.fact] = fact_shape(source, subjects)
     derived_in_order(sources)
     return found
+
+
+def fact_shape(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> FactShape:
+    """The fact that a source maps, as expressions see it."""
+    assert source.fact is not None
+    columns = {name: column.value_type for name, column in source.columns.items()}
+    ids = {name: tables.subject_of(subjects, name, source).id_type for name in source.subjects}
+    both = sorted(set(columns) & set(ids))
+    if both or "ts" in columns:
+        raise InvalidDefinition(f"Fact {source.fact!r}: {(both or ['ts'])[0]!r} is named twice.")
+    return FactShape(source.fact, tables.fact_table_name(source.fact), columns, ids, _grouping(source))
+
+
+def _grouping(source: SourceDef) -> Grouping | None:
+    """How a derived fact is made from the one below."""
+    if source.from_.fact is None:
+        return None
+    columns = {
+        name: GroupedColumn(mapping.expr or f"min({mapping.from_ or name})", mapping.value_type, mapping.default)
+        for name, mapping in source.columns.items()
+    }
+    # A column of the group is the same in all its rows, so its smallest value is the group's; a subject may be one.
+    plain = {m.from_ or n: n for n, m in source.columns.items() if m.expr is None and m.default is None}
+    keys = {name: name if name in source.subjects else plain.get(name) for name in source.from_.group_by}
+    kept = {name: column for name, column in keys.items() if column is not None}
+    return Grouping(source.from_.fact, tuple(source.from_.group_by), columns, kept, source.place)
 
 
 def _model_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:

@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.clock import Window
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr, FactColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Regroup
 from gongbi.core.functions.groups import DIFFERENT
+from gongbi.core.grouping import rows_as_of
 from gongbi.core.hoist import NOTHING, Hoisted, absent_without_row, hoisted, leaves
 from gongbi.core.plan import Plan
 from gongbi.core.render import Rendering, render
@@ -219,8 +221,9 @@ class _Compiler:
         if not everything:
             conditions.append(f"f.ts < {self.dialect.literal(self.request.as_of)}")
         given = names | {c: self.row_name(c) for c in inside}
+        joins.insert(0, f"{self.rows(fact, wanted if everything else ())} f")
         if parts.common:
-            rows = self.selected(fact, {given[part]: text for part, text in row.items()}, joins, conditions)
+            rows = self.selected({given[part]: text for part, text in row.items()}, joins, conditions)
             before = self.rendering(self.row_name, {part: names[part] for part in traits})
             kept = ["_m", *(given[c] for c in leaves(wanted, names)), *(names[part] for part in traits)]
             kept += [f"{render(part, before)} as {names[part]}" for part in parts.common]
@@ -229,15 +232,40 @@ class _Compiler:
         if shared is not None:
             conditions.append(f"({render(shared, self.rendering(row.__getitem__, row))})")
         used = {part for call in calls for part in ir.walk(call)}
-        return self.selected(fact, {given[part]: text for part, text in row.items() if part in used}, joins, conditions)
+        return self.selected({given[part]: text for part, text in row.items() if part in used}, joins, conditions)
 
-    def selected(
-        self, fact: FactShape, columns: Mapping[str, str], joins: Sequence[str], conditions: Sequence[str]
-    ) -> str:
+    def selected(self, columns: Mapping[str, str], joins: Sequence[str], conditions: Sequence[str]) -> str:
         """Rows of a fact, the member first."""
         given = "".join(f", {text} as {name}" for name, text in columns.items())
-        source = " ".join([f"{self.quote(fact.table)} f", *joins])
-        return f"select f.{self.quote(self.subject.name)} as _m{given} from {source} where {' and '.join(conditions)}"
+        who = self.quote(self.subject.name)
+        return f"select f.{who} as _m{given} from {' '.join(joins)} where {' and '.join(conditions)}"
+
+    def rows(self, fact: FactShape, exprs: Sequence[Expr]) -> str:
+        """What a scan reads: the table, or what was known of the rows of a derived fact.
+
+        For expressions that look ahead, rows from the instant on are as known when the last of their periods is over:
+        that is when somebody may learn from the outcome.
+        """
+        if fact.grouping is None:
+            return self.quote(fact.table)
+        now = self.request.as_of
+        known = rows_as_of(fact, self.world, self.dialect, now)
+        parts = (part for e in exprs for part in ir.walk(e))
+        end = max((self.period_end(part) for part in parts), default=now)
+        if end > now:
+            later = rows_as_of(fact, self.world, self.dialect, end)
+            known = f"{known} union all select * from ({later}) a where a.ts >= {self.dialect.literal(now)}"
+        return f"({known})"
+
+    def period_end(self, part: Expr) -> datetime:
+        """Where the period of ``ahead`` or ``during`` ends; the instant for anything else."""
+        window: Window | None = None
+        if isinstance(part, Call) and part.function.name == "ahead":
+            n, unit = (arg.value for arg in part.args if isinstance(arg, Constant))
+            window = clock.ahead(self.request.as_of, n, unit)
+        elif isinstance(part, Call) and part.function.name == "during":
+            window = self.request.during
+        return window.end if window is not None and window.end is not None else self.request.as_of
 
     @staticmethod
     def attributes_of(parts: Sequence[Expr]) -> list[str]:

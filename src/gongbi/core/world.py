@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gongbi.core.types import TIMESTAMP, Type
-from gongbi.errors import UnknownName
+from gongbi.errors import Place, UnknownName
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,52 @@ class SubjectShape:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupedColumn:
+    """A column of a derived fact: an aggregate over the rows of the group, what it becomes, what stands for absent."""
+
+    expr: str
+    type: Type
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How the rows of a derived fact are made from those of another; see `core.grouping`.
+
+    Parameters
+    ----------
+    fact
+        The fact that is grouped.
+    by
+        Its columns that make a group.
+    columns
+        Column of the derived fact → how it is made.
+    keys
+        What of `by` the derived fact keeps: column of the grouped fact → its own column.
+    place
+        Where the definition stands.
+    """
+
+    fact: str
+    by: tuple[str, ...]
+    columns: Mapping[str, GroupedColumn]
+    keys: Mapping[str, str]
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FactShape:
     """A fact, as expressions see it: its own columns and the subjects that its rows name.
 
     A row is visible as of an instant if its `ts` is before it; where only a day is known, `ts` is that day's last
-    microsecond.
+    microsecond. A row of a derived fact is then what its group had shown by that instant.
     """
 
     name: str
     table: str
     columns: Mapping[str, Type]
     subjects: Mapping[str, Type]
+    grouping: Grouping | None = None
 
     def column(self, name: str) -> Type | None:
         """Type of a column, `ts` and subject ids included; None where there is none."""

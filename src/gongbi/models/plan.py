@@ -13,6 +13,7 @@ from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr, TagValue
+from gongbi.core.grouping import rows_as_of
 from gongbi.core.language import check_condition, compile_row
 from gongbi.core.plan import Plan
 from gongbi.core.types import DATE, TIMESTAMP, decimal
@@ -200,8 +201,8 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
     # Exact sums: the order in which threads add rows must not show in the figures.
     who, exact = quote(model.subject), dialect.type(decimal(6))
     rows = (
-        f"select {who} as id, ts, cast({quote(model.amount or '')} as {exact}) as amount from {quote(fact.table)}"
-        f" where {who} is not null and ts < {dialect.literal(as_of)}"
+        f"select {who} as id, ts, cast({quote(model.amount or '')} as {exact}) as amount"
+        f" from ({rows_as_of(fact, catalog.world, dialect, as_of)}) f where {who} is not null"
     )
     days = (
         f"select id, day, sum(amount) as spend from"

@@ -7,6 +7,7 @@ from typing import Any
 from gongbi.core import expr as ir
 from gongbi.core.evidence import evidence_plan
 from gongbi.core.expr import Call, Expr
+from gongbi.core.grouping import rows_as_of
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.segments import instant
@@ -124,15 +125,15 @@ def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
 def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[str, Any]]:
     """The newest rows of all facts, each with its own columns."""
     dialect, world = ctx.engine.dialect, ctx.catalog().world
-    there, as_of = set(ctx.engine.tables()), dialect.literal(instant(ctx, subject))
+    there, as_of = set(ctx.engine.tables()), instant(ctx, subject)
     events: list[dict[str, Any]] = []
     for fact in world.facts.values():
         if subject not in fact.subjects or fact.table not in there:
             continue
         columns = ", ".join(dialect.ident(n) for n in fact.names if n != subject)
         sql = (
-            f"select {columns} from {dialect.ident(fact.table)}"
-            f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {as_of}"
+            f"select {columns} from ({rows_as_of(fact, world, dialect, as_of)}) f"
+            f" where {dialect.ident(subject)} = {dialect.literal(member)}"
             f" order by ts desc limit {int(limit)}"
         )
         events += [{"fact": fact.name, **row} for row in ctx.engine.query(sql).to_pylist()]
@@ -141,13 +142,12 @@ def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[
 
 def _counts(ctx: Context, subject: str, member: Any) -> dict[str, int]:
     dialect, world = ctx.engine.dialect, ctx.catalog().world
-    there, now = set(ctx.engine.tables()), dialect.literal(instant(ctx, subject))
+    there, as_of = set(ctx.engine.tables()), instant(ctx, subject)
     found = {}
     for fact in world.facts.values():
         if subject in fact.subjects and fact.table in there:
-            sql = f"select count(*) as n from {dialect.ident(fact.table)}"
-            condition = f" where {dialect.ident(subject)} = {dialect.literal(member)} and ts < {now}"
-            found[fact.name] = ctx.engine.value(sql + condition)
+            sql = f"select count(*) as n from ({rows_as_of(fact, world, dialect, as_of)}) f"
+            found[fact.name] = ctx.engine.value(f"{sql} where {dialect.ident(subject)} = {dialect.literal(member)}")
     return found
 
 

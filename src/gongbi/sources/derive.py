@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gongbi.catalog.base import SourceDef, SubjectDef
-from gongbi.catalog.tables import fact_table_name, roles, target_table, target_table_name
+from gongbi.catalog.catalog import fact_shape
+from gongbi.catalog.tables import fact_table_name, roles, target_table_name
 from gongbi.core.dialect import Dialect
-from gongbi.core.language import compile_group
+from gongbi.core.grouping import group_values
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
-from gongbi.core.types import INTEGER, STORED_PRECISION, TIMESTAMP
-from gongbi.errors import InvalidDefinition, UnknownName
-from gongbi.sources.casts import cast
-from gongbi.sources.plan import constant
+from gongbi.core.types import INTEGER, TIMESTAMP
+from gongbi.errors import InvalidDefinition
 
 
 def derived_fact(
@@ -24,14 +23,6 @@ def derived_fact(
     Grain: one row per distinct value of `group_by`. Time and subjects are those of the group, the smallest where it has
     several. `_load` is 0; `_row` numbers the groups by time, then by the grouped columns.
     """
-    ident = dialect.ident
-    table = target_table(base, subjects)
-    columns = {c.name: c.type for c in table.columns if not c.name.startswith("_")}
-    group = source.from_.group_by
-    for name in (*group, *source.subjects):
-        if name not in columns:
-            raise UnknownName(f"column of {base.fact}", name, columns, place=source.place)
-    values = {"ts": f"min({ident('ts')})"} | {name: f"min({ident(name)})" for name in source.subjects}
     for name, mapping in source.columns.items():
         if mapping.lookup is not None:
             raise InvalidDefinition(
@@ -39,19 +30,10 @@ def derived_fact(
                 hint="Look it up in the fact that it is derived from.",
                 place=source.place,
             )
-        text = mapping.expr or f"min({mapping.from_ or name})"
-        compiled = compile_group(text, columns, dialect, zone=zone, rows=base.fact or "", place=source.place)
-        type_ = mapping.value_type
-        sql = cast(f"({compiled.sql})", compiled.type, type_, dialect)
-        if sql is None or (compiled.type.currency and type_.currency != compiled.type.currency):
-            raise InvalidDefinition(
-                f"Column {name!r} of {source.fact!r} gives {compiled.type}; it is declared {type_}.", place=source.place
-            )
-        if type_.name == "decimal" and compiled.type.name in ("integer", "decimal"):
-            # A sum that is too large must not pass for an absent one: the engine refuses it.
-            sql = f"cast(({compiled.sql}) as {dialect.type(type_, STORED_PRECISION)})"
-        default = mapping.default
-        values[name] = sql if default is None else f"coalesce({sql}, {constant(default, type_, dialect)})"
+    ident = dialect.ident
+    below = fact_shape(base, subjects)
+    values = group_values(fact_shape(source, subjects), below, dialect, zone=zone)
+    group = source.from_.group_by
     keys = ", ".join(ident(name) for name in group)
     listed = ", ".join(f"{sql} as {ident(name)}" for name, sql in values.items())
     order = ", ".join([ident("ts"), *(f"__g{i}" for i in range(len(group)))])
@@ -61,7 +43,7 @@ def derived_fact(
     picked = ", ".join(ident(name) for name in values)
     return (
         Plan()
-        .then("grouped", f"select {named}, {listed} from {ident(table.name)} group by {keys}")
+        .then("grouped", f"select {named}, {listed} from {ident(below.table)} group by {keys}")
         .then("derived", f"select {zero}, {number}, {picked} from grouped")
     )
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from gongbi.catalog.base import ColumnMap, Lookup, SourceDef, SubjectDef, TimeMap
 from gongbi.catalog.tables import key_columns, own_column, reference_table_name, roles, subject_of, target_table
+from gongbi.core.casts import cast, constant
 from gongbi.core.dialect import Dialect
 from gongbi.core.language import compile_group, compile_row
 from gongbi.core.plan import Plan
@@ -18,7 +18,6 @@ from gongbi.core.table import Table
 from gongbi.core.types import DATE, INTEGER, STORED_PRECISION, TEXT, TIMESTAMP, Type
 from gongbi.errors import InvalidDefinition, UnknownName
 from gongbi.sources.base import UnreadableSource
-from gongbi.sources.casts import cast
 from gongbi.sources.shape import How, Prepared
 
 
@@ -388,17 +387,6 @@ def _finished(mapping: ColumnMap, value: str, dialect: Dialect) -> str:
     if mapping.default is None:
         return value
     return f"coalesce({value}, {constant(mapping.default, mapping.value_type, dialect)})"
-
-
-def constant(value: Any, type_: Type, dialect: Dialect) -> str:
-    """Write a constant of a definition as a value of a column's type."""
-    if isinstance(value, bool) or type_.name == "boolean":
-        return dialect.literal(bool(value))
-    text = str(value)
-    if type_.name in ("integer", "decimal"):
-        # Engines differ in what they make of an exponent, or of a whole number with a point.
-        text = f"{Decimal(text.strip()).normalize():f}"
-    return f"cast({dialect.literal(text)} as {dialect.type(type_, STORED_PRECISION)})"
 
 
 def _converted(sql: str, from_: Type, to: Type, draft: _Draft, name: str) -> str:

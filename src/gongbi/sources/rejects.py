@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from gongbi.catalog.tables import REJECTS
+from gongbi.core.casts import is_too_large
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER
 from gongbi.engine.base import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.sources.base import BadRow
-from gongbi.sources.casts import is_too_large
 from gongbi.sources.plan import RowPlan
 from gongbi.sources.readers import Piece, cell_text
 from gongbi.sources.shape import positions_of, raw_json

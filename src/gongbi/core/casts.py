@@ -1,5 +1,7 @@
 """Strict casts in SQL: a value is read as the column's type or it is null, with the same result on every engine.
 
+Raw rows are read by them, and aggregates of derived facts. `rounding`, `shape` and `instants` are modules of `sources`.
+
 Rules
 -----
 integer
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from gongbi.core.dialect import Dialect
 from gongbi.core.types import DOUBLE, INTEGER, STORED_PRECISION, TEXT, Type
@@ -60,6 +63,17 @@ def cast(sql: str, from_: Type, to: Type, dialect: Dialect) -> str | None:
     }
     read = readers.get(to.name)
     return read(sql, from_, to, dialect) if read else None
+
+
+def constant(value: Any, type_: Type, dialect: Dialect) -> str:
+    """Write a constant of a definition as a value of a column's type."""
+    if isinstance(value, bool) or type_.name == "boolean":
+        return dialect.literal(bool(value))
+    text = str(value)
+    if type_.name in ("integer", "decimal"):
+        # Engines differ in what they make of an exponent, or of a whole number with a point.
+        text = f"{Decimal(text.strip()).normalize():f}"
+    return f"cast({dialect.literal(text)} as {dialect.type(type_, STORED_PRECISION)})"
 
 
 def is_too_large(value: str | None, to: Type) -> bool:
