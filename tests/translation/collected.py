@@ -36,6 +36,8 @@ ELSEWHERE = ("core/", "engine/")
 WORDED = frozenset({"message", "hint", "note"})
 #: Lists of words that become part of a message.
 GATHERED = frozenset({"reasons", "lines"})
+#: There lists hold what is in the reader's language already.
+TRANSLATED = "console/"
 #: Parameters that are a part of a message and are words, not names or values.
 PARTS = frozenset({"what", "why", "spoken"})
 
@@ -160,7 +162,7 @@ class Collector:
                         self._follow(value, scope)
             elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
                 for name, value in _assigned(node):
-                    if name in GATHERED:
+                    if name in GATHERED and not scope.module.path.startswith(TRANSLATED):
                         self._follow(value, scope)
                 for target in node.targets if isinstance(node, ast.Assign) else ():
                     if isinstance(target, ast.Attribute) and target.attr in ("message", "hint"):
