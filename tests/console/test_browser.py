@@ -122,6 +122,31 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
     until(lambda: "the first 50 of 80" in visit.body(), "the sample")
 
 
+def chart(visit: Visit, label: str) -> list[list[Any]]:
+    """The series of a chart as the browser has them; empty until it is drawn."""
+    body = """
+        const found = document.querySelector(`[role=img][aria-label="${arguments[0]}"]`);
+        const drawn = found && getElement(Number(found.id.slice(1)))?.chart;
+        return drawn ? drawn.getOption().series.map(s => s.data.map(d => d.value ?? d)) : [];
+    """
+    return list(visit.script(body, label))
+
+
+def test_a_group_is_taken_apart_into_its_conditions_and_set_beside_the_saved_ones(visit: Visit) -> None:
+    first, second = "customer.city = 'coast'", "count(purchase) > 3"
+    visit.open("/segments", "en")
+    visit.type(f"{first} and {second}")
+    with gongbi.open(visit.served.root) as ws:
+        steps = ws.segment(f"{first} and {second}").waterfall()
+        pairs = ws.overlap()
+        sizes = {s["segment"]: s["count"] for s in ws.call("segments")}
+    wanted = [[240, *(step["left"] for step in steps)], [0, *(step["removed"] for step in steps)]]
+    until(lambda: chart(visit, "Condition by condition") == wanted, f"the waterfall {wanted}")
+    shares = sorted(pair["both"] / sizes[name] for pair in pairs for name in (pair["a"], pair["b"]) if sizes[name])
+    [cells] = until(lambda: chart(visit, "Overlap"), "the overlap of the saved segments")
+    assert sorted(share for _, _, share in cells) == pytest.approx(shares)
+
+
 def test_a_wrong_name_is_marked_and_the_suggestion_mends_it(visit: Visit) -> None:
     visit.open("/segments", "en")
     visit.type("tag.rfm.recancy >= 4")

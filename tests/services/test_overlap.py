@@ -73,6 +73,7 @@ def test_a_waterfall_removes_one_condition_after_another(ws: gongbi.Workspace) -
     for i, (step, holds) in enumerate(zip(found["steps"], sets, strict=True)):
         others = set.intersection(*(s for j, s in enumerate(sets) if j != i))
         assert step["removed"] == len(left - holds)
+        assert ids(ws, step["removed_are"]) == left - holds
         assert step["unknown"] == len(left & ids(ws, f"({conditions[i]}) is absent"))
         assert step["alone"] == len(holds)
         assert step["only"] == len(others - holds)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from nicegui import background_tasks, ui
 
-from gongbi.console import charts, parts
+from gongbi.console import charts, groups, parts
 from gongbi.console.completion import entries
 from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
@@ -52,6 +52,7 @@ class Box:
                 self._input()
                 self.problem = ui.element("div").props('aria-live="polite"')
                 self.answer = ui.element("div").props('aria-live="polite" id="answer"')
+                self.steps = ui.element("div")
             with parts.card(t("box.tgi"), t("box.tgi_about"), classes="s5"):
                 self.insight = ui.element("div")
         self.sample = ui.element("div")
@@ -125,6 +126,7 @@ class Box:
             self._count(found)
             self.problem.clear()
             self.area.classes(remove="bad")
+            await self._conditions(turn, expression)
             await self._compare(turn, expression, found)
         except Cancelled:
             return
@@ -134,6 +136,25 @@ class Box:
         except RuntimeError:
             if not parts.gone(self.answer):
                 raise
+
+    async def _conditions(self, turn: int, expression: str) -> None:
+        """Which condition removes whom, where there are several."""
+        try:
+            found = await self.counter.ask(turn, "waterfall", expression=expression, subject=self.subject)
+        except Cancelled:
+            raise
+        except GongbiError as error:
+            self.steps.clear()
+            with self.steps:
+                parts.problem(self.page, error)
+            return
+        self.steps.clear()
+        if len(found["steps"]) > 1:
+            with self.steps:
+                ui.label(f"{self.page.t('groups.waterfall')} · {self.page.t('groups.waterfall_about')}").classes(
+                    "g-about"
+                )
+                groups.waterfall(self.page, found, self.write)
 
     async def _compare(self, turn: int, expression: str, found: Mapping[str, Any]) -> None:
         if not found["count"]:
@@ -176,7 +197,7 @@ class Box:
                 parts.problem(self.page, error)
 
     def _nothing(self) -> None:
-        for place in (self.problem, self.answer, self.insight, self.sample):
+        for place in (self.problem, self.answer, self.steps, self.insight, self.sample):
             place.clear()
         self.area.classes(remove="bad")
         self.answer.classes(remove="stale")
@@ -187,6 +208,7 @@ class Box:
 
     def _wrong(self, expression: str, error: GongbiError) -> None:
         self.answer.clear()
+        self.steps.clear()
         self.answer.classes(remove="stale")
         self.area.classes("bad")
         self.problem.clear()

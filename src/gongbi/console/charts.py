@@ -225,3 +225,63 @@ def funnel(steps: Sequence[tuple[str, int]], *, value: str = PLAIN) -> dict[str,
             }
         ],
     }
+
+
+def waterfall(steps: Sequence[Mapping[str, Any]], names: tuple[str, str]) -> dict[str, Any]:
+    """Lying bars of who is left, each with the part that was removed behind it, in the order of the conditions.
+
+    A step has ``name``, ``left``, ``removed``, ``shown`` and ``tip``; `names` are those of the two series.
+    """
+
+    def series(key: str, name: str, colour: str) -> dict[str, Any]:
+        # Who is left is written behind the whole bar, where there is room.
+        shown = {"show": key == "removed", "position": "right", "color": INK, ":formatter": "p => p.data.shown"}
+        return {
+            "type": "bar",
+            "name": name,
+            "stack": "all",
+            "barMaxWidth": 18,
+            "itemStyle": {"color": colour},
+            "label": shown,
+            "data": [{"value": step[key], "tip": step["tip"], "shown": step["shown"]} for step in steps],
+        }
+
+    return base(tooltip="item") | {
+        "grid": {"left": 8, "right": 64, "top": 32, "bottom": 4, "containLabel": True},
+        "xAxis": axis(show=False),
+        "yAxis": axis(
+            "category",
+            data=[step["name"] for step in steps],
+            inverse=True,
+            axisLine={"show": False},
+            axisLabel={"fontSize": 11, "width": 200, "overflow": "truncate"},
+        ),
+        "tooltip": {"trigger": "item", "confine": True, ":formatter": "p => p.data.tip", "textStyle": {"fontSize": 12}},
+        "series": [series("left", names[0], BLUE), series("removed", names[1], "#e3d9cc")],
+    }
+
+
+def heat(names: Sequence[str], cells: Sequence[tuple[int, int, float, str]]) -> dict[str, Any]:
+    """A square of shares from 0 to 1; a cell is (column, row, share, words of its tooltip)."""
+    label = {"fontSize": 11, "interval": 0, "width": 130, "overflow": "truncate"}
+    across = axis("category", data=list(names), position="top", axisLabel=label | {"rotate": 40, "width": 90})
+    return base(legend=False, tooltip="item") | {
+        "grid": {"left": 8, "right": 16, "top": 8, "bottom": 8, "containLabel": True},
+        "xAxis": across,
+        "yAxis": axis("category", data=list(names), inverse=True, axisLabel=label),
+        "visualMap": {
+            "show": False,
+            "min": 0,
+            "max": 1,
+            "inRange": {"color": ["#fbfaf7", "#c6d9e2", "#6a9bb4", "#1f5371"]},
+        },
+        "tooltip": {"trigger": "item", "confine": True, ":formatter": "p => p.data.tip", "textStyle": {"fontSize": 12}},
+        "series": [
+            {
+                "type": "heatmap",
+                "data": [{"value": [x, y, share], "tip": tip} for x, y, share, tip in cells],
+                "label": {"show": len(names) <= 20, "fontSize": 10, ":formatter": "p => Math.round(100 * p.value[2])"},
+                "itemStyle": {"borderColor": "#fff", "borderWidth": 1},
+            }
+        ],
+    }

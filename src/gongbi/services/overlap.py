@@ -38,13 +38,13 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
     Raises
     ------
     InvalidInput
-        There are fewer than two groups, more than 62, or they are about different subjects.
+        Fewer than two groups are named, there are more than 62, or they are about different subjects.
     """
     conditions, skipped = _conditions(ctx, segments, subject)
-    if not 2 <= len(conditions) <= MOST_PATTERN_BITS:
+    if len(conditions) > MOST_PATTERN_BITS or (segments and len(conditions) < 2):
         raise InvalidInput(
             f"An overlap is between 2 to {MOST_PATTERN_BITS} groups, not {len(conditions)}.",
-            hint="Name the segments to compare." if conditions else f"Save segments of {subject}, or name expressions.",
+            hint="Name the segments to compare.",
         )
     names = list(conditions)
     ctx.progress("overlap", 0)
@@ -91,7 +91,8 @@ def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> di
         ``of`` (all known members), ``count`` (who is left in the end), ``steps``: for each condition its text
         (``condition``), ``left`` after it and all before it, ``removed`` by it of those that were left, of them
         ``unknown`` (the condition says neither yes nor no of them), ``alone`` (for how many it holds by itself) and
-        ``only`` (whom it alone keeps out: so many would come in without it); ``as_of``, ``subject``, ``warnings``.
+        ``only`` (whom it alone keeps out: so many would come in without it), ``removed_are`` (an expression that holds
+        for those whom it removed); ``as_of``, ``subject``, ``warnings``.
     """
     catalog = ctx.catalog()
     _, about = condition(ctx, expression, subject)
@@ -116,6 +117,9 @@ def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> di
         steps.append(
             {
                 "condition": part.strip(),
+                "removed_are": " and ".join(
+                    [*(f"({p.strip()})" for p in parts[:i]), f"not (({part.strip()}) is true)"]
+                ),
                 "left": left,
                 "removed": before - left,
                 "unknown": sum(n for pattern, n in tried.items() if pattern >> (k + i) & 1),

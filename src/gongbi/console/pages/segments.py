@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gongbi.console import parts
+from gongbi.console import groups, parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named
@@ -23,6 +23,8 @@ async def build(page: Page) -> None:
     box.show()
     with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
         parts.later(page, lambda: _saved(page, box))
+    with parts.card(page.t("groups.overlap"), page.t("groups.overlap_about")):
+        parts.later(page, lambda: _overlap(page, box.subject))
 
 
 async def _saved(page: Page, box: Box) -> None:
@@ -33,6 +35,15 @@ async def _saved(page: Page, box: Box) -> None:
     parts.warnings(page, [said for segment in found for said in segment["warnings"]])
     parts.uncounted(page, found)
     _table(page, found, box)
+
+
+async def _overlap(page: Page, subject: str) -> None:
+    saved = await page.call("segments", counted=False)
+    found = await page.call("overlap", subject=subject)
+    if len(found["segments"]) < 2:
+        parts.empty(page, "groups.none", icon="join_inner")
+        return
+    groups.overlap(page, found, {s["segment"]: page.words(s["name"], s["segment"]) for s in saved})
 
 
 def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:

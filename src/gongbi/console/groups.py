@@ -1,0 +1,66 @@
+"""Groups beside each other: which condition removes whom, and whom saved segments share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from gongbi.console import charts, parts
+from gongbi.console.frame import Page
+
+
+def waterfall(page: Page, found: Mapping[str, Any], open_: Callable[[str], None]) -> None:
+    """Who is left after each condition; a click on a bar opens those whom it removed."""
+    number, t = page.format.number, page.t
+    everybody = number(found["of"])
+    steps = [{"name": t("groups.everybody"), "left": found["of"], "removed": 0, "shown": everybody, "tip": everybody}]
+    for step in found["steps"]:
+        lines = [
+            f"<b>{escape(step['condition'])}</b>",
+            t("groups.left", n=number(step["left"])),
+            t("groups.removed", n=number(step["removed"]), unknown=number(step["unknown"])),
+            t("groups.only", n=number(step["only"])),
+        ]
+        steps.append(
+            {
+                "name": step["condition"],
+                "left": step["left"],
+                "removed": step["removed"],
+                "shown": number(step["left"]),
+                "tip": "<br>".join(lines),
+            }
+        )
+    names = (t("groups.series_left"), t("groups.series_removed"))
+    chart = parts.chart(charts.waterfall(steps, names), t("groups.waterfall"), height=52 + 30 * len(steps))
+
+    def clicked(place: int) -> None:
+        if place:
+            open_(found["steps"][place - 1]["removed_are"])
+
+    chart.on_point_click(lambda e: clicked(e.data_index))
+
+
+def overlap(page: Page, found: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Row by row: the share of a group that is in each other one."""
+    number, percent = page.format.number, page.format.percent
+    groups = [g for g in found["segments"] if g["count"]]
+    place = {g["segment"]: i for i, g in enumerate(groups)}
+    size = {g["segment"]: g["count"] for g in groups}
+    cells: list[tuple[int, int, float, str]] = []
+    for pair in found["pairs"]:
+        for a, b in ((pair["a"], pair["b"]), (pair["b"], pair["a"])):
+            if a in place and b in place:
+                share = pair["both"] / size[a]
+                tip = page.t(
+                    "groups.shared",
+                    share=percent(share),
+                    a=escape(names.get(a, a)),
+                    b=escape(names.get(b, b)),
+                    n=number(pair["both"]),
+                    lift=number(pair["lift"], 2),
+                )
+                cells.append((place[b], place[a], share, tip))
+    labels = [names.get(g["segment"], g["segment"]) for g in groups]
+    parts.chart(charts.heat(labels, cells), page.t("groups.overlap"), height=120 + 26 * len(groups))
+    parts.warnings(page, found["warnings"])
