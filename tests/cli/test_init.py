@@ -15,7 +15,7 @@ def test_a_new_workspace_is_told_as_json(gongbi: Run, tmp_path: Path) -> None:
     done = gongbi("init", str(folder), "--zone", "Asia/Shanghai", "--json")
     assert done.returncode == 0, done.stderr
     settings = {"name": "corner", "zone": "Asia/Shanghai", "engine": "duckdb"}
-    assert json.loads(done.stdout) == {"folder": str(folder), "settings": settings, "definitions": []}
+    assert json.loads(done.stdout) == {"folder": str(folder), "settings": settings, "definitions": [], "warnings": []}
 
 
 def test_a_workspace_that_is_there_is_told_with_its_own_settings_and_no_password(gongbi: Run, shop: Path) -> None:
@@ -30,3 +30,12 @@ def test_a_workspace_that_is_there_is_told_with_its_own_settings_and_no_password
     assert "secret" not in done.stdout
     again = gongbi("init", str(shop), "--demo", "retail")
     assert again.stdout.splitlines()[0] == f"Workspace at {shop}, 0 definition files."
+
+
+def test_a_workspace_that_is_there_keeps_its_zone_and_engine_and_says_so(gongbi: Run, shop: Path) -> None:
+    done = gongbi("init", str(shop), "--zone", "UTC", "--engine", "spark")
+    assert "It was there already: its time zone stays Asia/Shanghai, its engine duckdb." in done.stdout
+    assert "its time zone stays Asia/Shanghai, not UTC; to have another, make a new workspace." in done.stderr
+    assert "its engine stays duckdb, not spark;" in done.stderr
+    assert gongbi("init", str(shop), "--zone", "Asia/Shanghai").stderr == ""
+    assert "there already" not in gongbi("init", str(shop / "new")).stdout

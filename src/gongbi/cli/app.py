@@ -16,7 +16,21 @@ import typer
 
 import gongbi
 from gongbi.cli.messages import line_of
-from gongbi.cli.output import Progressing, cautions, show, show_campaign, show_campaigns, show_ingest, show_report
+from gongbi.cli.output import (
+    Progressing,
+    cautions,
+    show,
+    show_campaign,
+    show_campaigns,
+    show_cancelled,
+    show_ingest,
+    show_models,
+    show_report,
+    show_resumed,
+    show_run,
+    show_runs,
+    show_trained,
+)
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -104,29 +118,49 @@ def _no_options_before(ctx: typer.Context) -> None:
 def init(
     path: Annotated[Path, typer.Argument(help="The folder.")] = HERE,
     zone: Annotated[str | None, typer.Option(help="IANA time zone of the workspace; UTC by default.")] = None,
-    engine: Annotated[str, typer.Option(help="duckdb or spark.")] = "duckdb",
+    engine: Annotated[str | None, typer.Option(help="duckdb or spark; duckdb by default.")] = None,
     demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make a workspace. 新建工作区。"""
-    from gongbi.workspace import copy_pack, read_settings
+    from gongbi.workspace import SETTINGS, copy_pack, read_settings
     from gongbi.workspace import init as make
 
-    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine).resolve()
+    there = (path.expanduser() / SETTINGS).exists()
+    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine or "duckdb").resolve()
     files = copy_pack(root, demo) if demo else []
 
     def say(made: dict[str, Any]) -> None:
         print(f"Workspace at {made['folder']}" + (f", {len(files)} definition files." if demo else "."))
+        if there:
+            print(f"It was there already: its time zone stays {settings.zone}, its engine {settings.engine}.")
         print("Next: gongbi apply, gongbi ingest, gongbi build.")
 
     settings = read_settings(root)
+    asked = {"zone": zone or settings.zone, "engine": engine or settings.engine}
     made = {
         "folder": str(root),
         # Options of the engine and the store's address are left out: they may hold a password.
         "settings": {"name": settings.name, "zone": settings.zone, "engine": settings.engine},
         "definitions": [str(file.relative_to(root)) for file in files],
+        "warnings": _kept(asked, {"zone": settings.zone, "engine": settings.engine}),
     }
     emit(made, as_json, say)
+
+
+def _kept(asked: dict[str, str], there: dict[str, str]) -> list[dict[str, str]]:
+    """Say which settings of a workspace that was there already are not those that were asked for."""
+    words = {"zone": ("时区", "time zone"), "engine": ("引擎", "engine")}
+    return [
+        {
+            "code": "setting_kept",
+            "zh": f"工作区已存在，{words[name][0]}仍为 {there[name]}，不会改成 {asked[name]}；要改请另建工作区。",
+            "en": f"The workspace was there already: its {words[name][1]} stays {there[name]}, not {asked[name]};"
+            " to have another, make a new workspace.",
+        }
+        for name in asked
+        if asked[name] != there[name]
+    ]
 
 
 @app.command()
@@ -298,7 +332,7 @@ def segment_members(
 def segment_insight(
     expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
     base: Annotated[str | None, typer.Option(help="Another group to compare with; everybody by default.")] = None,
-    min_support: Annotated[int, typer.Option(help="Leave out values with fewer members.")] = 20,
+    min_support: Annotated[int, typer.Option(help="Leave out values with fewer members, seen and expected.")] = 20,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 30,
     subject: Subject = "customer",
     workspace: Where = HERE,
@@ -339,7 +373,7 @@ def train(
 ) -> None:
     """Train, check and score the models. 训练模型。"""
     done = call(workspace, actor, "train", name=name)
-    emit(done, as_json)
+    emit(done, as_json, show_trained)
     if any(one["status"] == "failed" for one in done):
         raise typer.Exit(2)
 
@@ -351,7 +385,10 @@ def models(
     as_json: Json = False,
 ) -> None:
     """Models with their figures. 模型。"""
-    emit(call(workspace, None, "model_card", name=name) if name else call(workspace, None, "models"), as_json)
+    if name:
+        emit(call(workspace, None, "model_card", name=name), as_json)
+    else:
+        emit(call(workspace, None, "models"), as_json, show_models)
 
 
 @app.command()
@@ -387,7 +424,7 @@ def runs(
 ) -> None:
     """The newest runs. 运行记录。"""
     if ctx.invoked_subcommand is None:
-        emit(call(workspace, None, "runs", limit=limit), as_json)
+        emit(call(workspace, None, "runs", limit=limit), as_json, show_runs)
     else:
         _no_options_before(ctx)
 
@@ -395,19 +432,19 @@ def runs(
 @runs_app.command("show")
 def runs_show(id: RunNumber, workspace: Where = HERE, as_json: Json = False) -> None:  # noqa: A002
     """One run, however old. 一次运行。"""
-    emit(call(workspace, None, "run", id=id), as_json)
+    emit(call(workspace, None, "run", id=id), as_json, show_run)
 
 
 @runs_app.command("cancel")
 def runs_cancel(id: RunNumber, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
     """Stop a running run. 停止。"""
-    emit(call(workspace, actor, "cancel", id=id), as_json)
+    emit(call(workspace, actor, "cancel", id=id), as_json, show_cancelled)
 
 
 @runs_app.command("resume")
 def runs_resume(id: RunNumber, workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:  # noqa: A002
     """Go on with an interrupted, cancelled or failed run. 继续。"""
-    emit(call(workspace, actor, "resume", id=id), as_json)
+    emit(call(workspace, actor, "resume", id=id), as_json, show_resumed)
 
 
 @app.command()

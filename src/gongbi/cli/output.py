@@ -6,7 +6,8 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,15 +20,19 @@ from rich.text import Text
 
 from gongbi.cli.figures import number
 from gongbi.cli.messages import language, told
+from gongbi.engine.watch import watching
 
 #: Quick work shows nothing; what takes longer than this shows where it is.
 PATIENCE = 2.0
+#: The longest that a log hears nothing of work that goes on.
+SILENCE = 10.0
 
 
 class Progressing:
-    """Progress of long work: a live line in a terminal, a plain line every two seconds elsewhere.
+    """Progress of long work: a live line in a terminal, plain lines elsewhere.
 
     In a terminal a clock draws the line, so that it appears and its time runs on also while the work says nothing.
+    Elsewhere there is a line every two seconds while the work tells something new, and else every ten.
 
     Parameters
     ----------
@@ -45,26 +50,39 @@ class Progressing:
         self._live: Progress | None = None
         self._task: tuple[TaskID, str, int | None] | None = None
         self._over = False
+        self._reminder = ExitStack()
 
     def __enter__(self) -> Progressing:
         if self.console.is_terminal:
             self._clock.start()
+        else:
+            self._reminder.enter_context(watching(self._remind, SILENCE / 20, "gongbi-reminder"))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._clock.cancel()
+        self._reminder.close()
         with self._turn:
             self._over = True
             if self._live is not None:
                 self._live.stop()
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if self.console.is_terminal:
-            with self._turn:
-                self._state = (stage, done, total)
+        with self._turn:
+            self._state = (stage, done, total)
+            if self.console.is_terminal:
                 self._draw()
-        elif now - self.spoken >= PATIENCE:
+            else:
+                self._print(after=PATIENCE)
+
+    def _remind(self) -> None:
+        """Say where the work is, also while a long statement says nothing."""
+        with self._turn:
+            self._print(after=SILENCE)
+
+    def _print(self, after: float) -> None:
+        now, (stage, done, total) = time.monotonic(), self._state
+        if now - self.spoken >= after:
             self.spoken = now
             print(f"[{now - self.started:5.0f} s] {stage} {_count(done, total)}".rstrip(), file=sys.stderr, flush=True)
 
@@ -339,6 +357,49 @@ def show_campaigns(answer: Sequence[Mapping[str, Any]]) -> None:
     from gongbi.cli.campaign import campaigns_lines
 
     _lines(campaigns_lines(answer))
+
+
+def show_trained(done: Sequence[Mapping[str, Any]]) -> None:
+    """Print what a training did."""
+    from gongbi.cli.work import train_lines
+
+    _lines(train_lines(done))
+
+
+def show_models(models: Sequence[Mapping[str, Any]]) -> None:
+    """Print the models with their figures."""
+    from gongbi.cli.work import models_lines
+
+    _lines(models_lines(models))
+
+
+def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each run."""
+    from gongbi.cli.work import status_words
+
+    show([{**run, "status": status_words(run)} for run in runs])
+
+
+def show_run(run: Mapping[str, Any]) -> None:
+    """Print one run, part by part."""
+    from gongbi.cli.work import status_words
+
+    show({name: value for name, value in run.items() if name != "cancel_requested"} | {"status": status_words(run)})
+
+
+def show_cancelled(run: Mapping[str, Any]) -> None:
+    """Print what became of the wish to stop a run."""
+    from gongbi.cli.work import cancel_lines
+
+    _lines(cancel_lines(run))
+
+
+def show_resumed(answer: Mapping[str, Any]) -> None:
+    """Print which run went on as which, and what it did as its own command does."""
+    as_which = "" if answer["run"] == answer["resumed"] else f" as run {answer['run']}"
+    _lines([f"Run {answer['resumed']} ({answer['kind']}) went on{as_which}."])
+    shows: Mapping[str, Callable[[Any], None]] = {"ingest": show_ingest, "train": show_trained}
+    shows.get(answer["kind"], show)(answer["result"])
 
 
 def _lines(lines: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.markup import escape
 
 from gongbi.cli.campaign import decision_lines, measurement_lines
-from gongbi.cli.figures import interval, number
 from gongbi.cli.messages import told
+from gongbi.cli.work import model_lines
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -37,8 +37,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield head("Predictions", "models")
     if not report["models"]:
         yield "  none defined"
-    for name, model in report["models"].items():
-        yield from _model(name, model)
+    for model in report["models"].values():
+        yield from model_lines(model)
     yield head("Campaign", "campaign")
     yield from _campaign(report["campaign"])
     if report["failed"]:
@@ -69,23 +69,6 @@ def _said(problem: Mapping[str, Any]) -> str:
     return escape(told(problem["message"], problem.get("hint")))
 
 
-def _model(name: str, model: Mapping[str, Any]) -> Iterator[str]:
-    yield f"  {name}  {model['name']['en']}"
-    if not model.get("headline"):
-        yield "    not trained"
-        return
-    yield from headline_lines(model)
-
-
-def headline_lines(model: Mapping[str, Any]) -> Iterator[str]:
-    """The figures of a model, and what they say in words."""
-    for key, value in (model.get("headline") or {}).items():
-        yield f"    {key.replace('_', ' '):<26}{escape(figure_words(value))}"
-    for words in (model.get("sentence"), model.get("calibration")):
-        if words:
-            yield f"    · {escape(words['en'])}"
-
-
 def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     figures = (campaign or {}).get("figures") or {}
     measured, decision = figures.get("measurement"), figures.get("decision")
@@ -101,18 +84,3 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
         yield from measurement_lines(measured)
     else:
         yield "    not measured yet"
-
-
-def figure_words(value: Any) -> str:
-    """A figure of a model: a number, an interval, or what was compared with."""
-    if isinstance(value, Mapping):
-        if "low" in value and "high" in value and ("value" in value or "estimate" in value):
-            return interval(value)
-        parts = {k: figure_words(v) for k, v in value.items() if k not in ("tag", "direction")}
-        inner = ", ".join(f"{k} {v}" for k, v in parts.items())
-        if "tag" not in value:
-            return inner
-        return f"{value['tag']}{' (less is more)' if value.get('direction') == -1 else ''}: {inner}"
-    if isinstance(value, float) and abs(value) < 100 and value != int(value):
-        return f"{value:.3f}"
-    return "—" if value is None else number(value) if isinstance(value, int | float) else str(value)

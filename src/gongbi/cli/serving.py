@@ -18,8 +18,10 @@ def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
         if not ws.is_owner:
             raise WorkspaceBusy(
                 f"The workspace at {str(ws.root)!r} is open in another process.",
-                hint="Use its console, or close it first.",
+                hint=f"Use its console at {ws.console}, or close it first."
+                if ws.console
+                else "Close it first: a console is opened by the process that has the workspace.",
             )
         with JobHost(ws) as jobs:
             print(f"Console: http://{host}:{port} (this machine only). Ctrl-C ends it.", file=sys.stderr, flush=True)
-            serve_console(ws, host=host, port=port, jobs=jobs)
+            serve_console(ws, host=host, port=port, jobs=jobs, on_ready=ws.announce_console)

@@ -12,6 +12,7 @@ from gongbi.core import clock
 from gongbi.core.expand import expanded
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Param, Phrase, Regroup, function
+from gongbi.core.functions.groups import BY_TIME
 from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
@@ -96,6 +97,8 @@ class _Checker:
     def placed(self, error: GongbiError, node: Node) -> GongbiError:
         """The same error, showing the part of the text at fault."""
         if not getattr(error, "shown", False):
+            if isinstance(error, UnknownName) and self.text[node.span.start : node.span.start + 1] in '"“”':
+                error.hint = f"Double quotes hold names; texts stand in single quotes, e.g. '{error.name}'."
             error.message += shown(self.text, node.span)
             error.args = (error.message,)
             error.shown = True  # type: ignore[attr-defined]
@@ -308,7 +311,7 @@ class _Checker:
             if isinstance(only, Name) and only.parts == (row,):
                 return []
         args = [self.of(arg, inner) for arg in node.args]
-        if entry.name in ("first", "last") and len(args) == 1 and inner.fact is not None:
+        if entry.params[-1] == BY_TIME and len(args) == len(entry.params) - 1 and inner.fact is not None:
             args.append(FactColumn(inner.fact.name, "ts", TIMESTAMP))
         for arg, given in zip(args, node.args, strict=False):
             # A constant alone would be counted for every row: almost surely a slip, e.g. count(1).

@@ -19,6 +19,8 @@ FORMAT = 1
 # A fold stops growing when this many trees in a row did not help its held-out rows.
 PATIENCE = 100
 
+OnFold = Callable[[int, int], None]
+
 
 class PropensityModel:
     """Probability of a yes-or-no outcome, from LightGBM trees, calibrated on out-of-fold scores.
@@ -100,7 +102,7 @@ class PropensityModel:
         self.seed = seed
         self.threads = threads
 
-    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None, *, on_fold: OnFold | None = None) -> Self:
         """Learn from rows and their outcomes.
 
         Parameters
@@ -112,6 +114,8 @@ class PropensityModel:
         groups : array of shape (n,), optional
             Rows with the same entry are held out together. Name the member where one may have several rows: trees
             that saw one of them know the others, and scores would look better, and surer, than they are.
+        on_fold : callable, optional
+            Called with a fold's number, from 1 on, and how many there are, before its trees are grown.
 
         Raises
         ------
@@ -127,7 +131,11 @@ class PropensityModel:
             raise InvalidInput(f"X has {len(values)} rows, y has {len(yes)}.")
         parameters = self._parameters(columns)
         splits = self._splits(yes, np.arange(len(yes)) if groups is None else as_groups("groups", groups))
-        grown = [self._grow(parameters, columns, values, yes, self.trees, split) for split in splits]
+        grown = []
+        for k, split in enumerate(splits, start=1):
+            if on_fold is not None:
+                on_fold(k, len(splits))
+            grown.append(self._grow(parameters, columns, values, yes, self.trees, split))
         trees = _best_size([losses for _, losses in grown])
         raw = np.empty(len(yes))
         for (booster, _), (_, held_out) in zip(grown, splits, strict=True):

@@ -14,7 +14,7 @@ from gongbi.catalog.base import Words
 from gongbi.core.types import DOUBLE, Type
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
-from gongbi.estimators.propensity import PropensityModel
+from gongbi.estimators.propensity import OnFold, PropensityModel
 from gongbi.estimators.stats import (
     Interval,
     auc,
@@ -99,7 +99,9 @@ def microseconds(instant: datetime) -> int:
     return int((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 
-def choose_settings(train: Sequence[CohortRows], texts: Sequence[str]) -> tuple[str, Figures | None]:
+def choose_settings(
+    train: Sequence[CohortRows], texts: Sequence[str], on_fold: OnFold | None = None
+) -> tuple[str, Figures | None]:
     """Choose the settings on the last training cohort, having learned from those before it.
 
     With one training cohort there is nothing to choose on, and the usual settings are taken.
@@ -110,7 +112,7 @@ def choose_settings(train: Sequence[CohortRows], texts: Sequence[str]) -> tuple[
         return "usual", None
     tried: list[Figures] = []
     for name in SETTINGS:
-        chance = fit(earlier, texts, name).predict_proba(last.frame)[:, 1]
+        chance = fit(earlier, texts, name, on_fold).predict_proba(last.frame)[:, 1]
         loss = -np.mean(np.where(last.yes, np.log(chance), np.log1p(-chance)))
         tried.append({"settings": name, "log_loss": float(loss), "auc": interval_json(auc_interval(last.yes, chance))})
     chosen = min(tried, key=lambda one: float(one["log_loss"]))["settings"]
@@ -141,7 +143,9 @@ def _plain(values: FloatArray, direction: int) -> FloatArray:
     return np.where(np.isnan(score), least - 1, score)
 
 
-def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> PropensityModel:
+def fit(
+    cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str, on_fold: OnFold | None = None
+) -> PropensityModel:
     """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees.
 
     Who is in several cohorts has a row in each, and is held out with all of them.
@@ -152,7 +156,7 @@ def fit(cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str) -> P
     yes = np.concatenate([cohort.yes for cohort in cohorts])
     ids = np.concatenate([cohort.ids for cohort in cohorts])
     model = PropensityModel(categorical=list(texts), seed=SEED, threads=1, **SETTINGS[settings])
-    return model.fit(frame, yes, groups=ids)
+    return model.fit(frame, yes, groups=ids, on_fold=on_fold)
 
 
 def figures_on(

@@ -16,7 +16,7 @@ from gongbi.core.types import Type
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.estimators.checks import FloatArray
-from gongbi.estimators.propensity import PropensityModel
+from gongbi.estimators.propensity import OnFold, PropensityModel
 from gongbi.models import plan as plans
 from gongbi.models import propensity, purchases
 from gongbi.models.base import CohortPlans, Trained
@@ -34,8 +34,17 @@ def train_purchases(engine: Engine, model: ModelDef, catalog: Catalog, as_of: da
     return purchases.learn(model, rows, as_of)
 
 
-def train_propensity(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
+def train_propensity(
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    as_of: datetime,
+    stage: OnStage,
+    on_fold: OnFold | None = None,
+) -> Trained:
     """Read the cohorts, choose on the training ones, learn, judge once on the test ones.
+
+    `on_fold` is told which of how many folds is being learned from, within a stage.
 
     Raises
     ------
@@ -61,9 +70,9 @@ def train_propensity(engine: Engine, model: ModelDef, catalog: Catalog, as_of: d
     train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
     texts = [name for name, type_ in types.items() if type_.name == "text"]
     stage("choose settings")
-    settings, validation = propensity.choose_settings(train, texts)
+    settings, validation = propensity.choose_settings(train, texts, on_fold)
     stage("fit")
-    trees, strongest = propensity.fit(train, texts, settings), propensity.strongest_tag(train)
+    trees, strongest = propensity.fit(train, texts, settings, on_fold), propensity.strongest_tag(train)
     found = [propensity.figures_on(t, trees.predict_proba(t.frame)[:, 1], model.baseline, strongest) for t in tests]
     judgement = propensity.judge(found)
     window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}

@@ -15,11 +15,12 @@ from gongbi.errors import WorkspaceBusy, WorkspaceProblem
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that has a workspace open, and its local door."""
+    """The process that has a workspace open, its local door, and its console where it has one."""
 
     pid: int
     address: str
     token: str
+    console: str = ""
 
 
 class Lock:
@@ -69,14 +70,14 @@ class Lock:
     def _read(handle: int) -> Owner | None:
         try:
             body = json.loads(os.pread(handle, 4096, 0))
-            return Owner(int(body["pid"]), str(body["address"]), str(body["token"]))
+            return Owner(int(body["pid"]), str(body["address"]), str(body["token"]), str(body.get("console", "")))
         except (ValueError, KeyError, TypeError):
             return None  # The owner has the lock and is still writing its address.
 
-    def announce(self, address: str, token: str) -> None:
-        """Say where the owner can be reached; only the same user can read it."""
+    def announce(self, address: str, token: str, console: str = "") -> None:
+        """Say where the owner can be reached, and where its console is; only the same user can read it."""
         assert self._file is not None
-        body = json.dumps({"pid": os.getpid(), "address": address, "token": token}).encode()
+        body = json.dumps({"pid": os.getpid(), "address": address, "token": token, "console": console}).encode()
         os.pwrite(self._file, body, 0)
         os.ftruncate(self._file, len(body))
 

@@ -13,7 +13,7 @@ from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
-from gongbi.tags.run import build_tags, describe_tags
+from gongbi.tags.run import build_tags, describe_tags, tag_at_fault
 
 #: How many old builds of a subject stay beside the current one.
 KEPT = 4
@@ -87,13 +87,21 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
     try:
         request = Request(subject, expressions, as_of, {}, single=ctx.single(subject))
         # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
-        members = build_tags(
-            ctx.engine,
-            catalog.world,
-            request,
-            row.table,
-            on_progress=lambda done, total: ctx.report(stage, int(done), int(total) if total else None),
-        )
+        try:
+            members = build_tags(
+                ctx.engine,
+                catalog.world,
+                request,
+                row.table,
+                on_progress=lambda done, total: ctx.report(stage, int(done), int(total) if total else None),
+            )
+        except InvalidInput as error:
+            # The engine computes all tags in one pass, and does not know which of them it was.
+            ctx.progress(f"{stage}: the tag at fault", 0)
+            tag = tag_at_fault(ctx.engine, catalog.world, request, row.table)
+            if tag is None:
+                raise
+            raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
         ctx.progress(f"{stage}: statistics", 0)
         stats = describe_tags(ctx.engine, row.table, columns, members)
     except BaseException:

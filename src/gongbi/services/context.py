@@ -19,7 +19,7 @@ from gongbi.core import clock
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.engine.watch import watching
-from gongbi.errors import Cancelled, GongbiError, NotYet, Refused
+from gongbi.errors import Cancelled, GongbiError, NotYet, Refused, UnknownName
 from gongbi.store import Store
 from gongbi.store.builds import Build
 
@@ -136,6 +136,17 @@ class Context:
             return assemble((from_json(d.kind, d.body) for d in current), zone=self.zone)  # type: ignore[arg-type]
 
         return self.remembered("catalog", self.fingerprint(), make)  # type: ignore[no-any-return]
+
+    def check_subject(self, name: str) -> None:
+        """Refuse a subject that nobody defined; where it is the one that is meant unless told, ask which is meant."""
+        known = sorted(self.catalog().subjects)
+        if name in known:
+            return
+        error = UnknownName("subject", name, known)
+        if name == "customer" and known:
+            names = ", ".join(known[:12])
+            error.hint = f"Add `-s {names}`." if len(known) == 1 else f"Say which with `-s`: {names}."
+        raise error
 
     def newest_fact(self) -> datetime | None:
         """The instant of the newest fact that has happened; the newest of all where none has, None without facts."""

@@ -16,6 +16,7 @@ from gongbi.services.warnings import warn_of_tags
 
 def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
     """Turn what a person types into a member's id: the id itself, an identifier's value, or ``kind:value``."""
+    ctx.check_subject(subject)
     shape, dialect = ctx.catalog().world.subject(subject), ctx.engine.dialect
     definition = ctx.catalog().subjects[subject]
     text = str(given).strip()

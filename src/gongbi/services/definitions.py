@@ -118,6 +118,8 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
     search
         Part of a name, a title in either language, or a category.
     """
+    if subject:
+        ctx.check_subject(subject)
     catalog = ctx.catalog()
     users: dict[str, list[str]] = {}
     for name, expr in [*((f"tag {t}", e) for (_, t), e in catalog.expressions.items())] + [

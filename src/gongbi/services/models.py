@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +100,9 @@ def train(ctx: Ports, name: str | None = None, as_of: str | datetime | None = No
 
 def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime | None = None) -> list[dict[str, Any]]:
     """Train as `train` does, as a run of its own: recorded, with its progress, and stopped by its cancel."""
+    if name is not None:
+        ctx.catalog().model(name)
+    ctx.as_of(as_of) if as_of is not None else None
     with ctx.run("train", name or "") as inner:
         done = train(inner, name, as_of)
         inner.note(
@@ -211,8 +213,11 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
     if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
         version, status, rows = newest, "skipped", 0
     else:
-        learn = train_purchases if model.estimator == "purchases" else train_propensity
-        trained = learn(ctx.engine, model, catalog, as_of, _stages(ctx, model))
+        stages = _Stages(ctx, model)
+        if model.estimator == "purchases":
+            trained = train_purchases(ctx.engine, model, catalog, as_of, stages.begin)
+        else:
+            trained = train_propensity(ctx.engine, model, catalog, as_of, stages.begin, stages.fold)
         version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]
@@ -266,16 +271,26 @@ def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:
     return {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
 
 
-def _stages(ctx: Ports, model: ModelDef) -> Callable[[str], None]:
-    """Say how many of a training's stages are done as each begins: its cohorts or histories, the choice, the fit."""
-    begun = count()
-    total = 2 if model.estimator == "purchases" else len(model.train) + len(model.test) + 2
+class _Stages:
+    """Says how many of a training's stages are done as each begins, and which fold of one is being learned from.
 
-    def stage(name: str) -> None:
-        ctx.check_cancelled()
-        ctx.progress(f"{model.model}: {name}", next(begun), total)
+    The stages are its cohorts or histories, the choice, the fit.
+    """
 
-    return stage
+    def __init__(self, ctx: Ports, model: ModelDef) -> None:
+        self.ctx, self.model, self.stage, self.done = ctx, model.model, "", -1
+        self.total = 2 if model.estimator == "purchases" else len(model.train) + len(model.test) + 2
+
+    def begin(self, stage: str) -> None:
+        """Tell that a stage begins."""
+        self.stage, self.done = stage, self.done + 1
+        self.ctx.check_cancelled()
+        self.ctx.progress(f"{self.model}: {stage}", self.done, self.total)
+
+    def fold(self, fold: int, folds: int) -> None:
+        """Tell which fold is learned from within the stage."""
+        self.ctx.check_cancelled()
+        self.ctx.progress(f"{self.model}: {self.stage}, fold {fold} of {folds}", self.done, self.total)
 
 
 def _rows(trained: Trained) -> int:

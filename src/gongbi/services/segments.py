@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gongbi.catalog.catalog import model_tags
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Expr, TagValue
@@ -28,12 +29,14 @@ def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple
     name = expression.strip().removeprefix("segment.")
     if name in catalog.segments:
         owner = catalog.segments[name].subject
+        if subject != "customer":
+            ctx.check_subject(subject)
         if subject not in ("customer", owner):
             raise InvalidInput(f"The segment {name!r} holds {owner}s, not {subject}s.")
         return catalog.conditions[name], catalog.segments[name].subject
     if not expression.strip():
         raise InvalidInput("The expression is empty.", hint="Write a condition, or the name of a segment.")
-    catalog.world.subject(subject)
+    ctx.check_subject(subject)
     try:
         return check_condition(expression, catalog.world, subject), subject
     except UnknownName as error:
@@ -48,6 +51,7 @@ def request(
 ) -> Request:
     """The request for a group as of the instant of the current build, so that tags and raw facts agree."""
     where, subject = condition(ctx, expression, subject)
+    _check_trained(ctx, subject, [*(columns or {}).values(), where])
     build = ctx.current_build(subject)
     return Request(
         subject,
@@ -59,6 +63,18 @@ def request(
         # Tags of the data that are loaded now have a row for each member known at their instant, which is this one.
         known=build.table if build is not None and build.data_version == ctx.data_version() else None,
     )
+
+
+def _check_trained(ctx: Context, subject: str, parts: Sequence[Expr]) -> None:
+    """Scores come from a training, not from a build."""
+    used = {tag for part in parts for tag in ir.tags_used(part)} - ctx.stored(subject).keys()
+    for model in ctx.catalog().models.values():
+        for tag in model_tags(model):
+            if tag in used and model.subject == subject:
+                raise NotYet(
+                    f"The tag {tag!r} has no values yet: its model was not trained.",
+                    hint=f"Run `gongbi train {model.model}` first.",
+                )
 
 
 def instant(ctx: Context, subject: str) -> datetime:
@@ -161,7 +177,8 @@ def insight(
     tags
         Only these; by default all tags of the subject.
     min_support
-        Bins in which the group has, and would be expected to have, fewer members are left out.
+        Bins in which the group has fewer members are left out, unless it would be expected to have as many as that:
+        that nobody in it does what most others do is worth knowing.
     include_absent
         Whether the unknown are shown as a bin of their own. They always count in the shares' denominators.
 
@@ -250,6 +267,10 @@ def export(
     """
     path = Path(to).expanduser()
     check_writable(path, overwrite=overwrite)
+    # A slip of the pen is no work that failed: it is told before anything goes on record.
+    _, about = condition(ctx, expression, subject)
+    for name in (*columns, *order):
+        column(ctx, name, about)
     with ctx.run("export", expression.strip(), path=str(path)) as inner:
         found = members(inner, expression, subject=subject, columns=columns, limit=limit, order=order)
         build = ctx.store.builds.current(found["subject"])

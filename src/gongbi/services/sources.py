@@ -42,6 +42,9 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
     catalog = ctx.catalog()
     if not catalog.sources:
         raise NotYet("There are no sources.", hint="Write some under definitions/sources and run `gongbi apply`.")
+    for name in sources or ():
+        if name not in catalog.sources:
+            raise UnknownName("source", name, catalog.sources)
     with ctx.run("ingest", ", ".join(sources or []), sources=list(sources) if sources else None) as inner:
         report = run.ingest(
             ctx.engine,

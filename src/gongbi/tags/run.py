@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gongbi.core.compiler import Request, compile_members
 from gongbi.core.world import World
 from gongbi.engine import Engine, OnProgress
+from gongbi.errors import InvalidInput
 from gongbi.store.builds import TagStats
 from gongbi.tags import plan as plans
 from gongbi.tags.base import TagColumn
@@ -21,6 +23,35 @@ def build_tags(
 ) -> int:
     """Write one row per member with its tags as the table; return how many members."""
     return engine.build(compile_members(request, world, engine.dialect), table, on_progress=on_progress)
+
+
+def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> str | None:
+    """The first tag that the engine refuses to compute; None where it computes all of them.
+
+    Tags follow those they use, so the first ones stand on their own. The table is used for trying, and is gone after.
+    """
+    names = list(request.columns)
+
+    def refused(n: int) -> bool:
+        columns = {name: request.columns[name] for name in names[:n]}
+        try:
+            build_tags(engine, world, replace(request, columns=columns), table)
+        except InvalidInput:
+            return True
+        finally:
+            engine.drop(table)
+        return False
+
+    fine, bad = 0, len(names)
+    if not refused(bad):
+        return None
+    while bad - fine > 1:
+        middle = (fine + bad) // 2
+        if refused(middle):
+            bad = middle
+        else:
+            fine = middle
+    return names[bad - 1]
 
 
 def describe_tags(engine: Engine, table: str, tags: Sequence[TagColumn], members: int) -> list[TagStats]:
