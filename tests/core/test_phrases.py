@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import bench
 import pytest
@@ -60,6 +61,10 @@ def test_a_phrase_means_what_it_stands_for(phrase: str, long: str) -> None:
         ("regularly(sample, 1, 4, 'minute')", "'minute'"),
         ("resurrected(sample, 0, 7, 'day')", "1 to 18,250"),
         ("resurrected(sample, 'x', 7, 'day')", "1 to 18,250"),
+        ("value_at(sample.quantity, 'soon')", "'soon' is not a date"),
+        ("value_at(sample.quantity + 1, '2017-01-01')", "takes a column of a fact first"),
+        ("average_daily(sample.quantity, 0)", "1 to 36,500 days, not 0"),
+        ("average_daily(sample.category, 30)", "must be a number"),
         ("count(sample) filter (where exists_within(sample, 7, 'day'))", "says something of a member"),
         ("stopped(distinct sample, 7, 'day')", "`distinct` stands in count"),
     ],
@@ -95,23 +100,73 @@ TEXTS = {
 }
 
 
+COLUMNS = {
+    "member": INTEGER,
+    "ts": TIMESTAMP,
+    "amount": decimal(2),
+    "quantity": INTEGER,
+    "category": TEXT,
+    "promoted": BOOLEAN,
+}
+Drawn = list[tuple[int, int, int | None]]
+DRAWN = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 60 * 24), st.integers(-9, 9) | st.none()), max_size=40)
+
+
+def world_of(engine: DuckDBEngine, drawn: Drawn) -> list[tuple[int, datetime, int | None]]:
+    """Rows of the fact `sample`: member, hours since the start, quantity."""
+    rows = [(member, START + timedelta(hours=hours), quantity) for member, hours, quantity in drawn]
+    bench.make(engine, "fact_sample", COLUMNS, [(m, t.replace(tzinfo=None), None, q, "A", None) for m, t, q in rows])
+    bench.make_members(engine, "member", sample.MEMBERS)
+    return rows
+
+
 @settings(max_examples=12)
-@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 60 * 24)), max_size=40))
-def test_members_enter_stay_and_leave_as_time_goes_by(drawn: list[tuple[int, int]]) -> None:
-    rows = [(member, START + timedelta(hours=hours)) for member, hours in drawn]
+@given(DRAWN)
+def test_members_enter_stay_and_leave_as_time_goes_by(drawn: Drawn) -> None:
     engine = DuckDBEngine(None)
     try:
-        columns = {
-            "member": INTEGER, "ts": TIMESTAMP, "amount": decimal(2), "quantity": INTEGER, "category": TEXT,
-            "promoted": BOOLEAN,
-        }  # fmt: skip
-        bench.make(engine, "fact_sample", columns, [(m, t.replace(tzinfo=None), None, 1, "A", None) for m, t in rows])
-        bench.make_members(engine, "member", sample.MEMBERS)
+        rows = world_of(engine, drawn)
         for day in range(1, 75, 6):
             as_of = START + day * DAY + timedelta(hours=day % 24)
             found = bench.answers(engine, TEXTS, as_of=as_of)
             for member in sample.MEMBERS:
-                wanted = plainly([t for m, t in rows if m == member], as_of)
+                wanted = plainly([t for m, t, _ in rows if m == member], as_of)
                 assert {name: found[name][member] for name in TEXTS} == wanted
     finally:
         engine.close()
+
+
+SHANGHAI = timezone(timedelta(hours=8))
+
+
+@settings(max_examples=12)
+@given(DRAWN)
+def test_states_are_those_at_the_ends_of_days(drawn: Drawn) -> None:
+    texts = {
+        "mean": "average_daily(sample.quantity, 10)",
+        "at": "value_at(sample.quantity, '2017-01-20')",
+        "ago": "value_before(sample.quantity, 5, 'day')",
+    }
+    engine = DuckDBEngine(None)
+    try:
+        rows = world_of(engine, drawn)
+        for day in range(1, 75, 9):
+            as_of = START + day * DAY + timedelta(hours=(day * 7) % 24)
+            found = bench.answers(engine, texts, replace(sample.WORLD, zone="Asia/Shanghai"), as_of=as_of)
+            midnight = as_of.astimezone(SHANGHAI).replace(hour=0, minute=0)
+            for member in sample.MEMBERS:
+                known = [(t, q) for m, t, q in rows if m == member and q is not None and t < as_of]
+                ends = [latest(known, midnight - i * DAY) for i in range(10)]
+                held = [q for q in ends if q is not None]
+                mean = sum(held) / len(held) if held else None
+                assert found["mean"][member] == (pytest.approx(mean) if mean is not None else None)
+                assert found["at"][member] == latest(known, datetime(2017, 1, 21, tzinfo=SHANGHAI))
+                assert found["ago"][member] == latest(known, as_of - 5 * DAY)
+    finally:
+        engine.close()
+
+
+def latest(known: Sequence[tuple[datetime, int]], before: datetime) -> int | None:
+    """The value of the last row before an instant; of equals in time, the smallest."""
+    seen = [(t, -q) for t, q in known if t < before]
+    return -max(seen)[1] if seen else None

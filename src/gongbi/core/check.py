@@ -12,6 +12,7 @@ from gongbi.core import clock
 from gongbi.core.expand import expanded
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Param, Phrase, Regroup, function
+from gongbi.core.functions.groups import BY_TIME
 from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
@@ -310,7 +311,7 @@ class _Checker:
             if isinstance(only, Name) and only.parts == (row,):
                 return []
         args = [self.of(arg, inner) for arg in node.args]
-        if entry.name in ("first", "last") and len(args) == 1 and inner.fact is not None:
+        if entry.params[-1] == BY_TIME and len(args) == len(entry.params) - 1 and inner.fact is not None:
             args.append(FactColumn(inner.fact.name, "ts", TIMESTAMP))
         for arg, given in zip(args, node.args, strict=False):
             # A constant alone would be counted for every row: almost surely a slip, e.g. count(1).

@@ -111,7 +111,7 @@ class _Grouped:
     @property
     def shares(self) -> tuple[str, str | None]:
         """Calls that agree in this are read off one grouping; neighbours depend on which groups there are."""
-        return self.key, self.condition if self.how.lag else None
+        return self.key, self.condition if self.how.lag or self.how.lead else None
 
 
 class _Compiler:
@@ -375,6 +375,8 @@ class _Compiler:
         over = [f"row_number() over (partition by _m order by {order}) as {name}" for order, name in places.items()]
         if calls[0].how.lag:
             over.append("lag(k) over (partition by _m order by k) as prev")
+        if calls[0].how.lead:
+            over.append("lead(k) over (partition by _m order by k) as next")
         if over:
             text = f"select *, {', '.join(over)} from ({text}) g"
         return f"select _m, {', '.join(outer)} from ({text}) t group by _m"

@@ -28,7 +28,8 @@ def expanded(entry: Function, phrase: Phrase, node: Apply) -> Node:
     if len(node.args) != len(entry.params):
         raise entry.arity_error(len(node.args))
     if not isinstance(node.args[0], Name):
-        raise WrongType(f"`{entry.name}` takes the name of a fact first.", hint=f"Write {entry.signature}.")
+        what = "the name of a fact" if entry.params[0].accepts == "fact" else "a column of a fact"
+        raise WrongType(f"`{entry.name}` takes {what} first.", hint=f"Write {entry.signature}.")
     for param, arg in zip(entry.params, node.args, strict=True):
         if param.constant and not isinstance(arg, Literal):
             raise WrongType(f"`{param.name}` of `{entry.name}` is written out, not computed.")
@@ -54,4 +55,4 @@ def _filled(part: Node, node: Apply) -> Node:
 
 
 #: The aggregates that phrases are made of.
-_READ_ROWS = frozenset({"count", "min", "max"})
+_READ_ROWS = frozenset({"count", "min", "max", "last"})

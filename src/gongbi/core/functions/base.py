@@ -82,8 +82,9 @@ class Regroup:
         key and counts of 0 also come from groups in which the aggregate has no rows; the key is absent there.
     rank_by
         If given, an order of the groups, ``{name}`` standing for a column; ``place`` counts from 1 in it.
-    lag
-        Give every group the key before it as ``prev``; such an aggregate shares no groups but its own.
+    lag, lead
+        Give every group the key before it as ``prev``, the one after it as ``next``; such an aggregate shares no groups
+        but its own.
     needs_first
         Rows whose first argument is absent are left out; rows whose key is absent always are.
     """
@@ -93,6 +94,7 @@ class Regroup:
     inner: Mapping[str, Callable[[Sequence[str], Rendering], str]] = field(default_factory=dict)
     rank_by: str | None = None
     lag: bool = False
+    lead: bool = False
     needs_first: bool = False
 
 

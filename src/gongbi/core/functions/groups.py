@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gongbi.core.functions.base import SKIPS, Example, Function, Param, Regroup
+from gongbi.core import clock
+from gongbi.core.functions.base import SKIPS, Example, Function, Param, Regroup, require
 from gongbi.core.functions.dates import days_between, local
 from gongbi.core.functions.numbers import finite
 from gongbi.core.types import DOUBLE, INTEGER, Type
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Piece = Callable[[Sequence[str], "Rendering"], str]
 Outer = Callable[[Mapping[str, str], "Rendering"], str]
 X, W = Param("x", "ordered"), Param("weight", "number", optional=True)
+#: The row's own time, unless another instant is given.
+BY_TIME = Param("moment", "timestamp", optional=True)
 SMALLEST = ("Of equals, the smallest value.", "并列时取最小的值。")
 
 
@@ -95,7 +98,40 @@ def _gaps(name: str, zh: str, en: str, value: dict[int, Any], returns: Type) -> 
     )  # fmt: skip
 
 
+def _daily(of: Mapping[str, str], to: Rendering) -> str:
+    """The mean of the values at the ends of the last n days; one holds from the end of its day to that of the next."""
+    today = clock.local_date(to.as_of, to.zone)
+    first = f"greatest({_local_day(of['k'], to)}, {to.literal(today)} - {_days(of['n'], to)})"
+    last = f"least(coalesce({_local_day('next', to)}, {to.literal(today)}), {to.literal(today)})"
+    held = f"greatest({days_between(first, last, to)}, 0)"
+    return f"(sum(cast({of['v']} as {to.type(DOUBLE)}) * {held}) / nullif(sum({held}), 0))"
+
+
+def _days(n: str, to: Rendering) -> str:
+    return f"cast({n} as {'integer' if to.dialect.name == 'duckdb' else 'int'})"
+
+
+def _local_day(moment: str, to: Rendering) -> str:
+    return f"cast({local(moment, to)} as date)"
+
+
 BY = Param("by", "ordered")
+_DAILY = Regroup(
+    key=lambda args, to: args[-1],
+    inner={"v": lambda args, to: f"min({args[0]})", "n": lambda args, to: f"max({args[1]})"},
+    outer=_daily,
+    lead=True,
+    needs_first=True,
+)
+
+
+def _check_daily(values: Sequence[Any]) -> None:
+    require(
+        isinstance(values[1], int) and 1 <= values[1] <= 36_500,
+        f"`average_daily` is over 1 to 36,500 days, not {values[1]}.",
+    )
+
+
 _FIRST = _over_groups("min({k}) filter (where {place} = 1)")
 #: ``count(distinct x)`` as a regrouping.
 DIFFERENT = Regroup(key=lambda args, to: args[0], outer=_over_groups("count({k})"))
@@ -121,10 +157,17 @@ FUNCTIONS: tuple[Function, ...] = (
            (Example("arg_max(sample.category, sample.amount)", {1: "A", 2: "A", 3: None, 4: None}),), _extreme("arg_max"), SMALLEST),
     _group("arg_min", (X, BY), _first, "by 最小的那一行的 x。", "x of the row with the smallest `by`.",
            (Example("arg_min(sample.quantity, sample.amount)", {1: 1, 2: 1, 3: None, 4: None}),), _extreme("arg_min"), SMALLEST),
-    _group("first", (X, Param("moment", "timestamp", optional=True)), _first, "最早一行的值。", "Value of the earliest row that has one.",
+    _group("first", (X, BY_TIME), _first, "最早一行的值。", "Value of the earliest row that has one.",
            (Example("first(sample.category)", {1: "A", 2: "B", 3: "C", 4: None}),), _extreme("arg_min"), SMALLEST),
-    _group("last", (X, Param("moment", "timestamp", optional=True)), _first, "最近一行的值。", "Value of the latest row that has one.",
+    _group("last", (X, BY_TIME), _first, "最近一行的值。", "Value of the latest row that has one.",
            (Example("last(sample.quantity)", {1: 3, 2: 4, 3: 1, 4: None}),), _extreme("arg_max"), SMALLEST),
+    Function(
+        "average_daily", "aggregate", "preferences and rhythm", (Param("x", "number"), Param("n", "integer", constant=True), BY_TIME), DOUBLE,
+        "最近 n 个整日的日终值的平均，如日均余额；每个值一直有效到下一个值；第一个值之前的日子不计。",
+        "Mean of the values at the ends of the last n whole days, such as the average daily balance. A value holds until the next one; days before the first are left out.",
+        SKIPS, (Example("average_daily(sample.quantity, 30)", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),),
+        _DAILY, _DAILY, ties=SMALLEST, check=_check_daily,
+    ),
     _gaps("gap_avg", "相邻活动日之间的平均天数。", "Mean days between neighbouring active days.", {1: 23.5, 2: 193.0, 3: None, 4: None}, DOUBLE),
     _gaps("gap_max", "相邻活动日之间的最大天数。", "Longest gap between neighbouring active days.", {1: 31, 2: 193, 3: None, 4: None}, INTEGER),
     _gaps("gap_min", "相邻活动日之间的最小天数。", "Shortest gap between neighbouring active days.", {1: 16, 2: 193, 3: None, 4: None}, INTEGER),

@@ -6,14 +6,17 @@ A phrase has no SQL of its own. The checker reads the expression that it stands 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from gongbi.core import clock
 from gongbi.core.functions.base import Example, Function, Param, Phrase, choose, require
 from gongbi.core.types import BOOLEAN, Type
+from gongbi.errors import InvalidExpression
 
 NULLS = ("Never absent: without rows it is false.", "从不缺失：没有行时为假。")
-FACT = Param("fact", "fact")
+KNOWN = ("Absent where no row had a value by then.", "到那时还没有值则缺失。")
+FACT, COLUMN = Param("fact", "fact"), Param("x", "ordered")
 N, UNIT = Param("n", "integer", constant=True), Param("unit", "text", constant=True)
 FEWEST = Param("at_least", "integer", constant=True)
 
@@ -44,13 +47,23 @@ def _resurrected(values: Sequence[Any]) -> str:
     )
 
 
+def _value_at(values: Sequence[Any]) -> str:
+    _, day = values
+    try:
+        after = date.fromisoformat(day) + timedelta(days=1)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidExpression(f"{day!r} is not a date.", hint="Write it as 2017-09-01.") from error
+    return f"last(_1) filter (where before('{after}'))"
+
+
 def _phrase(
     name: str, params: tuple[Param, ...], zh: str, en: str, value: dict[int, Any], example: str,
-    text: str | Callable[[Sequence[Any]], str], returns: Type = BOOLEAN,
+    text: str | Callable[[Sequence[Any]], str], returns: Type | Callable[[Sequence[Type]], Type] = BOOLEAN,
+    nulls: tuple[str, str] = NULLS,
 ) -> Function:  # fmt: skip
     phrase = Phrase(text if callable(text) else lambda values: text)
     return Function(
-        name, "phrase", "phrases", params, returns, zh, en, NULLS, (Example(example, value),), phrase, phrase
+        name, "phrase", "phrases", params, returns, zh, en, nulls, (Example(example, value),), phrase, phrase
     )
 
 
@@ -84,5 +97,17 @@ FUNCTIONS: tuple[Function, ...] = (
         "最近 n 个单位内回来了：之前沉寂了 quiet 个单位，再往前有过。", "Came back within the last n units, after at least `quiet` units without a row, and with rows before them.",
         {1: False, 2: True, 3: False, 4: False}, "resurrected(sample, 90, 30, 'day')",
         _resurrected,
+    ),
+    _phrase(
+        "value_at", (COLUMN, Param("date", "text", constant=True)),
+        "某日结束时的值，即到那时为止最近一行的值，如余额。", "The value at the end of a day: that of the latest row by then, such as a balance.",
+        {1: 2, 2: 1, 3: 1, 4: None}, "value_at(sample.quantity, '2017-08-31')",
+        _value_at, lambda types: types[0], KNOWN,
+    ),
+    _phrase(
+        "value_before", (COLUMN, N, UNIT),
+        "n 个单位之前的值，即到那时为止最近一行的值。", "The value n units ago: that of the latest row before then.",
+        {1: 2, 2: 1, 3: 1, 4: None}, "value_before(sample.quantity, 14, 'day')",
+        "last(_1) filter (where not within(_2, _3))", lambda types: types[0], KNOWN,
     ),
 )  # fmt: skip
