@@ -92,6 +92,7 @@ CLI = """\
 # Command line
 
 `gongbi COMMAND --help` shows the same. Answers go to the standard output, progress and errors to the error stream.
+Outside a terminal, long work says where it is at least every ten seconds, also within one long statement.
 
 | Exit code | Means |
 |---|---|

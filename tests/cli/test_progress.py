@@ -65,3 +65,27 @@ def test_a_log_gets_single_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         progress("build customer", 1, 2)
         progress("build product", 1, 2)
     assert capsys.readouterr().err == "[    0 s] build customer 1 of 2\n"
+
+
+def test_a_log_hears_of_a_statement_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "SILENCE", 0.2)
+    with Progressing("build") as progress:
+        progress("build customer", 1, 3)
+        assert capsys.readouterr().err == "", "quick work says nothing"
+        time.sleep(1.1)
+    lines = capsys.readouterr().err.splitlines()
+    assert 2 <= len(lines) <= 6
+    assert set(lines) <= {f"[    {second} s] build customer 1 of 3" for second in (0, 1, 2)}
+    time.sleep(0.4)
+    assert capsys.readouterr().err == "", "the work is over"
+
+
+def test_a_log_hears_of_work_without_any_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "SILENCE", 0.1)
+    with Progressing("explain tag"):
+        time.sleep(0.5)
+    assert "explain tag" in capsys.readouterr().err

@@ -111,7 +111,7 @@ def told(rows: pa.Table) -> list[str]:
     return sorted(str(sorted(row.items())) for row in rows.drop_columns("_row").to_pylist())
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(lines=LINES, hour=st.integers(0, 6))
 def test_rows_as_of_an_instant_are_those_of_the_facts_before_it(lines: list[Any], hour: int) -> None:
     engine = DuckDBEngine(None, threads=1)
