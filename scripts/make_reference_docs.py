@@ -46,13 +46,13 @@ ADVICE: Mapping[str, str] = {
 TROUBLES: Mapping[str, str] = {
     "missing_file": "No file has this name or fits the pattern. Paths are relative to the workspace.",
     "unreadable": "The file, table or query cannot be opened, or is not what its suffix says.",
-    "empty": "The file has no header, or the table no columns.",
+    "empty": "The file, table or query holds no rows.",
     "wrong_encoding": "The bytes are not the encoding that `from` says (UTF-8 unless given). Try `encoding: gb18030`.",
     "truncated": "The file ends too early as a whole, for instance a `.gz` or Parquet file without its end.",
     "missing_column": "A column that the mapping names is not there, and `schema.missing` is `refuse`.",
     "schema_changed": "A column is new or has another type than in the load before, and `schema` says `refuse`.",
     "wrong_type": "A whole column has a type that the mapped one cannot be made from.",
-    "not_computed": "A value made by `expr` is too large for its type. The message names the column and the first row.",
+    "not_computed": "More than 100 values of an `expr` are too large; fewer cost their rows. The message names the column.",
     "mapping_changed": "The mapping was edited and the rows cannot be read again: their file is gone or changed.",
     "nothing_changed": "A file of repaired rows repairs nothing: it names no rejected row of that load.",
 }

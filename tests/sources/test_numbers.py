@@ -13,6 +13,7 @@ import pytest
 
 from gongbi.catalog.yaml import read_text
 from gongbi.errors import InvalidDefinition, SourceProblem
+from gongbi.sources import rejects
 from gongbi.sources.rounding import loses_digits
 
 from .conftest import SALES, SUBJECTS, Shop, sale
@@ -144,26 +145,103 @@ def test_a_computed_amount_that_is_too_large_is_rejected_and_not_taken_for_absen
     assert shop.rows("select receipt, total from fact_sale") == [(1, Decimal("1.00"))]
 
 
+AREA = SALES.replace("paid: {type: boolean}", "area: {expr: pieces * pieces, type: integer}").replace(", max: 100", "")
+
+
+def pieces(receipt: int, number: str, **more: str) -> str:
+    return sale(receipt, **more).replace(",1,yes", f",{number},yes")
+
+
 @pytest.mark.slow_on_spark
-def test_a_computed_whole_number_that_is_too_large_names_the_column_and_the_row(new_shop: Callable[..., Shop]) -> None:
-    mapping = SALES.replace("paid: {type: boolean}", "area: {expr: pieces * pieces, type: integer}")
-    shop = new_shop(SUBJECTS, mapping.replace(", max: 100", ""))
-    lines = [sale(i) for i in range(1, 6)]
-    lines[3] = lines[3].replace(",1,yes", ",5000000000,yes")
-    shop.write("sales2.csv", [sale(9)])
+def test_a_computed_whole_number_that_is_too_large_is_rejected_and_its_file_loads(
+    new_shop: Callable[..., Shop],
+) -> None:
+    shop = new_shop(SUBJECTS, AREA)
+    shop.write("sales.csv", [sale(1), sale(3, amount="bad"), pieces(4, "5000000000"), pieces(5, "3")])
+    load = shop.one()
+    assert (load.outcome, load.read, load.good) == ("loaded", 4, 2)
+    assert dict(load.rejected) == {"wrong_type": 1, "too_large": 1}
+    assert shop.reasons(load.load) == [(2, "wrong_type", "amount", "bad"), (3, "too_large", "area", None)]
+    assert shop.rows("select receipt, area from fact_sale order by receipt") == [(1, 1), (5, 9)]
+
+
+def test_rows_that_overflow_are_found_among_many_in_every_chunk(shop: Shop) -> None:
+    shop.define(AREA)
+    lines = [pieces(n, str(n)) for n in range(1, 401)]
+    over = {7: "4000000000", 8: "-4000000000", 150: "4000000000", 151: "3037000500", 399: "9" * 18}
+    for n, text in over.items():
+        lines[n - 1] = pieces(n, text)
+    lines[199] = pieces(200, "3037000499")
     shop.write("sales.csv", lines)
+    load = next(load for load in shop.ingest(rows_per_chunk=100).loads if load.path == "sales.csv")
+    assert (load.read, load.good) == (400, 395)
+    expected = [(n, "too_large", "area") for n in over]
+    # The negative number is below `min`, which comes first.
+    expected[1] = (8, "out_of_range", "pieces")
+    assert [row[:3] for row in shop.reasons(load.load)] == expected
+    assert shop.rows("select area from fact_sale where receipt = 200") == [(3037000499**2,)]
+
+
+def test_of_a_row_with_several_faults_the_first_is_named_also_where_one_is_an_overflow(shop: Shop) -> None:
+    shop.define(
+        AREA.replace("area:", "cube: {expr: pieces * pieces * pieces, type: integer}\n  area:")
+        + "  z: {from: paid, type: boolean}\n"
+    )
+    big = "5000000000"
+    shop.write(
+        "sales.csv",
+        [
+            pieces(1, big, amount="bad"),
+            pieces(2, big).replace("yes", "maybe"),
+            pieces(3, "3000000"),
+            pieces(4, "3").replace("yes", "maybe"),
+            sale(5),
+        ],
+    )
+    load = shop.one()
+    assert [row[:3] for row in shop.reasons(load.load)] == [
+        (1, "wrong_type", "amount"),
+        (2, "too_large", "cube"),
+        (3, "too_large", "cube"),
+        (4, "wrong_type", "paid"),
+    ]
+    assert shop.rows("select receipt, cube, area from fact_sale") == [(5, 1, 1)]
+
+
+def test_an_overflow_is_rejected_also_where_a_file_is_read_again_and_where_rejects_are_repaired(shop: Shop) -> None:
+    shop.define(SALES.replace(", max: 100", ""))
+    shop.write("sales.csv", [sale(1), pieces(2, "5000000000")])
+    assert shop.one().good == 2
+    shop.define(AREA)
+    load = shop.one()
+    assert dict(load.rejected) == {"too_large": 1}
+    assert shop.rows("select receipt, area from fact_sale") == [(1, 1)]
+    file = shop.root / "mended.csv"
+    assert rejects.export_rejects(shop.engine, load.load or 0, file) == 1
+    file.write_text(file.read_text("utf-8-sig").replace("5000000000", "5"), "utf-8")
+    assert shop.repaired("sales", file).repaired == 1
+    assert shop.rows("select receipt, area from fact_sale order by receipt") == [(1, 1), (2, 25)]
+
+
+def test_a_mapping_whose_column_overflows_everywhere_refuses_the_file(shop: Shop) -> None:
+    shop.define(AREA)
+    shop.write("sales2.csv", [sale(9)])
+    shop.ingest()
+    shop.write("sales.csv", [sale(1), *(pieces(n, str(4_000_000_000 + n)) for n in range(2, 140))])
     loads = {load.path: load for load in shop.ingest().loads if load.source == "sales"}
     problem = loads["sales.csv"].problem
     assert problem is not None
     assert problem["trouble"] == "not_computed"
-    assert "sales.csv, row 4: column 'area'" in problem["message"]
+    assert (
+        "sales.csv: column 'area' of source 'sales' cannot be computed for more than 100 values" in problem["message"]
+    )
     assert "to_double" in problem["hint"]
     assert [row.status for row in shop.loads.list()].count("failed") == 1
-    # What was there before stays, and a file that can be computed loads once this one can.
-    lines[3] = sale(4)
-    shop.write("sales.csv", lines)
+    # What was there before stays, and the file loads once it can be computed.
+    assert shop.rows("select receipt from fact_sale order by receipt") == [(0,), (9,)]
+    shop.write("sales.csv", [sale(1)])
     shop.ingest()
-    assert shop.rows("select sum(area) from fact_sale") == [(6,)]
+    assert shop.rows("select sum(area) from fact_sale") == [(2,)]
 
 
 def test_a_derived_sum_that_is_too_large_names_its_source(shop: Shop) -> None:
@@ -192,6 +270,13 @@ def test_a_constant_that_its_column_cannot_hold_is_refused_with_its_place(column
     with pytest.raises(InvalidDefinition, match=r"type (integer|money|decimal)") as error:
         read_text(SALES.replace("{type: boolean}", column))
     assert error.value.place is not None
+
+
+def test_a_currency_that_is_none_is_refused_with_its_place() -> None:
+    with pytest.raises(InvalidDefinition, match=r"three capital letters .* not '元'") as error:
+        read_text(SALES.replace("currency: CNY", "currency: 元"), file="sales.yaml")
+    assert str(error.value.place).startswith("sales.yaml:10:")
+    assert error.value.hint == "For example USD or CNY."
 
 
 def test_a_double_may_have_any_bound(shop: Shop) -> None:

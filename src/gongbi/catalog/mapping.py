@@ -132,6 +132,8 @@ class ColumnMap:
             )
         if self.currency and self.type_ != "money":
             raise InvalidDefinition("Only a column of type money has a currency.")
+        if self.currency:
+            _refused_as_definition(money, self.currency)
         if self.type_ in ("integer", "double", "decimal", "money"):
             self._check_numbers()
 

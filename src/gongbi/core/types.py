@@ -73,7 +73,9 @@ def decimal(scale: int = 2) -> Type:
 def money(currency: str, scale: int = 2) -> Type:
     """An amount in one currency (ISO 4217)."""
     if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        raise InvalidInput(f"A currency is three capital letters (ISO 4217), not {currency!r}.")
+        raise InvalidInput(
+            f"A currency is three capital letters (ISO 4217), not {currency!r}.", hint="For example USD or CNY."
+        )
     return Type("decimal", scale, currency)
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gongbi.catalog.base import SourceDef, SubjectDef
 from gongbi.catalog.encode import to_json
 from gongbi.catalog.tables import attribute_table_name, key_columns, target_table
 from gongbi.core.table import Table
+from gongbi.core.types import Type
 from gongbi.engine.base import Engine
 from gongbi.errors import GongbiError, InvalidDefinition, InvalidInput
 from gongbi.sources import rejects
@@ -36,7 +38,7 @@ from gongbi.sources.base import (
 from gongbi.sources.derive import money_columns, signs, unmatched
 from gongbi.sources.ledger import Entry, Ledger, figures
 from gongbi.sources.once import KeysSeen
-from gongbi.sources.overflow import Uncomputable, explained
+from gongbi.sources.overflow import Uncomputable, overflowing, too_large, without
 from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
 from gongbi.sources.readers import Piece
 from gongbi.sources.rounding import rounded
@@ -48,6 +50,7 @@ from gongbi.sources.versions import TWICE, has_twice, is_touched, is_twice, keys
 
 ROWS_PER_CHUNK = 1_500_000
 _TRUSTED_AFTER = 2_000_000_000  # nanoseconds
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Work:
     progress: Progress = no_progress
     cancelled: IsCancelled = never
     rows_per_chunk: int = ROWS_PER_CHUNK
+    #: Source and path → rows that cannot be computed, with the column at fault; found when the file was tried before.
+    overflowing: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
 
     @property
     def references(self) -> dict[str, SourceDef]:
@@ -126,8 +131,7 @@ def open_piece(work: Work, source: SourceDef, piece: Piece, *, compare: bool = T
     before = work.ledger.last_columns(source.source) if compare else {}
     changes, absent = check_schema(source, piece.path, columns, before)
     types = raw_types(pa.schema([*stream.schema, *((name, pa.string()) for name in absent)]))
-    dialect, zone = work.engine.dialect, work.zone
-    plan = row_plan(source, work.subjects, work.references, types, dialect, zone=zone, path=piece.path, now=work.now)
+    plan = _plan(work, source, types, piece.path)
     return Opened(piece, stream.total, stream.batches, absent, columns, changes, plan)
 
 
@@ -145,15 +149,19 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
         inputs["raw"] = raw
         for role, combined in plan.identifiers.items():
             inputs[f"who_{role}"] = _who(work, source, role, engine.query(combined, inputs={"raw": raw}), load)
-        good = _insert(engine, source, opened, table, load, inputs) if rows.num_rows else 0
         aside = rejects.unreadable(bad)
+        seen += rows.num_rows + len(bad)
+        if over := work.overflowing.get((source.source, path)):
+            aside += _set_aside(work, source, opened, rows, numbers, inputs, over)
+            kept = pc.invert(pc.is_in(numbers, value_set=pa.array(list(over), pa.int64())))
+            rows, numbers, inputs["raw"] = rows.filter(kept), numbers.filter(kept), raw.filter(kept)
+        good = _insert(engine, source, opened, table, load, inputs) if rows.num_rows else 0
         if good < rows.num_rows:
             aside += rejects.failing(plan, engine.query(plan.bad(), inputs=inputs), rows, numbers)
         rejects.set_aside(engine, aside, load=load, source=source.source, path=path)
         done.good += good
         done.rejected.update(row["reason"] for row in aside)
         done.rounded.update(rounded(rows, numbers, {row["_row"] for row in aside}, plan.rounded))
-        seen += rows.num_rows + len(bad)
         work.progress(source.source, seen, opened.total)
     if seen == 0:
         raise empty(path)
@@ -162,6 +170,32 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
         _once(work, source, opened.piece, table, load, done)
     stop_if(work.cancelled)
     return done
+
+
+def _set_aside(
+    work: Work,
+    source: SourceDef,
+    opened: Opened,
+    rows: pa.Table,
+    numbers: pa.Array,
+    inputs: dict[str, Any],
+    over: Mapping[int, str],
+) -> list[dict[str, Any]]:
+    """Rejects of the rows of a chunk that cannot be computed."""
+    found: list[dict[str, Any]] = []
+    for column in dict.fromkeys(over.values()):
+        mine = pc.is_in(numbers, value_set=pa.array([n for n, name in over.items() if name == column], pa.int64()))
+        these, which = rows.filter(mine), numbers.filter(mine)
+        if these.num_rows:
+            plan = _plan(work, without(source, column), opened.plan.raw, opened.piece.path)
+            failed = work.engine.query(plan.bad(), inputs={**inputs, "raw": prepare(these, which, plan.prepared)})
+            found += too_large(plan, column, failed, these, which)
+    return found
+
+
+def _plan(work: Work, source: SourceDef, types: Mapping[str, Type], path: str) -> RowPlan:
+    dialect, zone = work.engine.dialect, work.zone
+    return row_plan(source, work.subjects, work.references, types, dialect, zone=zone, path=path, now=work.now)
 
 
 def _insert(engine: Engine, source: SourceDef, opened: Opened, table: Table, load: int, inputs: dict[str, Any]) -> int:
@@ -355,23 +389,47 @@ def load_piece(
         return LoadReport(source.source, path, "undone", undone[-1].load)
     load = work.record.start(source.source, path, sha256=sha256, size=piece.size, now=work.now).id
     try:
-        try:
-            entry, report = _load(work, source, piece, load, sha256, before, repaired=repaired)
-        except Uncomputable as refused:
-            raise explained(work.engine, refused) from refused.error
+        entry, report = retried(work, lambda: _load(work, source, piece, load, sha256, before, repaired=repaired))
     except UnreadableSource as error:
         ledger.refresh()
         work.record.fail(load, error.to_json(), work.now)
         seconds = time.perf_counter() - started
         return LoadReport(source.source, path, "failed", load, seconds=seconds, problem=error.to_json())
     except BaseException as error:
-        with suppress(Exception):
-            ledger.refresh()
-            told = error.to_json() if isinstance(error, GongbiError) else {"code": type(error).__name__}
-            work.record.fail(load, told, work.now)
+        put_on_record(work, [load], error)
         raise
     work.record.finish(load, now=work.now, **figures(entry))
     return replace(report, seconds=time.perf_counter() - started)
+
+
+def put_on_record(work: Work, loads: Sequence[int], error: BaseException) -> None:
+    """Note that loads ended with an error, which its caller raises on.
+
+    The error that ended them is the one to be told, so one of the record itself is added to it as a note. The loads
+    stay `loading` then, and become `failed` when the workspace is opened the next time (see `ledger.repair`).
+    """
+    told = error.to_json() if isinstance(error, GongbiError) else {"code": type(error).__name__, "message": str(error)}
+    try:
+        work.ledger.refresh()
+        for load in loads:
+            work.record.fail(load, told, work.now)
+    except Exception as second:  # noqa: BLE001  whatever it is, it must not hide the first
+        error.add_note(f"That load {', '.join(map(str, loads))} failed could not be put on record: {second}")
+
+
+def retried(work: Work, carry_out: Callable[[], T]) -> T:
+    """Carry out a transaction; where values cannot be computed, again without their rows, until the rest is in."""
+    work.overflowing.clear()
+    while True:
+        try:
+            return carry_out()
+        except Uncomputable as refused:
+            work.ledger.refresh()
+            try:
+                found = overflowing(work.engine, refused)
+            except UnreadableSource as error:
+                raise error from refused.error
+            work.overflowing.setdefault((refused.source.source, refused.path), {}).update(found)
 
 
 def _load(

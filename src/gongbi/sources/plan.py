@@ -66,6 +66,8 @@ class RowPlan:
         By number, in the order of columns.
     values
         Column of the target → its name in `classified`.
+    starts
+        Column → how many checks come before its own.
     raw
         Raw column → type.
     rounded
@@ -79,6 +81,7 @@ class RowPlan:
     steps: Plan
     checks: tuple[Check, ...]
     values: Mapping[str, str]
+    starts: Mapping[str, int]
     raw: Mapping[str, Type]
     rounded: Mapping[str, tuple[str, int]]
     dialect: Dialect
@@ -111,6 +114,7 @@ class _Draft:
     joins: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    starts: dict[str, int] = field(default_factory=dict)
     rounded: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def ref(self, column: str) -> str:
@@ -222,6 +226,7 @@ def row_plan(
         steps,
         tuple(draft.checks),
         dict(draft.values),
+        draft.starts,
         raw,
         draft.rounded,
         dialect,
@@ -341,6 +346,7 @@ def _ids(draft: _Draft, subjects: Mapping[str, SubjectDef]) -> dict[str, Plan]:
 def _columns(draft: _Draft) -> None:
     for name, mapping in draft.source.columns.items():
         type_, dialect = mapping.value_type, draft.dialect
+        draft.starts[name] = len(draft.checks)
         if mapping.lookup is not None:
             raw = next(iter(mapping.lookup.on.values()))
             value = f"__v{len(draft.values)}"

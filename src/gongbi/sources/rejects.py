@@ -73,6 +73,13 @@ def failing(plan: RowPlan, failed: pa.Table, rows: pa.Table, numbers: pa.Array) 
     return found
 
 
+def computed(rows: pa.Table, numbers: pa.Array, column: str) -> list[dict[str, Any]]:
+    """Rejects of rows in which a computed column is too large."""
+    texts = raw_json(rows, range(rows.num_rows))
+    common = {"reason": "too_large", "column": column, "value": None}
+    return [{"_row": n, **common, "raw": text} for n, text in zip(numbers.to_pylist(), texts, strict=True)]
+
+
 def same_key(piece: Piece, key: Sequence[str], wanted: Sequence[int]) -> list[dict[str, Any]]:
     """Rejects of rows whose key came before in the file; they are read from it again."""
     found = []

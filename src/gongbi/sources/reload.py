@@ -14,13 +14,21 @@ from gongbi.catalog.tables import superseded_table, superseded_table_name, targe
 from gongbi.catalog.yaml import from_json
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
-from gongbi.errors import GongbiError
 from gongbi.sources import rejects
 from gongbi.sources.base import LoadReport, UnreadableSource
 from gongbi.sources.ledger import Entry, figures
-from gongbi.sources.load import Work, entry_of, fill, open_piece, report_of, settle_load, settle_rejects
+from gongbi.sources.load import (
+    Work,
+    entry_of,
+    fill,
+    open_piece,
+    put_on_record,
+    report_of,
+    retried,
+    settle_load,
+    settle_rejects,
+)
 from gongbi.sources.migration import Migration, plan_migration
-from gongbi.sources.overflow import Uncomputable, explained
 from gongbi.sources.readers import Piece, find
 
 _BESIDE = "new_"
@@ -125,17 +133,9 @@ def _reload(
         for entry, _, piece in read:
             row = work.record.start(entry.source, entry.path, sha256=entry.sha256, size=piece.size, now=work.now)
             loads.append(row.id)
-        try:
-            with work.engine.transaction():
-                written, reports = _rebuild(work, table, read, loads)
-        except Uncomputable as refused:
-            raise explained(work.engine, refused) from refused.error
+        written, reports = retried(work, lambda: _rebuild(work, table, read, loads))
     except BaseException as error:
-        with suppress(Exception):
-            work.ledger.refresh()
-            told = error.to_json() if isinstance(error, GongbiError) else {"code": type(error).__name__}
-            for load in loads:
-                work.record.fail(load, told, work.now)
+        put_on_record(work, loads, error)
         if isinstance(error, UnreadableSource):
             return [LoadReport(entries[0].source, error.path, "failed", problem=error.to_json())]
         raise
@@ -147,6 +147,13 @@ def _reload(
 
 
 def _rebuild(
+    work: Work, table: Table, read: Sequence[tuple[Entry, SourceDef, Piece]], loads: Sequence[int]
+) -> tuple[list[Entry], list[LoadReport]]:
+    with work.engine.transaction():
+        return _rebuilt(work, table, read, loads)
+
+
+def _rebuilt(
     work: Work, table: Table, read: Sequence[tuple[Entry, SourceDef, Piece]], loads: Sequence[int]
 ) -> tuple[list[Entry], list[LoadReport]]:
     engine = work.engine
