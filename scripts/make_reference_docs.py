@@ -52,7 +52,7 @@ TROUBLES: Mapping[str, str] = {
     "missing_column": "A column that the mapping names is not there, and `schema.missing` is `refuse`.",
     "schema_changed": "A column is new or has another type than in the load before, and `schema` says `refuse`.",
     "wrong_type": "A whole column has a type that the mapped one cannot be made from.",
-    "not_computed": "More than 100 values of an `expr` are too large; fewer cost their rows. The message names the column.",
+    "not_computed": "More than 100 values of an `expr` are too large; fewer cost their rows. The message names it.",
     "mapping_changed": "The mapping was edited and the rows cannot be read again: their file is gone or changed.",
     "nothing_changed": "A file of repaired rows repairs nothing: it names no rejected row of that load.",
 }
