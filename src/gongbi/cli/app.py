@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import gongbi
+from gongbi.cli.bench import bench_app
 from gongbi.cli.messages import line_of
 from gongbi.cli.output import (
     Progressing,
@@ -46,6 +47,7 @@ runs_app = typer.Typer(help="What ran, when, with what result. 运行记录。")
 app.add_typer(sources_app, name="sources")
 app.add_typer(segment_app, name="segment")
 app.add_typer(runs_app, name="runs")
+app.add_typer(bench_app, name="bench")
 
 Where = Annotated[Path, typer.Option("--workspace", "-w", envvar="GONGBI_WORKSPACE", help="The workspace's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -341,6 +343,32 @@ def segment_insight(
     """What sets a group apart: TGI of every tag. 客群洞察。"""
     params = {"expression": expression, "base": base, "min_support": min_support, "limit": limit, "subject": subject}
     emit(call(workspace, None, "insight", **params), as_json)
+
+
+@segment_app.command("overlap")
+def segment_overlap(
+    segments: Annotated[
+        list[str] | None, typer.Argument(help="Saved segments or expressions; all saved ones of the subject otherwise.")
+    ] = None,
+    subject: Subject = "customer",
+    limit: Annotated[int, typer.Option(help="How many pairs.")] = 30,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """How many members groups share. 客群重叠。"""
+    found = call(workspace, None, "overlap", segments=segments or [], subject=subject)
+    emit({**found, "pairs": found["pairs"][:limit]}, as_json)
+
+
+@segment_app.command("waterfall")
+def segment_waterfall(
+    expression: Annotated[str, typer.Argument(help="Conditions joined by `and`, or the name of a saved segment.")],
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """How many members each condition removes. 逐条筛选。"""
+    emit(call(workspace, None, "waterfall", expression=expression, subject=subject), as_json)
 
 
 @segment_app.command("exports")
