@@ -250,3 +250,21 @@ def test_several_sources_may_fill_one_fact(shop: Shop) -> None:
     shop.write("online.csv", [sale(1, amount="4.00"), sale(2)])
     assert shop.ingest().facts == {"sale": 2}
     assert amounts(shop)[1] == 4
+
+
+def test_an_error_of_the_record_hides_not_the_one_that_ended_a_load(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    def locked(*_: object) -> None:
+        raise TimeoutError("the record is locked")
+
+    monkeypatch.setattr("gongbi.sources.load.settle_load", full)
+    monkeypatch.setattr(shop.loads, "fail", locked)
+    shop.write("sales.csv", [sale(1)])
+    with pytest.raises(OSError, match="no space left") as error:
+        shop.ingest()
+    assert error.value.__notes__ == ["That load 3 failed could not be put on record: the record is locked"]
+    assert shop.rows("select receipt from fact_sale") == [(0,)]
