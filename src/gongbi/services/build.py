@@ -75,6 +75,7 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
     current = builds.current(subject)
     # Tags of now are those in force, also where an undone load has moved the end of the data back.
     leads = leads or current is None or as_of >= current.as_of
+    drop_old(ctx, subject)  # What a build left undone that was killed once it was published.
     known = None if force else builds.find(subject, as_of, fingerprint, version)
     if known is not None and known.table in ctx.engine.tables():
         if leads and (current is None or known.id != current.id):
