@@ -384,6 +384,10 @@ def _full(path: str | Path) -> str:
     return str(Path(path).expanduser().resolve())
 
 
+#: Rows of an answer that a notebook shows; of a longer one it shows both ends and says how long it is.
+SHOWN = 60
+
+
 class Rows(list[dict[str, Any]]):
     """A list of records that shows as a table in a notebook."""
 
@@ -398,7 +402,7 @@ class Rows(list[dict[str, Any]]):
         return pa.Table.from_pylist(list(self))
 
     def _repr_html_(self) -> str:
-        return str(self.to_pandas().to_html(max_rows=60, notebook=True))
+        return str(self.to_pandas().to_html(max_rows=SHOWN, notebook=True, show_dimensions=len(self) > SHOWN))
 
 
 def _told(found: Any) -> Any:
