@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -227,15 +228,16 @@ def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+#: Values are kept as text; those of a number stand in its order, not by how often they come.
+_NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
+
+
 def _distribution(page: Page, tag: Mapping[str, Any]) -> None:
     series = named(tag["subject"], page.language)
     if tag["top"]:
         top = tag["top"][:15]
-        if (
-            all(isinstance(v["value"], int | float) and not isinstance(v["value"], bool) for v in top)
-            and len(top) <= 13
-        ):
-            top = sorted(top, key=lambda v: v["value"])
+        if len(top) <= 13 and all(_NUMBER.fullmatch(str(v["value"])) for v in top):
+            top = sorted(top, key=lambda v: float(v["value"]))
         names = [page.format.value(v["value"]) for v in top]
         options = charts.rows(names, [v["count"] for v in top], series)
         parts.chart(options, page.t("tags.distribution"), height=max(120, 44 + 27 * len(top)))
