@@ -5,22 +5,18 @@ A user's mistake ends with exit code 2 and one clear line on the error stream; a
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-import gongbi
 from gongbi.cli.bench import bench_app
+from gongbi.cli.calls import call, emit, no_options_before
 from gongbi.cli.messages import line_of
+from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
 from gongbi.cli.output import (
-    Progressing,
-    cautions,
-    show,
     show_campaign,
     show_campaigns,
     show_cancelled,
@@ -32,6 +28,8 @@ from gongbi.cli.output import (
     show_runs,
     show_trained,
 )
+from gongbi.cli.segment import segment_app
+from gongbi.cli.sources import sources_app
 from gongbi.errors import Cancelled, GongbiError
 
 app = typer.Typer(
@@ -41,24 +39,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-sources_app = typer.Typer(help="Sources, their loads and rejected rows. 数据源、加载记录与被拒行。")
-segment_app = typer.Typer(help="Count, list and compare groups. 客群：计数、名单、洞察。", no_args_is_help=True)
 runs_app = typer.Typer(help="What ran, when, with what result. 运行记录。")
 app.add_typer(sources_app, name="sources")
 app.add_typer(segment_app, name="segment")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 
-Where = Annotated[Path, typer.Option("--workspace", "-w", envvar="GONGBI_WORKSPACE", help="The workspace's folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-As = Annotated[str | None, typer.Option("--as", envvar="GONGBI_ACTOR", help="Who is working; recorded.")]
-Subject = Annotated[str, typer.Option("--subject", "-s", help="What is described: customer, product, …")]
-Columns = Annotated[
-    list[str] | None, typer.Option("--column", "-c", help="A tag, attribute or expression; repeatable.")
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="With --to: take the place of a file that is there.")]
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
-HERE = Path()
 
 
 def main() -> None:
@@ -88,32 +75,6 @@ def main() -> None:
 def _stopped() -> NoReturn:
     print("Stopped. What was finished is kept; run the same command again to go on.", file=sys.stderr)
     sys.exit(130)
-
-
-def call(where: Path, actor: str | None, verb: str, /, **params: Any) -> Any:
-    """Open the workspace, carry out one verb with progress on the error stream, close."""
-    with Progressing(verb.replace("_", " ")) as progress, gongbi.open(where, actor=actor, progress=progress) as ws:
-        return ws.call(verb, **params)
-
-
-def emit(value: Any, as_json: bool, render: Callable[[Any], None] = show) -> None:
-    """Print an answer, for people or as JSON; what it warns of goes to the error stream."""
-    if as_json:
-        from gongbi.cli.output import plain
-
-        print(json.dumps(plain(value), ensure_ascii=False, indent=2))
-    else:
-        render(value)
-    for said in cautions(value):
-        print(f"gongbi: warning: {said}", file=sys.stderr)
-
-
-def _no_options_before(ctx: typer.Context) -> None:
-    """Refuse what would be ignored: an option that stands before the subcommand it was meant for."""
-    given = [name for name in ctx.params if str(ctx.get_parameter_source(name)).endswith("COMMANDLINE")]
-    if given:
-        option = given[0].replace("as_json", "json")
-        raise typer.BadParameter(f"--{option} belongs after `{ctx.info_name} {ctx.invoked_subcommand}`.")
 
 
 @app.command()
@@ -201,67 +162,6 @@ def ingest(
         raise typer.Exit(2)
 
 
-@sources_app.callback(invoke_without_command=True)
-def sources(ctx: typer.Context, workspace: Where = HERE, as_json: Json = False) -> None:
-    """Sources with their loads, rows and unmatched keys. 数据源一览。"""
-    if ctx.invoked_subcommand is None:
-        emit(call(workspace, None, "sources"), as_json)
-    else:
-        _no_options_before(ctx)
-
-
-@sources_app.command("loads")
-def sources_loads(
-    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """All loads, newest first. 加载记录。"""
-    emit(call(workspace, None, "loads", source=source), as_json)
-
-
-@sources_app.command("undo")
-def sources_undo(
-    load: Annotated[int, typer.Argument(help="The load's number.")],
-    workspace: Where = HERE,
-    as_json: Json = False,
-    actor: As = None,
-) -> None:
-    """Take a load back; rows that it replaced come back. 撤销一次加载。"""
-    emit(call(workspace, actor, "undo", load=load), as_json)
-
-
-@sources_app.command("rejects")
-def sources_rejects(
-    load: Annotated[int | None, typer.Argument(help="Only this load.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Write the rows as CSV, to be repaired.")] = None,
-    overwrite: Overwrite = False,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """Rejected rows with their reasons. 被拒行。"""
-    if to is not None:
-        if load is None:
-            raise typer.BadParameter("--to needs the number of a load.")
-        found = call(workspace, None, "export_rejects", load=load, to=str(to.resolve()), overwrite=overwrite)
-        emit(found, as_json)
-    else:
-        emit(call(workspace, None, "rejects", load=load, limit=limit), as_json)
-
-
-@sources_app.command("repair")
-def sources_repair(
-    load: Annotated[int, typer.Argument(help="The load whose rejects were repaired.")],
-    file: Annotated[Path, typer.Argument(help="The repaired CSV.")],
-    workspace: Where = HERE,
-    as_json: Json = False,
-    actor: As = None,
-) -> None:
-    """Load repaired rejects. 重新加载已修复的行。"""
-    emit(call(workspace, actor, "repair", load=load, file=str(file.resolve())), as_json)
-
-
 @app.command()
 def build(
     as_of: Annotated[str | None, typer.Option("--as-of", help="ISO date or instant.")] = None,
@@ -284,97 +184,6 @@ def tags(
 ) -> None:
     """The tag library with coverage and figures. 标签库。"""
     emit(call(workspace, None, "tags", subject=subject, search=search), as_json)
-
-
-@segment_app.command("list")
-def segment_list(workspace: Where = HERE, as_json: Json = False) -> None:
-    """Saved segments with their sizes. 已保存客群。"""
-    emit(call(workspace, None, "segments"), as_json)
-
-
-@segment_app.command("count")
-def segment_count(
-    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
-    subject: Subject = "customer",
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """How many members a condition holds for. 计数。"""
-    emit(call(workspace, None, "count", expression=expression, subject=subject), as_json)
-
-
-@segment_app.command("members")
-def segment_members(
-    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
-    column: Columns = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
-    overwrite: Overwrite = False,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
-    order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
-    subject: Subject = "customer",
-    workspace: Where = HERE,
-    as_json: Json = False,
-    actor: As = None,
-) -> None:
-    """The members, with chosen columns. 名单。"""
-    given: dict[str, Any] = {
-        "expression": expression,
-        "subject": subject,
-        "columns": column or [],
-        "order": order or [],
-    }
-    if to is not None:
-        found = call(workspace, actor, "export", to=str(to.resolve()), overwrite=overwrite, limit=limit, **given)
-        emit(found, as_json)
-    else:
-        emit(call(workspace, actor, "members", limit=50 if limit is None and not as_json else limit, **given), as_json)
-
-
-@segment_app.command("insight")
-def segment_insight(
-    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
-    base: Annotated[str | None, typer.Option(help="Another group to compare with; everybody by default.")] = None,
-    min_support: Annotated[int, typer.Option(help="Leave out values with fewer members, seen and expected.")] = 20,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 30,
-    subject: Subject = "customer",
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """What sets a group apart: TGI of every tag. 客群洞察。"""
-    params = {"expression": expression, "base": base, "min_support": min_support, "limit": limit, "subject": subject}
-    emit(call(workspace, None, "insight", **params), as_json)
-
-
-@segment_app.command("overlap")
-def segment_overlap(
-    segments: Annotated[
-        list[str] | None, typer.Argument(help="Saved segments or expressions; all saved ones of the subject otherwise.")
-    ] = None,
-    subject: Subject = "customer",
-    limit: Annotated[int, typer.Option(help="How many pairs.")] = 30,
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """How many members groups share. 客群重叠。"""
-    found = call(workspace, None, "overlap", segments=segments or [], subject=subject)
-    emit({**found, "pairs": found["pairs"][:limit]}, as_json)
-
-
-@segment_app.command("waterfall")
-def segment_waterfall(
-    expression: Annotated[str, typer.Argument(help="Conditions joined by `and`, or the name of a saved segment.")],
-    subject: Subject = "customer",
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """How many members each condition removes. 逐条筛选。"""
-    emit(call(workspace, None, "waterfall", expression=expression, subject=subject), as_json)
-
-
-@segment_app.command("exports")
-def segment_exports(workspace: Where = HERE, as_json: Json = False) -> None:
-    """Files that groups were written to, newest first. 导出记录。"""
-    emit(call(workspace, None, "exports"), as_json)
 
 
 @app.command()
@@ -454,7 +263,7 @@ def runs(
     if ctx.invoked_subcommand is None:
         emit(call(workspace, None, "runs", limit=limit), as_json, show_runs)
     else:
-        _no_options_before(ctx)
+        no_options_before(ctx)
 
 
 @runs_app.command("show")
