@@ -15,8 +15,8 @@ import threading
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,9 @@ import pyarrow as pa
 from gongbi.core.clock import zone_of
 from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
 from gongbi.ownership.door import Door, OwnerGone, call_owner
+from gongbi.ownership.files import private_folder
 from gongbi.ownership.lock import Lock, Owner
+from gongbi.packs import demo
 from gongbi.services.context import Context, Progress, silent
 from gongbi.services.runs import CHANGING, taking_turns
 from gongbi.services.verbs import VERBS
@@ -35,6 +37,11 @@ from gongbi.services.verbs import VERBS
 #: Version of the folder's layout. Older code refuses a newer one.
 FORMAT = 1
 SETTINGS = "gongbi.toml"
+#: What a workspace keeps beside its settings and definitions, as git is told to ignore it.
+OWN = ("/engine/", "/exports/", "/models/", "/repairs/", "/gongbi.lock", "/jobs.sqlite*", "/store.sqlite*")
+#: Folders that hold personal data, whoever made them and the workspace.
+PRIVATE = ("engine", "exports", "models", "repairs")
+_IGNORED = "*\n!.gitignore\n!gongbi.toml\n!definitions/\n!definitions/**\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,13 @@ def read_settings(root: Path) -> Settings:
         No workspace here; a newer format; an unknown or wrong entry.
     """
     path = root / SETTINGS
-    if not path.is_file():
-        raise WorkspaceProblem(f"{str(root)!r} is no workspace: it has no {SETTINGS}.", hint="Run `gongbi init` there.")
     try:
+        if not path.is_file():
+            raise WorkspaceProblem(
+                f"{str(root)!r} is no workspace: it has no {SETTINGS}.", hint="Run `gongbi init` there."
+            )
         body = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise WorkspaceProblem(f"{path} cannot be read: {error}.") from error
     version = body.pop("format", None)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -94,36 +103,68 @@ def init(path: str | Path, *, name: str | None = None, zone: str = "UTC", engine
     zone_of(zone)
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
-    if (root / SETTINGS).exists():
+    with _writing(root):
+        there, is_file = (root / SETTINGS).exists(), root.exists() and not root.is_dir()
+    if there:
         read_settings(root)
         return root
-    if root.exists() and not root.is_dir():
+    if is_file:
         raise WorkspaceProblem(f"{str(root)!r} is a file, not a folder.")
-    # Personal data will lie here: nobody else on the machine may look, and no repository may take it in.
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (root / "definitions").mkdir(exist_ok=True)
-    (root / ".gitignore").write_text("*\n!.gitignore\n!gongbi.toml\n!definitions/\n!definitions/**\n", "utf-8")
     title = (name or root.resolve().name).replace("\\", "\\\\").replace('"', '\\"')
     text = f'format = {FORMAT}\nname = "{title}"\nzone = "{zone}"\n\n[engine]\nname = "{engine}"\n'
     partial = root / f".{SETTINGS}.partial"
-    partial.write_text(text, "utf-8")
-    partial.replace(root / SETTINGS)
+    with _writing(root):
+        # Personal data will lie here: nobody else on the machine may look, and no repository may take it in.
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (root / "definitions").mkdir(exist_ok=True)
+        _keep_out_of_repositories(root)
+        partial.write_text(text, "utf-8")
+        partial.replace(root / SETTINGS)
     return root
+
+
+@contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    """Say so in our own words where a workspace cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkspaceProblem(
+            f"{root} cannot be written: {error.strerror or error}.", hint="Choose a folder that you may write to."
+        ) from error
+
+
+def _keep_out_of_repositories(root: Path) -> None:
+    """Let git ignore what the workspace will hold; what a `.gitignore` says already stays as it is."""
+    path = root / ".gitignore"
+    if path.exists():
+        before = path.read_bytes()
+    elif (root / ".git").exists():
+        before = b""  # Somebody's project: what else is in it is theirs to keep.
+    else:
+        path.write_text(_IGNORED, "utf-8")
+        return
+    there = {line.strip().strip("/") for line in before.decode("utf-8", "replace").splitlines()}
+    # A star keeps out everything that is not taken in again by name.
+    missing = [] if "*" in there else [name for name in OWN if name.strip("/") not in there]
+    if missing:
+        end = b"\r\n" if b"\r\n" in before else b"\n"
+        gap = b"" if not before or before.endswith(b"\n") else end
+        lines = ["# Gongbi keeps personal data here.", *missing]
+        path.write_bytes(before + gap + b"".join(line.encode() + end for line in lines))
 
 
 def copy_pack(root: Path, pack: str) -> list[Path]:
     """Copy the definitions of a demo pack into a workspace; files that are there stay as they are."""
-    source = Path(__file__).parent / "packs" / pack / "demo" / "definitions"
-    if not source.is_dir():
-        names = sorted(p.parent.name for p in (Path(__file__).parent / "packs").glob("*/demo"))
-        raise WorkspaceProblem(f"There is no demo {pack!r}.", hint=f"Demos: {', '.join(names)}.")
+    source = demo(pack).definitions
     written = []
-    for file in sorted(source.rglob("*.yaml")):
-        to = root / "definitions" / file.relative_to(source)
-        if not to.exists():
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, to)
-            written.append(to)
+    with _writing(root):
+        for file in sorted(source.rglob("*.yaml")):
+            to = root / "definitions" / file.relative_to(source)
+            if not to.exists():
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, to)
+                written.append(to)
     return written
 
 
@@ -165,6 +206,9 @@ def _own(root: Path, settings: Settings, actor: str) -> Context:
     from gongbi.services.sources import repair_loads
     from gongbi.store import Store
 
+    for name in PRIVATE:
+        if name == "engine" or (root / name).is_dir():
+            private_folder(root / name)
     with ExitStack() as opened:
         store = opened.enter_context(closing(Store.open(settings.store or root / "store.sqlite")))
         try:
@@ -405,6 +449,49 @@ class Rows(list[dict[str, Any]]):
         return str(self.to_pandas().to_html(max_rows=SHOWN, notebook=True, show_dimensions=len(self) > SHOWN))
 
 
+class Members:
+    """An Arrow table that shows as a table in a notebook; whatever an Arrow table can do, this can.
+
+    Parameters
+    ----------
+    table
+        The Arrow table; `pyarrow.table(members)` gives it as well.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.table, name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.table[key]
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.table.equals(other.table if isinstance(other, Members) else other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Members: {len(self):,} rows of {', '.join(self.table.column_names)}>"
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        # A notebook draws both ends; the middle of a long list need not become Python values.
+        whole, ends = len(self), self.table
+        if whole > SHOWN:
+            ends = pa.concat_tables([self.table.slice(0, SHOWN // 2), self.table.slice(whole - SHOWN // 2)])
+        shown: str = ends.to_pandas().to_html(notebook=True, max_rows=SHOWN, index=False)
+        return shown if whole <= SHOWN else f"{shown}<p>{whole:,} rows × {self.table.num_columns} columns</p>"
+
+
 def _told(found: Any) -> Any:
     """Pass on an answer of which a caller sees a part; what it, or a row of it, warns of becomes a Python warning."""
     rows = [found] if isinstance(found, dict) else found
@@ -428,7 +515,7 @@ class Segment:
 
     def members(
         self, columns: Sequence[str] | str = (), *, limit: int | None = None, order: Sequence[str] | str = ()
-    ) -> pa.Table:
+    ) -> Members:
         """Their ids and chosen columns: tags, attributes or expressions; a single one may stand by itself."""
         columns, order = ([x] if isinstance(x, str) else x for x in (columns, order))
         found = self.workspace.call(
@@ -439,7 +526,7 @@ class Segment:
             limit=limit,
             order=list(order),
         )
-        return _told(found)["table"]
+        return Members(_told(found)["table"])
 
     def insight(self, *, base: str | None = None, min_support: int = 20, limit: int | None = None) -> Rows:
         """The TGI of every value of every tag, most different first."""

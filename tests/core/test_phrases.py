@@ -59,6 +59,7 @@ def test_a_phrase_means_what_it_stands_for(phrase: str, long: str) -> None:
         ("stopped(sample, 7, 'day') filter (where 1)", "A filter"),
         ("regularly(sample, 5, 4, 'week')", "in 5 of 4 periods"),
         ("regularly(sample, 1, 4, 'minute')", "'minute'"),
+        ("regularly(sample, 2.0, 3, 'month')", "takes whole numbers of periods"),
         ("resurrected(sample, 0, 7, 'day')", "1 to 18,250"),
         ("resurrected(sample, 'x', 7, 'day')", "1 to 18,250"),
         ("value_at(sample.quantity, 'soon')", "'soon' is not a date"),
@@ -79,7 +80,7 @@ def plainly(moments: Sequence[datetime], as_of: datetime) -> dict[str, bool]:
     """The phrases of the test below, read off the member's rows."""
     seen = sorted(m for m in moments if m < as_of)
     recent = [m for m in seen if as_of - 7 * DAY <= m]
-    before = [m for m in seen if as_of - 17 * DAY <= m < as_of - 7 * DAY]
+    before = [m for m in seen if m < as_of - 7 * DAY]
     monday = as_of.replace(hour=0, minute=0) - as_of.weekday() * DAY
     weeks = {(m - monday) // (7 * DAY) for m in seen if monday - 28 * DAY <= m < monday}
     return {
@@ -87,7 +88,7 @@ def plainly(moments: Sequence[datetime], as_of: datetime) -> dict[str, bool]:
         "first": bool(seen) and seen[0] in recent,
         "stopped": bool(seen) and not recent,
         "regular": len(weeks) >= 2,
-        "back": bool(recent) and not before and any(m < as_of - 17 * DAY for m in seen),
+        "back": bool(recent) and bool(before) and recent[0] - before[-1] >= 10 * DAY,
     }
 
 

@@ -7,8 +7,10 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
+
 import gongbi
-from gongbi.workspace import Rows
+from gongbi.workspace import Members, Rows
 
 
 class Cells(HTMLParser):
@@ -66,3 +68,26 @@ def test_answers_of_a_workspace_show_as_tables(built_shop: Path) -> None:
     assert values.keys() == customer.tags.keys()
     assert float(values["spend.total"]) == 17.5
     assert float(values["spend.orders"]) == 3
+
+
+def test_members_are_an_arrow_table_that_shows(built_shop: Path) -> None:
+    with gongbi.open(built_shop) as ws:
+        members = ws.segment("true").members(["customer.town"])
+    assert isinstance(members, Members)
+    table = pa.table(members)
+    assert table.column_names == ["id", "customer.town"]
+    head, *rows = Cells(members._repr_html_()).rows
+    assert head == ["id", "customer.town"]
+    assert [row[0] for row in rows] == [str(id_) for id_ in table["id"].to_pylist()]
+    assert members == table
+    assert len(members) == members.num_rows == 4
+
+
+def test_a_long_list_shows_both_ends_and_its_length() -> None:
+    members = Members(pa.table({"id": range(100_000)}))
+    html = members._repr_html_()
+    shown = [row[0] for row in Cells(html).rows[1:]]
+    assert shown[0] == "0"
+    assert shown[-1] == "99999"
+    assert len(shown) == 60
+    assert "100,000 rows" in html

@@ -98,5 +98,6 @@ def test_what_cannot_be_compared_is_told(ws: gongbi.Workspace) -> None:
         ws.call("overlap", segments=["nosuch", "count(order) > 0"])
     with pytest.raises(UnknownName, match="nobody"):
         ws.call("overlap", subject="nobody")
+    assert ws.call("overlap", subject="item")["pairs"] == []
     with pytest.raises(InvalidInput, match="at most 31 conditions, not 32"):
         ws.call("waterfall", expression=" and ".join(f"count(order) > {i}" for i in range(32)))

@@ -111,6 +111,26 @@ def test_a_tag_that_uses_an_edited_tag_or_segment_is_edited_too(built: Run, shop
     assert "Edited since build 4: spend.regular." in built("customer", "10").stderr
 
 
+def test_another_zone_makes_tags_another_thing(built: Run, shop: Path) -> None:
+    (shop / "definitions/hour.yaml").write_text("tag: spend.hour\nexpr: min(hour(order.ts))\n", "utf-8")
+    built("apply")
+    built("build")
+    asked = ("segment", "members", "count(order) > 2", "-c", "spend.hour", "-c", "min(hour(order.ts))", "--json")
+    settings = shop / "gongbi.toml"
+    text = settings.read_text("utf-8")
+    assert 'zone = "Asia/Shanghai"' in text
+    settings.write_text(text.replace("Asia/Shanghai", "Europe/Paris"), "utf-8")
+    done = built(*asked)
+    assert "Edited since build" in done.stderr
+    assert all(row["spend.hour"] != row["min(hour(order.ts))"] for row in answer(done)["table"])
+    assert not any(b["reused"] for b in answer(built("build", "--json"))["builds"])
+    done = built(*asked)
+    assert done.stderr == ""
+    rows = answer(done)["table"]
+    assert rows
+    assert all(row["spend.hour"] == row["min(hour(order.ts))"] for row in rows)
+
+
 def test_a_comparison_of_nobody_says_so_in_both_languages(built: Run) -> None:
     done = built("segment", "insight", "false", "--min-support", "0")
     assert done.stderr == "gongbi: warning: Nobody is in the group: there is nothing to compare.\n"

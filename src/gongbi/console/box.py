@@ -18,6 +18,8 @@ from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
 from gongbi.console.words import named
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Name, conjuncts
 from gongbi.errors import Cancelled, GongbiError
 
 #: Seconds without a key before a question is asked.
@@ -138,7 +140,11 @@ class Box:
                 raise
 
     async def _conditions(self, turn: int, expression: str) -> None:
-        """Which condition removes whom, where there are several."""
+        """Which condition removes whom, where there are several; a name may stand for a segment that has several."""
+        whole = parse(expression)
+        if not isinstance(whole, Name) and len(list(conjuncts(whole))) < 2:
+            self.steps.clear()
+            return
         try:
             found = await self.counter.ask(turn, "waterfall", expression=expression, subject=self.subject)
         except Cancelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gongbi.core.functions import Function, Phrase
+from gongbi.core.functions import CATALOGUE, Function, Phrase
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Apply, Literal, Name, Node
 from gongbi.errors import WrongType
@@ -48,11 +48,7 @@ def _filled(part: Node, node: Apply) -> Node:
     if isinstance(part, Literal):
         return replace(part, span=node.span)
     condition = _filled(part.filter, node) if part.filter is not None else None
-    if node.filter is not None and part.function in _READ_ROWS:
+    if node.filter is not None and CATALOGUE[part.function].kind == "aggregate":
         both = (condition, node.filter) if condition is not None else (node.filter,)
         condition = Apply("and", both, node.span) if len(both) > 1 else node.filter
     return replace(part, args=tuple(_filled(arg, node) for arg in part.args), filter=condition, span=node.span)
-
-
-#: The aggregates that phrases are made of.
-_READ_ROWS = frozenset({"count", "min", "max", "last"})

@@ -71,3 +71,12 @@ def walk(node: Node) -> Iterator[Node]:
         top = stack.pop()
         yield top
         stack += children(top)
+
+
+def conjuncts(node: Node) -> Iterator[Node]:
+    """The conditions that an expression joins by `and`."""
+    if isinstance(node, Apply) and node.function == "and":
+        for arg in node.args:
+            yield from conjuncts(arg)
+    else:
+        yield node

@@ -9,6 +9,7 @@ from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.encode import to_json
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
+from gongbi.core.functions import MEANING
 from gongbi.core.language import check_condition
 from gongbi.models.base import canonical_json
 from gongbi.models.base import digest as digest_of_bytes
@@ -18,10 +19,15 @@ from gongbi.store.values import digest
 
 
 def definition_digests(catalog: Catalog, subject: str) -> dict[str, str]:
-    """Tag → digest of what its values depend on besides data: its expression, and those of the tags that it uses."""
+    """Tag → digest of what its values depend on besides data.
+
+    That is its expression and those of the tags that it uses, the workspace's zone, and what the functions mean in this
+    version of Gongbi.
+    """
     found: dict[str, str] = {}
     for tag, expr in catalog.tags_of(subject).items():
-        found[tag] = digest([_shape(expr), [found.get(used) for used in sorted(ir.tags_used(expr))]])
+        used = [found.get(other) for other in sorted(ir.tags_used(expr))]
+        found[tag] = digest([_shape(expr), used, catalog.world.zone, MEANING])
     return found
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from gongbi.core.compiler import Request, compile_members
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition
 from gongbi.core.parser import parse
-from gongbi.core.syntax import Apply, Node
+from gongbi.core.syntax import conjuncts
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.segments.plan import MOST_PATTERN_BITS
 from gongbi.segments.run import count_patterns
 from gongbi.services.context import Context
-from gongbi.services.segments import condition, request
+from gongbi.services.segments import condition, population, request
 from gongbi.services.warnings import warn_of_request
 
 
@@ -48,7 +49,9 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
         )
     names = list(conditions)
     ctx.progress("overlap", 0)
-    patterns, wanted = _patterns(ctx, subject, list(conditions.values()))
+    wanted = _requested(ctx, subject, conditions.values())
+    # Without a condition everybody answers alike.
+    patterns = _answers(ctx, wanted) if names else {0: population(ctx, subject, wanted.as_of)}
     known = sum(patterns.values())
     sizes = [sum(n for pattern, n in patterns.items() if pattern >> i & 1) for i in range(len(names))]
     pairs = []
@@ -98,7 +101,7 @@ def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> di
     _, about = condition(ctx, expression, subject)
     saved = catalog.segments.get(expression.strip().removeprefix("segment."))
     text = saved.expr if saved is not None else expression
-    parts = [text[node.span.start : node.span.end] for node in _conjuncts(parse(text))]
+    parts = [text[node.span.start : node.span.end].strip() for node in conjuncts(parse(text))]
     if len(parts) > MOST_PATTERN_BITS // 2:
         raise InvalidInput(
             f"A waterfall has at most {MOST_PATTERN_BITS // 2} conditions, not {len(parts)}.",
@@ -107,45 +110,50 @@ def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> di
     checked = [check_condition(part, catalog.world, about) for part in parts]
     absent = [check_condition(f"({part}) is absent", catalog.world, about) for part in parts]
     ctx.progress("waterfall", 0)
-    patterns, wanted = _patterns(ctx, about, [*checked, *absent])
-    k, all_true = len(parts), (1 << len(parts)) - 1
-    before, steps = sum(patterns.values()), []
-    for i, part in enumerate(parts):
-        so_far = (1 << i) - 1
-        tried = {pattern: n for pattern, n in patterns.items() if pattern & so_far == so_far}
-        left = sum(n for pattern, n in tried.items() if pattern >> i & 1)
-        steps.append(
-            {
-                "condition": part.strip(),
-                "removed_are": " and ".join(
-                    [*(f"({p.strip()})" for p in parts[:i]), f"not (({part.strip()}) is true)"]
-                ),
-                "left": left,
-                "removed": before - left,
-                "unknown": sum(n for pattern, n in tried.items() if pattern >> (k + i) & 1),
-                "alone": sum(n for pattern, n in patterns.items() if pattern >> i & 1),
-                "only": sum(n for pattern, n in patterns.items() if pattern & all_true == all_true ^ (1 << i)),
-            }
-        )
-        before = left
+    wanted = _requested(ctx, about, [*checked, *absent])
+    patterns = _answers(ctx, wanted)
+    steps = waterfall_steps(patterns, parts)
     return {
         "subject": about,
         "as_of": wanted.as_of.isoformat(),
         "expression": expression,
         "of": sum(patterns.values()),
-        "count": before,
+        "count": steps[-1]["left"],
         "steps": steps,
         "warnings": warn_of_request(ctx, wanted),
     }
 
 
-def _conjuncts(node: Node) -> Iterator[Node]:
-    """The conditions that an expression joins by `and`."""
-    if isinstance(node, Apply) and node.function == "and":
-        for arg in node.args:
-            yield from _conjuncts(arg)
-    else:
-        yield node
+def waterfall_steps(patterns: Mapping[int, int], parts: Sequence[str]) -> list[dict[str, Any]]:
+    """What each condition does to those whom the ones before it left.
+
+    Parameters
+    ----------
+    patterns
+        Pattern → members; bit i is set where condition i holds, bit len(parts) + i where its answer is unknown.
+    parts
+        The conditions as they are written.
+    """
+    all_true = (1 << len(parts)) - 1
+    before, steps = sum(patterns.values()), []
+    for i, part in enumerate(parts):
+        so_far = (1 << i) - 1
+        tried = {pattern: n for pattern, n in patterns.items() if pattern & so_far == so_far}
+        left = sum(n for pattern, n in tried.items() if pattern >> i & 1)
+        kept = [f"({earlier})" for earlier in parts[:i]]
+        steps.append(
+            {
+                "condition": part,
+                "left": left,
+                "removed": before - left,
+                "removed_are": " and ".join([*kept, f"not (({part}) is true)"]),
+                "unknown": sum(n for pattern, n in tried.items() if pattern >> (len(parts) + i) & 1),
+                "alone": sum(n for pattern, n in patterns.items() if pattern >> i & 1),
+                "only": sum(n for pattern, n in patterns.items() if pattern & all_true == all_true ^ (1 << i)),
+            }
+        )
+        before = left
+    return steps
 
 
 def _conditions(ctx: Context, segments: Sequence[str], subject: str) -> tuple[dict[str, Expr], list[dict[str, Any]]]:
@@ -164,7 +172,7 @@ def _conditions(ctx: Context, segments: Sequence[str], subject: str) -> tuple[di
         if segment.subject != subject:
             continue
         try:
-            _requested(ctx, subject, {"s": catalog.conditions[name]})
+            compile_members(_requested(ctx, subject, [catalog.conditions[name]]), catalog.world, ctx.engine.dialect)
         except NotYet as error:
             skipped.append({"segment": name, "code": error.code, "message": error.message, "hint": error.hint})
         else:
@@ -172,14 +180,12 @@ def _conditions(ctx: Context, segments: Sequence[str], subject: str) -> tuple[di
     return kept, skipped
 
 
-def _requested(ctx: Context, subject: str, columns: Mapping[str, Expr]) -> Any:
-    from gongbi.segments.plan import patterns_plan
-
-    wanted = replace(request(ctx, "true", subject, columns), where=None)
-    patterns_plan(wanted, ctx.catalog().world, ctx.engine.dialect)
-    return wanted
+def _requested(ctx: Context, subject: str, conditions: Iterable[Expr]) -> Request:
+    """Ask of everybody whether the conditions hold."""
+    columns = {f"c{i}": checked for i, checked in enumerate(conditions)}
+    return replace(request(ctx, "true", subject, columns), where=None)
 
 
-def _patterns(ctx: Context, subject: str, conditions: Sequence[Expr]) -> tuple[dict[int, int], Any]:
-    wanted = _requested(ctx, subject, {f"c{i}": checked for i, checked in enumerate(conditions)})
-    return count_patterns(ctx.engine, ctx.catalog().world, wanted), wanted
+def _answers(ctx: Context, wanted: Request) -> dict[int, int]:
+    """How many members answer alike: pattern of the conditions that hold → members."""
+    return count_patterns(ctx.engine, ctx.catalog().world, wanted)

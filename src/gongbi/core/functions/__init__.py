@@ -9,7 +9,11 @@ from gongbi.core.functions import aggregates, dates, groups, moments, numbers, o
 from gongbi.core.functions.base import Cannot, Example, Function, Param, Phrase, Regroup
 from gongbi.errors import Bug, UnknownName
 
-__all__ = ["CATALOGUE", "Cannot", "Example", "Function", "Param", "Phrase", "Regroup", "function"]
+__all__ = ["CATALOGUE", "MEANING", "Cannot", "Example", "Function", "Param", "Phrase", "Regroup", "function"]
+
+#: Raised when a function, or the plan that it is part of, gives other values than before: builds made with an earlier
+#: one are then no answer to the same definitions.
+MEANING = 2
 
 _CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, ranks, phrases)
 

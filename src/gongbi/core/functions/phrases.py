@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from gongbi.core import clock
@@ -24,8 +25,9 @@ FEWEST = Param("at_least", "integer", constant=True)
 def _regularly(values: Sequence[Any]) -> str:
     _, k, n, period = values
     choose("period", period, clock.PERIODS)
+    require(isinstance(k, int) and isinstance(n, int), f"`regularly` takes whole numbers of periods, not {k} and {n}.")
     require(
-        isinstance(k, int) and isinstance(n, int) and 1 <= k <= n <= 3650,
+        1 <= k <= n <= 3650,
         f"`regularly` is in {k} of {n} periods.",
         "Write the smaller number first: regularly(order, 3, 4, 'month').",
     )
@@ -40,11 +42,10 @@ def _resurrected(values: Sequence[Any]) -> str:
         all(isinstance(x, int) and 1 <= x <= 18_250 for x in (quiet, n)),
         f"The quiet time and the time since then are 1 to 18,250 units, not {quiet} and {n}.",
     )
-    return (
-        f"count(_1) filter (where within({n}, '{unit}')) > 0"
-        f" and count(_1) filter (where within({quiet}, '{unit}', {n})) = 0"
-        f" and count(_1) filter (where not within({quiet + n}, '{unit}')) > 0"
-    )
+    last_before = f"max(_1.ts) filter (where not within({n}, '{unit}'))"
+    first_since = f"min(_1.ts) filter (where within({n}, '{unit}'))"
+    hours = Decimal(quiet * clock.ROLLING[unit]) / 3600
+    return f"coalesce(hours_between({last_before}, {first_since}) >= {hours:f}, false)"
 
 
 def _value_at(values: Sequence[Any]) -> str:
@@ -94,7 +95,7 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _phrase(
         "resurrected", (FACT, Param("quiet", "integer", constant=True), N, UNIT),
-        "最近 n 个单位内回来了：之前沉寂了 quiet 个单位，再往前有过。", "Came back within the last n units, after at least `quiet` units without a row, and with rows before them.",
+        "最近 n 个单位内回来了：这段时间的第一次，距再往前的最后一次至少隔了 quiet 个单位。", "Came back within the last n units: the first row in them comes at least `quiet` units after the one before it.",
         {1: False, 2: True, 3: False, 4: False}, "resurrected(sample, 90, 30, 'day')",
         _resurrected,
     ),
