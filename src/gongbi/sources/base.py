@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import pyarrow as pa
 
@@ -208,6 +208,19 @@ class LoadRow(Protocol):
     def status(self) -> str: ...
 
 
+class Figures(TypedDict):
+    """What is put on record of a finished load; what each is, `store.loads.Load` says."""
+
+    rows_read: int
+    rows_good: int
+    rows_rejected: int
+    rows_repeated: int
+    rows_unmatched: Mapping[str, int]
+    rows_replaced: int
+    schema: Mapping[str, Any]
+    schema_changes: Sequence[Any]
+
+
 class LoadRecord(Protocol):
     """Where loads are put on record: `store.loads`.
 
@@ -220,20 +233,7 @@ class LoadRecord(Protocol):
         """Put a load on record as `loading` and give it an id that is never given again."""
         ...
 
-    def finish(
-        self,
-        load_id: int,
-        *,
-        now: datetime,
-        rows_read: int,
-        rows_good: int,
-        rows_rejected: int = 0,
-        rows_repeated: int = 0,
-        rows_unmatched: Mapping[str, int] | None = None,
-        rows_replaced: int = 0,
-        schema: Mapping[str, Any] | None = None,
-        schema_changes: Sequence[Any] | None = None,
-    ) -> LoadRow:
+    def finish(self, load_id: int, *, now: datetime, **figures: Unpack[Figures]) -> LoadRow:
         """Make it `loaded`, and the one before it of the same source and path `replaced`."""
         ...
 

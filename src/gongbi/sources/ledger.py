@@ -20,7 +20,7 @@ from gongbi.catalog.tables import LOAD, REJECTS
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER, TEXT
 from gongbi.engine.base import Engine
-from gongbi.sources.base import LoadRecord
+from gongbi.sources.base import Figures, LoadRecord
 
 Status = Literal["loaded", "replaced", "undone", "gone", "derived"]
 
@@ -208,7 +208,7 @@ def repair(engine: Engine, record: LoadRecord, now: datetime) -> list[str]:
     return done
 
 
-def figures(entry: Entry) -> dict[str, Any]:
+def figures(entry: Entry) -> Figures:
     """What the store is told of a finished load."""
     report = entry.details.get("report", {})
     return {

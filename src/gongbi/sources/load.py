@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gongbi.catalog.base import SourceDef, SubjectDef
+from gongbi.catalog.base import SourceDef
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.tables import attribute_table_name, key_columns, target_table
+from gongbi.catalog.tables import key_columns, target_table
 from gongbi.core.table import Table
 from gongbi.core.types import Type
 from gongbi.engine.base import Engine
@@ -25,18 +22,12 @@ from gongbi.sources import rejects
 from gongbi.sources.base import (
     BadRow,
     Batch,
-    IsCancelled,
-    LoadRecord,
     LoadReport,
-    Progress,
-    Resolver,
     UnreadableSource,
-    never,
-    no_progress,
     stop_if,
 )
 from gongbi.sources.derive import money_columns, signs, unmatched
-from gongbi.sources.ledger import Entry, Ledger, figures
+from gongbi.sources.ledger import Entry, figures
 from gongbi.sources.once import KeysSeen
 from gongbi.sources.overflow import Uncomputable, overflowing, too_large, without
 from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
@@ -47,54 +38,10 @@ from gongbi.sources.settle import forget, settle, touch
 from gongbi.sources.shape import Prepared, described, prepare, prepared, raw_types
 from gongbi.sources.text import empty
 from gongbi.sources.versions import TWICE, has_twice, is_touched, is_twice, keys_of, shared_keys, twice, twice_table
+from gongbi.sources.work import Work
 
-ROWS_PER_CHUNK = 1_500_000
 _TRUSTED_AFTER = 2_000_000_000  # nanoseconds
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Work:
-    """What an ingest works with."""
-
-    engine: Engine
-    record: LoadRecord
-    ledger: Ledger
-    sources: Mapping[str, SourceDef]
-    subjects: Mapping[str, SubjectDef]
-    root: Path
-    zone: str
-    now: datetime
-    resources: ExitStack
-    resolver: Resolver | None = None
-    progress: Progress = no_progress
-    cancelled: IsCancelled = never
-    rows_per_chunk: int = ROWS_PER_CHUNK
-    #: Source and path → rows that cannot be computed, with the column at fault; found when the file was tried before.
-    overflowing: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
-
-    @property
-    def references(self) -> dict[str, SourceDef]:
-        """Reference → the source that fills it."""
-        return {s.reference: s for s in self.sources.values() if s.reference is not None}
-
-    @property
-    def describing(self) -> dict[str, list[str]]:
-        """Subject → tables that describe its members."""
-        found: dict[str, list[str]] = {}
-        for source in self.sources.values():
-            if source.attributes is not None:
-                found.setdefault(source.attributes, []).append(attribute_table_name(source.source))
-        return found
-
-    def reference_loads(self, source: SourceDef) -> dict[str, list[int]]:
-        """Reference that a source looks up → the loads that it holds now."""
-        lookups = [m.lookup for m in source.columns.values()]
-        lookups += [t.lookup for t in (source.time, source.valid_from, source.valid_to) if t is not None]
-        names = {lookup.reference for lookup in lookups if lookup is not None}
-        filled = {name: self.references[name].source for name in sorted(names) if name in self.references}
-        loads = self.ledger.loads("loaded")
-        return {name: [e.load for e in loads if e.source == source_] for name, source_ in filled.items()}
 
 
 @dataclass(slots=True)

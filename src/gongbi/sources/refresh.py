@@ -15,8 +15,8 @@ from gongbi.errors import InvalidInput
 from gongbi.sources.base import stop_if
 from gongbi.sources.derive import derived_fact, members, mixed_groups, unmatched
 from gongbi.sources.ledger import Entry
-from gongbi.sources.load import Work
 from gongbi.sources.overflow import underived
+from gongbi.sources.work import Work
 
 #: `facts`, `members`, `unmatched`, `mixed`: see `IngestReport`.
 Summary = Mapping[str, Any]

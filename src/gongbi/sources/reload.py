@@ -18,7 +18,6 @@ from gongbi.sources import rejects
 from gongbi.sources.base import LoadReport, UnreadableSource
 from gongbi.sources.ledger import Entry, figures
 from gongbi.sources.load import (
-    Work,
     entry_of,
     fill,
     open_piece,
@@ -30,6 +29,7 @@ from gongbi.sources.load import (
 )
 from gongbi.sources.migration import Migration, plan_migration
 from gongbi.sources.readers import Piece, find
+from gongbi.sources.work import Work
 
 _BESIDE = "new_"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,51 +27,17 @@ from gongbi.sources.base import (
     stop_if,
 )
 from gongbi.sources.ledger import Ledger, repair
-from gongbi.sources.load import ROWS_PER_CHUNK, Work, load_piece, settle_rejects
+from gongbi.sources.load import load_piece, settle_rejects
 from gongbi.sources.readers import find
 from gongbi.sources.refresh import refresh
 from gongbi.sources.reload import mapping_of, prepare_table
 from gongbi.sources.settle import settle, touch
 from gongbi.sources.versions import keys_of
+from gongbi.sources.work import ROWS_PER_CHUNK, Work
 
 __all__ = ["ingest", "load_repaired", "prepare", "repair", "undo"]
 
 _STAGES = ("reference", "attributes", "fact", "relation")
-
-
-@contextmanager
-def _working(
-    engine: Engine,
-    loads: LoadRecord,
-    sources: Sequence[SourceDef],
-    subjects: Sequence[SubjectDef],
-    *,
-    root: Path,
-    zone: str,
-    now: datetime,
-    resolver: Resolver | None = None,
-    progress: Progress = no_progress,
-    cancelled: IsCancelled = never,
-    rows_per_chunk: int = ROWS_PER_CHUNK,
-) -> Iterator[Work]:
-    with ExitStack() as resources:
-        if resolver is not None:
-            resolver.prepare()
-        yield Work(
-            engine,
-            loads,
-            Ledger(engine),
-            {source.source: source for source in sources},
-            {subject.subject: subject for subject in subjects},
-            root,
-            zone,
-            now,
-            resources,
-            resolver,
-            progress,
-            cancelled,
-            rows_per_chunk,
-        )
 
 
 def ingest(
@@ -120,19 +85,8 @@ def ingest(
     rows_per_chunk
         How many rows are held in memory at a time.
     """
-    with _working(
-        engine,
-        loads,
-        sources,
-        subjects,
-        root=root,
-        zone=zone,
-        now=now,
-        resolver=resolver,
-        progress=progress,
-        cancelled=cancelled,
-        rows_per_chunk=rows_per_chunk,
-    ) as work:
+    known = _by_name(sources, subjects)
+    with Work(engine, loads, *known, root, zone, now, resolver, progress, cancelled, rows_per_chunk) as work:
         for name in only or ():
             if name not in work.sources:
                 raise UnknownName("source", name, work.sources)
@@ -171,6 +125,12 @@ def prepare(
         wanted += [table] if source.is_derived else [table, superseded_table(table)]
     for table in {table.name: table for table in wanted if table.name not in tables}.values():
         engine.create(table)
+
+
+def _by_name(
+    sources: Sequence[SourceDef], subjects: Sequence[SubjectDef]
+) -> tuple[dict[str, SourceDef], dict[str, SubjectDef]]:
+    return {source.source: source for source in sources}, {subject.subject: subject for subject in subjects}
 
 
 def _stage(work: Work, stage: str, only: Sequence[str] | None, *, again: bool) -> list[LoadReport]:
@@ -237,7 +197,7 @@ def load_repaired(
 
     Rows that are good now are marked as repaired in the rejects table; the others are rejected again, by this load.
     """
-    with _working(engine, loads, sources, subjects, root=root, zone=zone, now=now, resolver=resolver) as work:
+    with Work(engine, loads, *_by_name(sources, subjects), root, zone, now, resolver) as work:
         if source not in work.sources:
             raise UnknownName("source", source, work.sources)
         told = work.sources[source]
@@ -284,7 +244,7 @@ def undo(
     Refused
         It is not active: it was replaced, undone, or failed.
     """
-    with _working(engine, loads, sources, subjects, root=root, zone=zone, now=now, resolver=resolver) as work:
+    with Work(engine, loads, *_by_name(sources, subjects), root, zone, now, resolver) as work:
         entry = work.ledger.get(load)
         if entry is None or entry.status != "loaded":
             status = loads.get(load).status
