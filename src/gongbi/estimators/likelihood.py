@@ -37,6 +37,21 @@ class Maximum:
         return errors
 
 
+class LikelihoodModel:
+    """A model whose parameters are found by `maximise`: what it keeps of the search."""
+
+    params_: dict[str, float]
+    standard_errors_: dict[str, float]
+    covariance_: FloatArray
+    log_likelihood_: float
+
+    def _keep(self, found: Maximum, names: Sequence[str]) -> None:
+        self.params_ = dict(zip(names, found.params.tolist(), strict=True))
+        self.standard_errors_ = dict(zip(names, found.standard_errors.tolist(), strict=True))
+        self.covariance_ = found.covariance
+        self.log_likelihood_ = found.log_likelihood
+
+
 def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *, size: float) -> Maximum:
     r"""Find the parameters, all positive, that make the data most likely.
 

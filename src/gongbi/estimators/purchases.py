@@ -10,7 +10,7 @@ from scipy.special import digamma, expit, gammaln, hyp2f1, polygamma
 
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, as_vector, as_vectors, refuse_where, unique_rows
-from gongbi.estimators.likelihood import maximise
+from gongbi.estimators.likelihood import LikelihoodModel, maximise
 
 NAMES = ("r", "alpha", "a", "b")
 # r, a and b to begin the search at; alpha follows from the typical time between purchases.
@@ -19,7 +19,7 @@ STARTS = ((1.0, 1.0, 3.0), (0.3, 0.5, 5.0), (4.0, 2.0, 2.0))
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 
 
-class BetaGeoModel:
+class BetaGeoModel(LikelihoodModel):
     r"""Repeat purchases of customers who may leave without saying so (BG/NBD).
 
     While a customer is alive, purchases come as a Poisson process with a rate :math:`\lambda` that differs
@@ -54,10 +54,6 @@ class BetaGeoModel:
     .. [2] Fader and Hardie (2008), Computing P(alive) Using the BG/NBD Model.
     """
 
-    params_: dict[str, float]
-    standard_errors_: dict[str, float]
-    covariance_: FloatArray
-    log_likelihood_: float
     n_customers_: float
 
     def fit(
@@ -101,10 +97,7 @@ class BetaGeoModel:
             starts=[(r, r * typical, a, b) for r, a, b in STARTS],
             size=size,
         )
-        self.params_ = dict(zip(NAMES, found.params.tolist(), strict=True))
-        self.standard_errors_ = dict(zip(NAMES, found.standard_errors.tolist(), strict=True))
-        self.covariance_ = found.covariance
-        self.log_likelihood_ = found.log_likelihood
+        self._keep(found, NAMES)
         self.n_customers_ = size
         return self
 

@@ -10,13 +10,13 @@ from scipy.special import digamma, gammaln, polygamma
 
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, as_vectors, refuse_where, unique_rows
-from gongbi.estimators.likelihood import maximise
+from gongbi.estimators.likelihood import LikelihoodModel, maximise
 from gongbi.estimators.purchases import BetaGeoModel
 
 NAMES = ("p", "q", "v")
 
 
-class GammaGammaModel:
+class GammaGammaModel(LikelihoodModel):
     r"""Average value of a purchase, pulled toward everybody's average when a customer's purchases are few.
 
     The values of one customer's purchases vary around their mean as a gamma of shape :math:`p`; the rate of that
@@ -44,10 +44,6 @@ class GammaGammaModel:
     .. [1] Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value.
     """
 
-    params_: dict[str, float]
-    standard_errors_: dict[str, float]
-    covariance_: FloatArray
-    log_likelihood_: float
     n_customers_: int
 
     def fit(self, frequency: ArrayLike, monetary_value: ArrayLike) -> Self:
@@ -75,10 +71,7 @@ class GammaGammaModel:
             starts=[(p, q, typical * (q - 1) / p) for p, q in ((3, 3), (1, 5), (10, 2))],
             size=size,
         )
-        self.params_ = dict(zip(NAMES, found.params.tolist(), strict=True))
-        self.standard_errors_ = dict(zip(NAMES, found.standard_errors.tolist(), strict=True))
-        self.covariance_ = found.covariance
-        self.log_likelihood_ = found.log_likelihood
+        self._keep(found, NAMES)
         self.n_customers_ = size
         return self
 
