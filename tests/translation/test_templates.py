@@ -101,6 +101,12 @@ def test_chinese_and_latin_signs_stand_apart_and_chinese_ones_together() -> None
     assert joined("round` ", "的") == "round` 的"
 
 
+def test_a_sentence_in_a_sentence_ends_once_and_what_a_user_wrote_stays_as_it_is(catalogue: Catalogue) -> None:
+    assert joined("没有。", "。又") == "没有。又"
+    assert catalogue.translate("No tag is called 'a。。b'.") == "没有名为「a。。b」的标签。"
+    assert catalogue.translate("Known: a。。b.") == "可用的有：a。。b。"
+
+
 def test_a_template_reads_from_left_to_right_and_its_holes_are_never_empty() -> None:
     template = Template("{a} of {b}.", "{b}的{a}")
     assert template.match("x of y of z.") == {"a": "x", "b": "y of z"}

@@ -119,14 +119,19 @@ class Template:
                 bare = _bare(value)
                 value = value if bare is None else bare
             said = joined(joined(said, value), hole.then)
-        return said.replace("。。", "。"), whole
+        return said, whole
 
 
 def joined(first: str, second: str) -> str:
-    """Join two pieces as Chinese is set: a space between a Chinese sign and a Latin one, none between two Chinese."""
+    """Join two pieces as Chinese is set: a space between a Chinese sign and a Latin one, none between two Chinese.
+
+    A sentence that ends twice ends once.
+    """
     bare, after = first.rstrip(" "), second.lstrip(" ")
     if not bare or not after:
         return first + second
+    if bare[-1] == after[0] == "。":
+        return bare + after[1:]
     left, right = bool(_CHINESE.match(bare[-1])), bool(_CHINESE.match(after[0]))
     if left and right:
         return bare + after
