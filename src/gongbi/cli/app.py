@@ -155,7 +155,7 @@ def ingest(
     as_json: Json = False,
     actor: As = None,
 ) -> None:
-    """Load what is new in the sources. 加载数据。"""
+    """Load what is new in the sources. 接入数据。"""
     report = call(workspace, actor, "ingest", sources=source or None, again=again)
     emit(report, as_json, show_ingest)
     if any(load["outcome"] == "failed" for load in report["loads"]):

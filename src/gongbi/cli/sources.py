@@ -10,7 +10,7 @@ import typer
 from gongbi.cli.calls import call, emit, no_options_before
 from gongbi.cli.options import HERE, As, Json, Overwrite, Where
 
-sources_app = typer.Typer(help="Sources, their loads and rejected rows. 数据源、加载记录与被拒行。")
+sources_app = typer.Typer(help="Sources, their loads and rejected rows. 数据源、加载记录与拒收行。")
 
 
 @sources_app.callback(invoke_without_command=True)
@@ -52,7 +52,7 @@ def sources_rejects(
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
-    """Rejected rows with their reasons. 被拒行。"""
+    """Rejected rows with their reasons. 拒收行。"""
     if to is not None:
         if load is None:
             raise typer.BadParameter("--to needs the number of a load.")

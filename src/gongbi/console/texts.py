@@ -60,7 +60,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "kind.campaign": ("活动", "campaign"),
     "kind.attribute": ("属性", "attribute"),
     "kind.fact": ("事实", "fact"),
-    "kind.column": ("字段", "column"),
+    "kind.column": ("列", "column"),
     "kind.function": ("函数", "function"),
     "kind.keyword": ("关键字", "keyword"),
     # States.
@@ -69,8 +69,8 @@ _SHELL: dict[str, tuple[str, str]] = {
     "status.failed": ("失败", "failed"),
     "status.cancelled": ("已取消", "cancelled"),
     "status.interrupted": ("被中断", "interrupted"),
-    "status.loading": ("载入中", "loading"),
-    "status.loaded": ("已载入", "loaded"),
+    "status.loading": ("加载中", "loading"),
+    "status.loaded": ("已加载", "loaded"),
     "status.replaced": ("已被替换", "replaced"),
     "status.undone": ("已撤销", "undone"),
     "role.train": ("训练", "training"),
@@ -126,7 +126,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "attribute.manufacturer": ("厂商", "Maker"),
     "attribute.package_size": ("规格", "Package size"),
     # Why a row was set aside.
-    "reason.wrong_field_count": ("字段个数不对", "wrong number of fields"),
+    "reason.wrong_field_count": ("列数不对", "wrong number of fields"),
     "reason.truncated": ("文件在行中截断", "file ends within the row"),
     "reason.unclosed_quote": ("引号未闭合", "quotation mark never closed"),
     "reason.not_json": ("不是 JSON 对象", "not a JSON object"),

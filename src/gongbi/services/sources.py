@@ -177,7 +177,7 @@ def _after_undo(ctx: Context, load: int, repairs: Sequence[int]) -> dict[str, st
     zh, en = [], []
     if repairs:
         numbers, commands = ", ".join(map(str, repairs)), ", ".join(f"`gongbi sources undo {n}`" for n in repairs)
-        zh.append(f"修好后读入的行（加载 {numbers}）仍在；如要一并撤销：{commands}。")
+        zh.append(f"修好后加载的行（加载 {numbers}）仍在；如要一并撤销：{commands}。")
         en.append(f"Rows that were repaired are still in, by load {numbers}; to take them out too: {commands}.")
     builds = [ctx.store.builds.current(subject) for subject in catalog.subjects]
     if any(build is not None and build.data_version != version for build in builds):
