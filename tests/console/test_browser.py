@@ -194,6 +194,9 @@ def test_an_export_lands_in_the_workspace_and_on_record(visit: Visit) -> None:
     folder = visit.served.root / "exports"
     file = until(lambda: folder.is_dir() and next(folder.glob("customer-*.csv"), None), "the file")
     until(lambda: len(file.read_text("utf-8-sig").splitlines()) == 81, "80 rows and the heading")
+    with gongbi.open(visit.served.root) as ws:
+        newest = until(lambda: ws.call("exports"), "the record")[0]
+    assert (Path(newest["path"]).name, newest["rows"]) == (file.name, 80)
 
 
 def test_a_tag_of_a_customer_opens_the_facts_behind_it(visit: Visit) -> None:

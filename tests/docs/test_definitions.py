@@ -73,7 +73,10 @@ def settings(page: str) -> Iterator[Named]:
 @pytest.mark.parametrize("page", pages_with("yaml"))
 def test_the_definitions_of_a_page_are_read_and_fit_together(page: str) -> None:
     for definitions in settings(page):
-        assemble(definitions.values(), zone="America/New_York")
+        catalog = assemble(definitions.values(), zone="America/New_York")
+        assert {("tag", tag) for tag in catalog.tags} == {key for key in definitions if key[0] == "tag"}
+        assert {tag for _, tag in catalog.expressions} == set(catalog.tags)
+        assert catalog.conditions.keys() == {name for kind, name in definitions if kind == "segment"}
 
 
 @pytest.mark.parametrize("page", READMES)
@@ -118,7 +121,7 @@ def test_the_expressions_of_a_page_are_accepted(page: str) -> None:
     world = _catalog_of_the_language().world
     for block in of_kind(page, "expr"):
         for line in block.text.splitlines():
-            check_expression(line, world, "customer")
+            assert check_expression(line, world, "customer").level != "row"
 
 
 @pytest.mark.parametrize("page", pages_with("toml"))
@@ -130,7 +133,11 @@ def test_the_settings_of_a_page_are_accepted(page: str, tmp_path: Path) -> None:
         # Some entries by themselves are to be added, above the tables.
         text = block.text if "format" in tomllib.loads(block.text) else block.text + whole
         (root / SETTINGS).write_text(text, "utf-8")
-        found = read_settings(root)
+        found, said = read_settings(root), tomllib.loads(text)
+        assert said.pop("format") == 1
+        engine = said.pop("engine")
+        assert (found.engine, found.engine_options) == (engine.pop("name"), engine)
+        assert {entry: getattr(found, entry) for entry in said} == said
         open_engine(found.engine, root / "engine", **found.engine_options).close()
         if found.store:
             Database(found.store).close()

@@ -190,6 +190,9 @@ def test_the_schedule_does_what_is_due_once_however_long_it_slept(shop: Workspac
 def test_the_ticker_ticks_by_itself(shop: Workspace) -> None:
     with JobHost(shop, tick=0.1):
         wait_for(lambda: any(run["kind"] == "build" and run["status"] == "done" for run in shop.runs()))
+    ran = [(run["kind"], run["status"]) for run in reversed(shop.runs())]
+    assert ran == [("apply", "done"), ("ingest", "done"), ("build", "done")]
+    assert shop.segment("regulars").count() == 1
 
 
 SERVE = """
