@@ -20,7 +20,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "overview.segments_about": ("占全部客户的比例", "share of all customers"),
     "overview.segments_note": ("已保存", "saved"),
     "overview.rejects": ("拒收行", "Rejected rows"),
-    "overview.rejects_none": ("全部加载", "everything loaded"),
+    "overview.rejects_none": ("已全部加载", "everything loaded"),
     "overview.rejects_some": ("等待修复", "waiting for repair"),
     "overview.pending": ("有定义尚未生效", "Definitions are waiting"),
     "overview.pending_about": (
