@@ -60,12 +60,17 @@ def test_no_two_tags_of_a_subject_have_the_same_name_for_people() -> None:
             assert len(set(names)) == len(names)
 
 
+OF_TRIPS = ("fact_purchase", "_scan_trip")
+
+
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 @pytest.mark.parametrize("subject", DESCRIBED)
 def test_everything_compiles_and_reads_each_fact_once(subject: str, dialect: object) -> None:
     plan = compile_members(request(subject, END), catalog().world, dialect)  # type: ignore[arg-type]
     for fact in ("fact_purchase", "fact_trip", "fact_campaign_received", "fact_coupon_redeemed"):
-        assert sum(fact in step.sql for step in plan.steps) <= 1
+        # Trips are made of purchase lines: those that go on at the instant are grouped again from them.
+        scans = [step.name for step in plan.steps if fact in step.sql and (fact, step.name) != OF_TRIPS]
+        assert len(scans) <= 1
 
 
 def test_segments_stand_on_facts_on_tags_on_segments_and_on_what_is_absent() -> None:

@@ -119,6 +119,9 @@ class CategoryType:
     ordered: bool = False
 
 
+#: The longest horizon of a model: ten years.
+MOST_DAYS = 3650
+
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 
 
@@ -244,6 +247,9 @@ class ModelDef:
 
     def __post_init__(self) -> None:
         check_name(self.model, "model")
+        for key in ("horizon_days", "holdout_days"):
+            if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
+                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
         if self.estimator == "purchases" and not (self.fact and self.amount):
             raise InvalidDefinition(f"Model {self.model!r} needs `fact` and `amount`.")
         if self.estimator == "propensity" and not (self.features and self.train and self.test):

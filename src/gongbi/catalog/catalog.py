@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gongbi.catalog import tables
 from gongbi.catalog.base import (
@@ -62,6 +63,11 @@ class Catalog:
     def tags_of(self, subject: str) -> dict[str, Expr]:
         """Checked expressions of one subject's tags, each after those it uses."""
         return {tag: expr for (owner, tag), expr in self.expressions.items() if owner == subject}
+
+    def closed_values(self, subject: str) -> dict[str, tuple[Any, ...]]:
+        """The tags of a subject whose type is a closed list, each with its values."""
+        found = {tag: self.tags[tag].type_ for tag in self.tags_of(subject) if tag in self.tags}
+        return {tag: type_.category for tag, type_ in found.items() if isinstance(type_, CategoryType)}
 
     def tag(self, name: str) -> TagDef:
         """Return a tag's definition."""
@@ -303,6 +309,13 @@ def _check_declared(tag: TagDef, expr: Expr) -> None:
             "integer" if isinstance(v, int) else "double" if isinstance(v, float) else "text" for v in declared.category
         }
         fits = name in kinds or (name in ("decimal", "double") and kinds <= {"integer", "double"})
+        strays = [value for value in ir.outcomes(expr) if value not in declared.category]
+        if fits and strays:
+            stray = InvalidDefinition(
+                f"Tag {tag.tag!r} can be {strays[0]!r}, which its type does not list.",
+                hint="Add it to the `category` of the type, or mend the expression.",
+            )
+            raise stray.at(tag.place) if tag.place else stray
     else:
         fits = declared == name or (declared, name) in {
             ("number", "integer"),

@@ -157,3 +157,20 @@ def replaced(expr: Expr, new: Callable[[Expr], Expr | None]) -> Expr:
     args = tuple(replaced(arg, new) for arg in expr.args)
     condition = replaced(expr.filter, new) if expr.filter is not None else None
     return Call(expr.function, args, expr.type, expr.level, expr.fact, condition, expr.distinct)
+
+
+#: Functions that give one of their arguments → which of them.
+_CHOOSE: dict[str, Callable[[tuple[Expr, ...]], tuple[Expr, ...]]] = {
+    "case": lambda args: (*args[1:-1:2], args[-1]),
+    "if": lambda args: args[1:],
+    "coalesce": lambda args: args,
+}
+
+
+def outcomes(expr: Expr) -> list[Any]:
+    """The constants that an expression can come to, as far as they are written out in it; absent aside."""
+    if isinstance(expr, Constant):
+        return [] if expr.value is None else [expr.value]
+    if isinstance(expr, Call) and expr.function.name in _CHOOSE:
+        return [value for part in _CHOOSE[expr.function.name](expr.args) for value in outcomes(part)]
+    return []

@@ -13,7 +13,7 @@ from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
-from gongbi.tags.run import build_tags, describe_tags, tag_at_fault
+from gongbi.tags.run import build_tags, check_values, describe_tags, tag_at_fault
 
 #: How many old builds of a subject stay beside the current one.
 KEPT = 4
@@ -103,6 +103,7 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
             if tag is None:
                 raise
             raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
+        check_values(ctx.engine, row.table, catalog.closed_values(subject))
         ctx.progress(f"{stage}: statistics", 0)
         stats = describe_tags(ctx.engine, row.table, columns, members)
     except BaseException:

@@ -21,13 +21,14 @@ from gongbi.store.values import digest
 def definition_digests(catalog: Catalog, subject: str) -> dict[str, str]:
     """Tag → digest of what its values depend on besides data.
 
-    That is its expression and those of the tags that it uses, the workspace's zone, and what the functions mean in this
-    version of Gongbi.
+    That is its expression, the values that it may have, the same of the tags that it uses, the workspace's zone, and
+    what the functions mean in this version of Gongbi.
     """
     found: dict[str, str] = {}
+    closed = catalog.closed_values(subject)
     for tag, expr in catalog.tags_of(subject).items():
         used = [found.get(other) for other in sorted(ir.tags_used(expr))]
-        found[tag] = digest([_shape(expr), used, catalog.world.zone, MEANING])
+        found[tag] = digest([_shape(expr), list(closed.get(tag, ())), used, catalog.world.zone, MEANING])
     return found
 
 

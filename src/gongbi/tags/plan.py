@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
@@ -31,6 +32,26 @@ def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, 
             text = dialect.types["text"]
             columns += [f"cast(min({name}) as {text}) as lo{i}", f"cast(max({name}) as {text}) as hi{i}"]
     return Plan().then("statistics", f"select {', '.join(columns)} from {dialect.ident(table)}")
+
+
+def strays_plan(table: str, closed: Mapping[str, Sequence[Any]], dialect: Dialect) -> Plan:
+    """Values that are not among those that a tag may have. Grain: one row per (tag, value); ``tag``, ``value``, ``n``.
+
+    Parameters
+    ----------
+    closed
+        Tag → its allowed values.
+    """
+    parts = []
+    for tag, allowed in closed.items():
+        name, text = dialect.ident(tag), dialect.types["text"]
+        values = ", ".join(dialect.literal(value) for value in allowed)
+        parts.append(
+            f"(select {dialect.literal(tag)} as tag, cast({name} as {text}) as value, count(*) as n"
+            f" from {dialect.ident(table)} where {name} not in ({values}) group by {name}"
+            f" order by count(*) desc, {name} limit {TOP})"
+        )
+    return Plan().then("strays", " union all ".join(parts))
 
 
 def values_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect) -> Plan:

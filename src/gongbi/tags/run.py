@@ -16,6 +16,8 @@ from gongbi.tags.base import TagColumn
 
 #: Above this many members, different values are estimated.
 EXACT_UP_TO = 200_000
+#: So many values are named in an error.
+NAMED = 5
 
 
 def build_tags(
@@ -52,6 +54,29 @@ def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> 
         else:
             fine = middle
     return names[bad - 1]
+
+
+def check_values(engine: Engine, table: str, closed: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse a build in which a tag has a value that its type does not list.
+
+    Raises
+    ------
+    InvalidInput
+        With the tag and the commonest of those values.
+    """
+    if not closed:
+        return
+    found = engine.query(plans.strays_plan(table, closed, engine.dialect)).to_pylist()
+    if not found:
+        return
+    first = next(tag for tag in closed if any(row["tag"] == tag for row in found))
+    rows = [row for row in found if row["tag"] == first]
+    values = ", ".join(repr(row["value"]) for row in rows[:NAMED])
+    n = sum(row["n"] for row in rows)
+    raise InvalidInput(
+        f"The tag {first!r} has values that its type does not list, for {n:,} members or more: {values}.",
+        hint="Add them to the `category` of its type, or mend the expression.",
+    )
 
 
 def describe_tags(engine: Engine, table: str, tags: Sequence[TagColumn], members: int) -> list[TagStats]:
