@@ -307,6 +307,16 @@ class Box:
             )
         parts.chart(charts.diverging(rows, most=MOST), page.t("box.tgi"), height=44 + 27 * len(rows))
         ui.label(page.t("box.tgi_note")).classes("g-about")
+        self._left_out(insight["left_out"])
+
+    def _left_out(self, tags: Sequence[Mapping[str, Any]]) -> None:
+        """Which tags could not be compared, and why."""
+        colon, comma = ("：", "、") if self.page.language == "zh" else (": ", ", ")
+        why: dict[str, list[str]] = {}
+        for tag in tags:
+            why.setdefault(tag["reason"][self.page.language], []).append(self.names.get(tag["tag"], tag["tag"]))
+        for reason, names in why.items():
+            ui.label(comma.join(names) + colon + reason).classes("g-about")
 
     def _columns(self) -> list[str]:
         """The tags that the expression names, then usual ones."""

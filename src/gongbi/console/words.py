@@ -154,6 +154,7 @@ VALUES: Mapping[str, str] = {
     "midlife_free": "中年无孩",
     "late_family": "大龄有孩",
     "empty_nest": "空巢",
+    "…": "其他",
     "true": "是",
     "false": "否",
 }

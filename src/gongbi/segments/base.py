@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 from gongbi.core.types import Type
+
+BinKind = Literal["value", "range", "other", "absent"]
+
+#: Labels that stand for something in any language; `Index.kind` tells them from values that are written so.
+ABSENT = "—"
+OTHER = "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One value, or one range of values, of a tag.
+    """One value of a tag, a range of values, all values but those that have bins, or the unknown.
 
-    `low` is included and `high` is not, but for the last range, which takes both. A bin without value and range holds
-    those whose value is absent.
+    Attributes
+    ----------
+    value
+        The value as text; of the bin of other values, the tuple of values that it does not hold.
+    low, high
+        `low` is included and `high` is not. Numbers, days, or instants at which days begin.
     """
 
     tag: str
     label: str
-    value: Any = None
-    low: float | None = None
-    high: float | None = None
-    last: bool = False
-
-    @property
-    def is_absent(self) -> bool:
-        """True of the bin of the unknown."""
-        return self.value is None and self.low is None and self.high is None
+    kind: BinKind
+    value: str | tuple[str, ...] | None = None
+    low: float | date | None = None
+    high: float | date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BinnedTag:
-    """A tag with the bins by which groups are compared."""
+    """A tag with the bins by which groups are compared. Every member is in exactly one."""
 
     tag: str
     type: Type
     bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How many members of a group, of its base and of both there are, in all and in every bin."""
+
+    n_group: int
+    n_base: int
+    n_both: int
+    group: Sequence[int]
+    base: Sequence[int]
+    both: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,8 @@ class Index:
 
     Attributes
     ----------
+    kind
+        Whether the bin is a value, a range, all other values or the unknown.
     tgi
         100 × share in the group / share in the base; None where nobody in the base is in the bin.
     low, high
@@ -56,6 +77,7 @@ class Index:
 
     tag: str
     label: str
+    kind: BinKind
     support: int
     share: float
     base_count: int

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
-from gongbi.core.compiler import Request, compile_members
+from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
+from gongbi.core.types import Type
 from gongbi.core.world import World
 from gongbi.segments.base import Bin, BinnedTag
 
 #: Columns per statement: engines read wide aggregates faster in a few pieces.
 WIDTH = 200
+#: Days are counted from it.
+FIRST_DAY = date(1970, 1, 1)
 
 
 def count_plan(request: Request, world: World, dialect: Dialect) -> Plan:
@@ -58,67 +62,93 @@ def patterns_plan(request: Request, world: World, dialect: Dialect) -> Plan:
     return plan.then("_counted", "select pattern, count(*) as n from _patterns group by pattern")
 
 
-def quintiles_plan(table: str, tags: Sequence[str], dialect: Dialect) -> Plan:
-    """Four cuts per numeric tag. One row; columns ``q{i}_{k}`` for the i-th tag and the k-th fifth."""
+def quintiles_plan(table: str, columns: Sequence[tuple[str, Type]], dialect: Dialect) -> Plan:
+    """Four cuts per column of numbers or days; a day is the number of days since 1970, in UTC for instants.
+
+    One row; columns ``q{i}_{k}`` for the i-th column and the k-th fifth.
+    """
     name = "quantile_cont" if dialect.name == "duckdb" else "percentile"
-    columns = [
-        f"{name}(cast({dialect.ident(tag)} as {dialect.types['double']}), {k / 5}) as q{i}_{k}"
-        for i, tag in enumerate(tags)
+    cuts = [
+        f"{name}(cast({_number(column, type_, dialect)} as {dialect.types['double']}), {k / 5}) as q{i}_{k}"
+        for i, (column, type_) in enumerate(columns)
         for k in range(1, 5)
     ]
-    return Plan().then("quintiles", f"select {', '.join(columns)} from {dialect.ident(table)}")
+    return Plan().then("quintiles", f"select {', '.join(cuts)} from {dialect.ident(table)}")
+
+
+def _number(column: str, type_: Type, dialect: Dialect) -> str:
+    name = dialect.ident(column)
+    if type_.is_number:
+        return name
+    day, first = f"cast({name} as date)", dialect.literal(FIRST_DAY)
+    return f"date_diff('day', {first}, {day})" if dialect.name == "duckdb" else f"datediff({day}, {first})"
 
 
 def condition(bin_: Bin, dialect: Dialect, column: str) -> str:
     """True of the members in a bin."""
-    if bin_.is_absent:
+    if bin_.kind == "absent":
         return f"{column} is null"
-    if bin_.value is not None:
-        return f"cast({column} as {dialect.types['text']}) = {dialect.literal(bin_.value)}"
-    double = f"cast({column} as {dialect.types['double']})"
+    text = f"cast({column} as {dialect.types['text']})"
+    if bin_.kind == "value":
+        return f"{text} = {dialect.literal(bin_.value)}"
+    if bin_.kind == "other":
+        assert isinstance(bin_.value, tuple)
+        return f"{text} not in ({', '.join(map(dialect.literal, bin_.value))})"
+    days = isinstance(bin_.low if bin_.low is not None else bin_.high, date)
+    ordered = column if days else f"cast({column} as {dialect.types['double']})"
     parts = [f"{column} is not null"]
     if bin_.low is not None:
-        parts.append(f"{double} >= {dialect.literal(bin_.low)}")
+        parts.append(f"{ordered} >= {dialect.literal(bin_.low)}")
     if bin_.high is not None:
-        parts.append(f"{double} {'<=' if bin_.last else '<'} {dialect.literal(bin_.high)}")
+        parts.append(f"{ordered} < {dialect.literal(bin_.high)}")
     return " and ".join(parts)
 
 
 def profile_plans(
-    request: Request, world: World, dialect: Dialect, tags: Sequence[BinnedTag], columns: Mapping[str, str]
+    group: Request,
+    base: Request | None,
+    world: World,
+    dialect: Dialect,
+    tags: Sequence[BinnedTag],
+    stored: Mapping[str, Stored],
 ) -> list[Plan]:
-    """Count every bin among the group's members and among all known members.
+    """Count every bin among the members of the group, of the base and of both, in one pass over all known members.
 
     Parameters
     ----------
-    request
-        The group: its condition and instant.
-    columns
-        tag → table that keeps it.
+    group, base
+        The conditions, as of one instant. Without a base it is everybody, and both are the group.
+    stored
+        tag → where it is kept.
 
     Returns
     -------
     list of Plan
-        Each gives one row: ``n_group``, ``n_all`` and, for bin i of its piece of `WIDTH` bins, ``g{i}`` and ``a{i}``.
+        Each gives one row: ``n_group``, ``n_base`` and, for bin i of its piece of `WIDTH` bins, ``g{i}`` and ``b{i}``;
+        where there is a base, also ``n_both`` and ``c{i}``.
     """
+    assert group.where is not None
+    conditions = {"_group": group.where}
+    who = {"group": "m._group", "base": "true"}
+    if base is not None:
+        assert base.where is not None
+        conditions["_base"] = base.where
+        who |= {"base": "m._base", "both": "m._group and m._base"}
+    letters = dict(zip(who, "gbc", strict=False))
+    members = compile_members(replace(group, columns=conditions, where=None), world, dialect)
     bins = [(tag.tag, bin_) for tag in tags for bin_ in tag.bins]
     plans = []
-    for start in range(0, len(bins), WIDTH):
+    for start in range(0, max(len(bins), 1), WIDTH):
         piece = bins[start : start + WIDTH]
         alias: dict[str, str] = {}
         for tag, _ in piece:
-            alias.setdefault(columns[tag], f"t{len(alias)}")
+            alias.setdefault(stored[tag].table, f"t{len(alias)}")
         joins = [f"left join {dialect.ident(table)} {name} on {name}.id = m.id" for table, name in alias.items()]
-        counts = []
+        counts = [f"count(*) filter (where {which}) as n_{name}" for name, which in who.items()]
         for i, (tag, bin_) in enumerate(piece):
-            true = condition(bin_, dialect, f"{alias[columns[tag]]}.{dialect.ident(tag)}")
-            counts += [f"count(*) filter (where {true}) as a{i}", f"count(g.id) filter (where {true}) as g{i}"]
-        known = f"(m.known_from is null or m.known_from < {dialect.literal(request.as_of)})"
-        sql = (
-            f"select count(g.id) as n_group, count(*) as n_all, {', '.join(counts)}"
-            f" from {dialect.ident('member_' + request.subject)} m"
-            f" left join _result g on g.id = m.id {' '.join(joins)} where {known}"
-        )
-        group = compile_members(replace(request, columns={}), world, dialect)
-        plans.append(group.then("_profile", sql))
+            where = stored[tag]
+            true = condition(bin_, dialect, f"{alias[where.table]}.{dialect.ident(where.column)}")
+            counts += [f"count(*) filter (where {which} and {true}) as {letters[n]}{i}" for n, which in who.items()]
+        sql = f"select {', '.join(counts)} from _result m {' '.join(joins)}"
+        plans.append(members.then("_profile", sql))
     return plans

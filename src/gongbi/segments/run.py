@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from gongbi.core.compiler import Request
+from gongbi.core import clock
+from gongbi.core.compiler import Request, Stored
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
-from gongbi.segments.base import Bin, BinnedTag, Index
+from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Index, Profile
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
+
+#: Types that are cut at days.
+DAYS = ("date", "timestamp")
 
 
 def count_members(engine: Engine, world: World, request: Request) -> int:
@@ -36,38 +42,55 @@ def list_members(
 
 
 def binned(
-    engine: Engine, columns: Sequence[TagColumn], tables: Mapping[str, str], stats: Mapping[str, TagStats]
+    engine: Engine,
+    columns: Sequence[TagColumn],
+    stored: Mapping[str, Stored],
+    stats: Mapping[str, TagStats],
+    zone: str,
 ) -> list[BinnedTag]:
-    """Cut every tag into the bins by which groups are compared.
+    """Cut every tag into the bins by which groups are compared; each member is in one bin of each tag.
 
-    A tag with few values has a bin for each (its most frequent ones, then none for the rest); a number with many has
-    fifths of the base. The unknown are a bin of their own. Dates are left out: they are compared through tags that
-    count days.
+    A tag with few values has a bin for each; one with many has a bin for each of its most frequent values and one for
+    all others. Numbers with many values, dates and instants have fifths of the base, those of instants from midnight to
+    midnight of the zone. The unknown are a bin of their own. A tag that nobody has a value of, and a list, has no bins.
     """
-    numbers: dict[str, list[str]] = {}
+    ranged: dict[str, list[TagColumn]] = {}
     for tag in columns:
         found = stats.get(tag.name)
-        if tag.type.is_number and (found is None or not found.top):
-            numbers.setdefault(tables[tag.name], []).append(tag.name)
-    cuts: dict[str, list[float]] = {}
-    for table, names in numbers.items():
-        row = engine.query(plans.quintiles_plan(table, names, engine.dialect)).to_pylist()[0]
-        for i, name in enumerate(names):
-            values = [row[f"q{i}_{k}"] for k in range(1, 5)]
-            cuts[name] = sorted({v for v in values if v is not None})
-    return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name))) is not None]
+        if (tag.type.is_number or tag.type.name in DAYS) and (found is None or not found.top):
+            ranged.setdefault(stored[tag.name].table, []).append(tag)
+    cuts: dict[str, Sequence[float | date]] = {}
+    for table, tags in ranged.items():
+        plan = plans.quintiles_plan(table, [(stored[t.name].column, t.type) for t in tags], engine.dialect)
+        row = engine.query(plan).to_pylist()[0]
+        for i, tag in enumerate(tags):
+            values = {row[f"q{i}_{k}"] for k in range(1, 5)} - {None}
+            cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
+    return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
 
 
-def _bins(tag: TagColumn, stats: TagStats | None, cuts: Sequence[float] | None) -> BinnedTag | None:
-    absent = Bin(tag.name, "—")
+def _days(numbers: Iterable[float]) -> list[date]:
+    return sorted({plans.FIRST_DAY + timedelta(days=round(n)) for n in numbers})
+
+
+def _bins(tag: TagColumn, stats: TagStats | None, cuts: Sequence[float | date], zone: str) -> BinnedTag | None:
+    found: list[Bin] = []
+    if tag.type.name == "list":
+        return None
     if stats is not None and stats.top:
         values = sorted((str(v["value"]) for v in stats.top), key=_natural)
-        return BinnedTag(tag.name, tag.type, (*(Bin(tag.name, value, value=value) for value in values), absent))
-    if not cuts:
-        return None
-    edges: list[float | None] = [None, *cuts, None]
-    bins = [Bin(tag.name, _range(low, high), low=low, high=high) for low, high in pairwise(edges)]
-    return BinnedTag(tag.name, tag.type, (*bins, absent))
+        found = [Bin(tag.name, value, "value", value) for value in values]
+        if sum(v["count"] for v in stats.top) < stats.present:
+            found.append(Bin(tag.name, OTHER, "other", tuple(values)))
+    elif cuts:
+        for low, high in pairwise([None, *cuts, None]):
+            begin, end = (_midnight(c, zone) if tag.type.name == "timestamp" else c for c in (low, high))
+            found.append(Bin(tag.name, _range(low, high), "range", low=begin, high=end))
+    return BinnedTag(tag.name, tag.type, (*found, Bin(tag.name, ABSENT, "absent"))) if found else None
+
+
+def _midnight(day: float | date | None, zone: str) -> datetime | None:
+    return None if day is None else clock.parse_instant(str(day), zone)
 
 
 def _natural(text: str) -> tuple[int, float, str]:
@@ -77,59 +100,69 @@ def _natural(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _range(low: float | date | None, high: float | date | None) -> str:
     if low is None:
-        return f"< {high:.6g}"
-    return f"≥ {low:.6g}" if high is None else f"{low:.6g} – {high:.6g}"
+        return f"< {_edge(high)}"
+    if high is None:
+        return f"≥ {_edge(low)}"
+    if isinstance(high, date):
+        # Days are read with their last one.
+        high -= timedelta(days=1)
+        if low == high:
+            return _edge(low)
+    return f"{_edge(low)} – {_edge(high)}"
+
+
+def _edge(cut: float | date | None) -> str:
+    return cut.isoformat() if isinstance(cut, date) else f"{cut:.6g}"
 
 
 def profile(
-    engine: Engine, world: World, request: Request, tags: Sequence[BinnedTag], tables: Mapping[str, str]
-) -> tuple[int, int, list[int], list[int]]:
-    """Members of the group and of everybody, then the same per bin, in the order of the bins."""
-    n_group = n_all = 0
-    group: list[int] = []
-    everybody: list[int] = []
-    for plan in plans.profile_plans(request, world, engine.dialect, tags, tables):
-        row = engine.query(plan).to_pylist()[0]
-        n_group, n_all = row["n_group"], row["n_all"]
-        piece = (len(row) - 2) // 2
-        group += [row[f"g{i}"] for i in range(piece)]
-        everybody += [row[f"a{i}"] for i in range(piece)]
-    return n_group, n_all, group, everybody
+    engine: Engine,
+    world: World,
+    group: Request,
+    base: Request | None,
+    tags: Sequence[BinnedTag],
+    stored: Mapping[str, Stored],
+) -> Profile:
+    """Members of the group, of the base and of both, then the same per bin, in the order of the bins."""
+    totals: dict[str, int] = {}
+    counts: dict[str, list[int]] = {"g": [], "b": [], "c": []}
+    for plan in plans.profile_plans(group, base, world, engine.dialect, tags, stored):
+        for name, n in engine.query(plan).to_pylist()[0].items():
+            if name.startswith("n_"):
+                totals[name] = n
+            else:
+                counts[name[0]].append(n)
+    if base is None:
+        totals["n_both"], counts["c"] = totals["n_group"], counts["g"]
+    return Profile(**totals, group=counts["g"], base=counts["b"], both=counts["c"])
 
 
-def indices(
-    bins: Sequence[Bin], group: Sequence[int], n_group: int, base: Sequence[int], n_base: int, *, min_support: int
-) -> list[Index]:
+def indices(bins: Sequence[Bin], counts: Profile, *, min_support: int) -> list[Index]:
     """TGI of every bin with at least `min_support` members in the group or expected there, most different first.
 
-    The interval is that of a ratio of two shares (Katz et al. 1978, Biometrics 34), with half a member added to each
-    count; the test is that of two shares, corrected by Holm's method for all bins compared.
+    Group and base may share members: see `interval` and `p_value`. The p-values are corrected by Holm's method for all
+    bins compared.
     """
+    n_group, n_base = counts.n_group, counts.n_base
     if not n_group or not n_base:
         return []
     kept = []
-    for bin_, inside, below in zip(bins, group, base, strict=True):
-        expected = below * n_group / n_base
-        if max(inside, expected) < min_support:
-            continue
-        kept.append((bin_, inside, below, _p_value(inside, n_group, below, n_base)))
-    adjusted = holm([p for *_, p in kept])
+    for bin_, inside, below, shared in zip(bins, counts.group, counts.base, counts.both, strict=True):
+        if max(inside, below * n_group / n_base) >= min_support:
+            kept.append((bin_, inside, below, parts(counts, inside, below, shared)))
+    adjusted = holm([p_value(cells) for *_, cells in kept])
     found = []
-    for (bin_, inside, below, _), p in zip(kept, adjusted, strict=True):
+    for (bin_, inside, below, cells), p in zip(kept, adjusted, strict=True):
         share, base_share = inside / n_group, below / n_base
-        tgi = 100 * share / base_share if below else None
-        low = high = None
+        tgi = low = high = None
         if below:
-            ratio = ((inside + 0.5) / (n_group + 0.5)) / ((below + 0.5) / (n_base + 0.5))
-            spread = 1.96 * math.sqrt(
-                max(1 / (inside + 0.5) - 1 / (n_group + 0.5) + 1 / (below + 0.5) - 1 / (n_base + 0.5), 0)
-            )
-            # The half members can push the interval past an index of exactly 0; it always holds its own estimate.
-            low = min(100 * ratio * math.exp(-spread), tgi or 0.0)
-            high = max(100 * ratio * math.exp(spread), tgi or 0.0)
-        found.append(Index(bin_.tag, bin_.label, inside, share, below, base_share, tgi, low, high, p))
+            tgi = 100 * inside * n_base / (below * n_group)
+            # The half members can push the interval past its own estimate where that is 0 or as large as can be.
+            low, high = (100 * end for end in interval(cells))
+            low, high = min(low, tgi), max(high, tgi)
+        found.append(Index(bin_.tag, bin_.label, bin_.kind, inside, share, below, base_share, tgi, low, high, p))
     return sorted(found, key=lambda i: (-_difference(i), i.tag, i.label))
 
 
@@ -140,12 +173,62 @@ def _difference(index: Index) -> float:
     return abs(share - base) / math.sqrt(pooled * (1 - pooled) + 1e-9)
 
 
-def _p_value(inside: int, n_group: int, below: int, n_base: int) -> float:
-    pooled = (inside + below) / (n_group + n_base)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / n_group + 1 / n_base))
-    if spread == 0:
-        return 1.0
-    return math.erfc(abs(inside / n_group - below / n_base) / spread / math.sqrt(2))
+class Part(NamedTuple):
+    """Members of the group only, of the base only, or of both, and how many of them are in the bin."""
+
+    size: int
+    inside: int
+    in_group: bool
+    in_base: bool
+
+
+def parts(counts: Profile, inside: int, below: int, shared: int) -> list[Part]:
+    """Group and base as parts that have no member in common; parts that nobody is in are left out."""
+    found = (
+        Part(counts.n_both, shared, True, True),
+        Part(counts.n_group - counts.n_both, inside - shared, True, False),
+        Part(counts.n_base - counts.n_both, below - shared, False, True),
+    )
+    return [part for part in found if part.size]
+
+
+def interval(cells: Sequence[Part]) -> tuple[float, float]:
+    """95 % interval of the share in the group over the share in the base.
+
+    The parts are independent samples, and the logarithm of the ratio has the variance that the delta method (Agresti
+    2013, Categorical Data Analysis, section 16.1) gives for their shares: for groups that share nobody that of Katz et
+    al. (1978, Biometrics 34), for a group within the base that of the group against the rest, and 0 for a group that
+    is the base. Half a member is added to those in the bin and to those outside it, in every part.
+    """
+    smooth = [(c.size + 1, c.inside + 0.5, c.in_group, c.in_base) for c in cells]
+    n_group, n_base = (sum(c[0] for c in smooth if c[i]) for i in (2, 3))
+    inside, below = (sum(c[1] for c in smooth if c[i]) for i in (2, 3))
+    ratio = (inside * n_base) / (below * n_group)
+    variance = sum(k * (1 - k / n) * (g / inside - b / below) ** 2 for n, k, g, b in smooth)
+    spread = 1.96 * math.sqrt(variance)
+    low, high = ratio * math.exp(-spread), ratio * math.exp(spread)
+    # A group within its base cannot have more of the bin than the base has, nor a group around its base less.
+    whole = sum(c.size for c in cells if c.in_base) / sum(c.size for c in cells if c.in_group)
+    within, around = all(c.in_base for c in cells), all(c.in_group for c in cells)
+    return max(low, whole) if around else low, min(high, whole) if within else high
+
+
+def p_value(cells: Sequence[Part]) -> float:
+    """Probability of a difference this large between the shares in the group and in the base by chance, two-sided.
+
+    The difference is divided by its standard error where there is none (as in Miettinen and Nurminen 1985, Statistics
+    in Medicine 4): with the shares of the parts moved, as little as possible in squares, until group and base agree.
+    For groups that share nobody, and for a group and the rest of the base, that is the test of two pooled shares.
+    """
+    n_group, n_base = sum(c.size for c in cells if c.in_group), sum(c.size for c in cells if c.in_base)
+    weights = [c.in_group / n_group - c.in_base / n_base for c in cells]
+    difference = sum(w * c.inside for w, c in zip(weights, cells, strict=True))
+    squares = sum(w * w * c.size for w, c in zip(weights, cells, strict=True))
+    variance = 0.0
+    for w, c in zip(weights, cells, strict=True):
+        share = min(max(c.inside / c.size - difference * w / squares, 0.0), 1.0) if squares else 0.0
+        variance += w * w * c.size * share * (1 - share)
+    return math.erfc(abs(difference) / math.sqrt(2 * variance)) if variance else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -14,6 +14,7 @@ from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.language import check_condition, check_expression
 from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.segments.base import BinnedTag
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
@@ -185,61 +186,82 @@ def insight(
     Returns
     -------
     dict
-        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``note``, ``warnings``: among them
-        the reason where there are no rows.
+        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``left_out`` (tags that cannot be
+        compared, with the reason), ``note``, ``warnings``: among them the reason where there are no rows.
     """
     if min_support < 0 or (limit is not None and limit < 0):
         raise InvalidInput("`min_support` and `limit` are 0 or more.")
     wanted = request(ctx, expression, subject)
     about, world = wanted.subject, ctx.catalog().world
-    steps = 2 if base is None else 3
-    ctx.progress("insight: values of the tags", 0, steps)
-    cut, tables = _binned(ctx, about, wanted.stored)
+    other = None if base is None else request(ctx, base, subject)
+    if other is not None and other.subject != about:
+        raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
+    ctx.progress("insight: values of the tags", 0, 2)
+    names = list(world.tags_of(about))
     if tags is not None:
         chosen = {t.removeprefix("tag.") for t in tags}
-        if unknown := sorted(chosen - world.tags_of(about).keys()):
-            raise UnknownName(f"tag of {about}", unknown[0], world.tags_of(about))
-        cut = [b for b in cut if b.tag in chosen]
-    ctx.progress("insight: the group", 1, steps)
-    n_group, n_base, group, basis = profile(ctx.engine, world, wanted, cut, tables)
-    if base is not None:
-        other = request(ctx, base, subject)
-        if other.subject != about:
-            raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
-        ctx.progress("insight: the base", 2, steps)
-        n_base, _, basis, _ = profile(ctx.engine, world, other, cut, tables)
+        if unknown := sorted(chosen - set(names)):
+            raise UnknownName(f"tag of {about}", unknown[0], names)
+        names = [name for name in names if name in chosen]
+    cut = [b for b in _binned(ctx, about, wanted.stored) if b.tag in names]
+    ctx.progress("insight: the group", 1, 2)
+    counts = profile(ctx.engine, world, wanted, other, cut, wanted.stored)
     bins = [bin_ for tag in cut for bin_ in tag.bins]
-    found = indices(bins, group, n_group, basis, n_base, min_support=min_support)
+    found = indices(bins, counts, min_support=min_support)
     if not include_absent:
-        found = [index for index in found if index.label != "—"]
+        found = [index for index in found if index.kind != "absent"]
     return {
-        "size": n_group,
-        "base_size": n_base,
+        "size": counts.n_group,
+        "base_size": counts.n_base,
         "as_of": wanted.as_of.isoformat(),
         "expression": expression,
         "base": base,
         "rows": [index.to_json() for index in found[:limit]],
         "compared": len(found),
-        "note": "Shares are of all members, the unknown included; they are the bin “—”.",
+        "left_out": _left_out(ctx, about, [name for name in names if name not in {b.tag for b in cut}]),
+        "note": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
         "warnings": [
-            *warn_of_nobody(n_group, n_base, len(found), min_support),
+            *warn_of_nobody(counts.n_group, counts.n_base, len(found), min_support),
             *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
         ],
     }
 
 
-def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> tuple[list[Any], dict[str, str]]:
+def _left_out(ctx: Context, subject: str, tags: Sequence[str]) -> list[dict[str, Any]]:
+    """Say why tags cannot be compared."""
+    types, stored = ctx.catalog().world.tags_of(subject), ctx.stored(subject)
+    reasons = {
+        "list": ("值是列表", "Its values are lists."),
+        "not_made": ("还没有值：尚未构建或训练", "It has no values yet: it was not built or trained."),
+        "empty": ("没有人有值", "Nobody has a value."),
+    }
+    found = []
+    for tag in tags:
+        code = "not_made" if tag not in stored else "list" if types[tag].name == "list" else "empty"
+        zh, en = reasons[code]
+        found.append({"tag": tag, "code": code, "reason": {"zh": zh, "en": en}})
+    return found
+
+
+def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[BinnedTag]:
+    """The bins of all tags that have values: those of the build, then the scores of models."""
     build = ctx.current_build(subject)
     if build is None:
         raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
     columns = [TagColumn.from_json(tag) for tag in build.tags]
-    tables = {name: where.table for name, where in stored.items() if where.column == name}
+    of_build, types = {column.name for column in columns}, ctx.catalog().world.tags_of(subject)
+    scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
 
-    def make() -> list[Any]:
+    def of_tags() -> list[BinnedTag]:
         stats = {s.tag: s for s in ctx.store.builds.stats(build.id)}
-        return binned(ctx.engine, columns, tables, stats)
+        return binned(ctx.engine, columns, stored, stats, ctx.zone)
 
-    return ctx.remembered(f"bins {subject}", str(build.id), make), tables
+    def of_scores() -> list[BinnedTag]:
+        return binned(ctx.engine, scores, stored, {}, ctx.zone)
+
+    # Scores are written anew by work that is on record.
+    found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)
+    return [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
 
 
 def export(
