@@ -329,9 +329,9 @@ class Workspace:
         """Put the YAML of the workspace, or of a folder, in force."""
         return self.call("apply", folder=folder)  # type: ignore[no-any-return]
 
-    def ingest(self, sources: Sequence[str] | None = None, *, again: bool = False) -> dict[str, Any]:
-        """Load what is new in all sources, or in some; with `again`, also content that was undone by hand."""
-        wanted = list(sources) if sources else None
+    def ingest(self, sources: Sequence[str] | str | None = None, *, again: bool = False) -> dict[str, Any]:
+        """Load what is new in all sources, in some or in one; with `again`, also content that was undone by hand."""
+        wanted = [sources] if isinstance(sources, str) else list(sources) if sources else None
         return self.call("ingest", sources=wanted, again=again)  # type: ignore[no-any-return]
 
     def sources(self) -> Rows:
@@ -368,7 +368,7 @@ class Workspace:
         """The tag library with the figures of the current build."""
         return Rows(_told(self.call("tags")))
 
-    def segment(self, expression: str, *, subject: str = "customer") -> Segment:
+    def segment(self, expression: str, subject: str = "customer") -> Segment:
         """A group, by the name of a saved segment or by an expression."""
         return Segment(self, expression, subject)
 
@@ -376,7 +376,7 @@ class Workspace:
         """How many members each two groups share; of all saved segments of a subject by default."""
         return Rows(_told(self.call("overlap", segments=list(segments), subject=subject))["pairs"])
 
-    def customer(self, id: Any, *, subject: str = "customer") -> Portrait:  # noqa: A002
+    def customer(self, id: Any, subject: str = "customer") -> Portrait:  # noqa: A002
         """One member: identifiers, attributes, tags, time line."""
         return Portrait(self, _told(self.call("customer", id=id, subject=subject)))
 

@@ -90,9 +90,9 @@ def test_a_waterfall_of_a_saved_segment_shows_its_own_conditions(ws: gongbi.Work
 
 
 def test_what_cannot_be_compared_is_told(ws: gongbi.Workspace) -> None:
-    with pytest.raises(InvalidInput, match="2 to 62 groups, not 1"):
+    with pytest.raises(InvalidInput, match="2 to 62 different groups, not 1"):
         ws.call("overlap", segments=["count(order) > 0"])
-    with pytest.raises(InvalidInput, match="2 to 62 groups, not 63"):
+    with pytest.raises(InvalidInput, match="2 to 62 different groups, not 63"):
         ws.call("overlap", segments=[f"count(order) > {i}" for i in range(63)])
     with pytest.raises(UnknownName, match="nosuch"):
         ws.call("overlap", segments=["nosuch", "count(order) > 0"])

@@ -44,7 +44,7 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
     conditions, skipped = _conditions(ctx, segments, subject)
     if len(conditions) > MOST_PATTERN_BITS or (segments and len(conditions) < 2):
         raise InvalidInput(
-            f"An overlap is between 2 to {MOST_PATTERN_BITS} groups, not {len(conditions)}.",
+            f"An overlap compares 2 to {MOST_PATTERN_BITS} different groups, not {len(conditions)}.",
             hint="Name the segments to compare.",
         )
     names = list(conditions)
