@@ -150,8 +150,8 @@ def _keep_out_of_repositories(root: Path) -> None:
     if missing:
         end = b"\r\n" if b"\r\n" in before else b"\n"
         gap = b"" if not before or before.endswith(b"\n") else end
-        lines = ["# Gongbi keeps personal data here.", *missing]
-        path.write_bytes(before + gap + b"".join(line.encode() + end for line in lines))
+        added = ["# Gongbi keeps personal data here.", *missing]
+        path.write_bytes(before + gap + b"".join(line.encode() + end for line in added))
 
 
 def copy_pack(root: Path, pack: str) -> list[Path]:

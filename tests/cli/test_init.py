@@ -7,6 +7,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from gongbi.packs import demo, demos
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -39,3 +43,20 @@ def test_a_workspace_that_is_there_keeps_its_zone_and_engine_and_says_so(gongbi:
     assert "its engine stays duckdb, not spark;" in done.stderr
     assert gongbi("init", str(shop), "--zone", "Asia/Shanghai").stderr == ""
     assert "there already" not in gongbi("init", str(shop / "new")).stdout
+
+
+@pytest.mark.parametrize("pack", demos())
+def test_a_demo_brings_its_own_zone(gongbi: Run, tmp_path: Path, pack: str) -> None:
+    zones = {"retail": "America/New_York", "synthetic": "Asia/Shanghai"}
+    made = json.loads(gongbi("init", str(tmp_path / "new"), "--demo", pack, "--json").stdout)
+    assert made["settings"]["zone"] == demo(pack).zone == zones[pack]
+    other = json.loads(gongbi("init", str(tmp_path / "other"), "--demo", pack, "--zone", "UTC", "--json").stdout)
+    assert other["settings"]["zone"] == "UTC"
+    assert pack in gongbi("init", "--help").stdout
+
+
+def test_a_demo_that_is_not_there_makes_no_workspace(gongbi: Run, tmp_path: Path) -> None:
+    done = gongbi("init", str(tmp_path / "new"), "--demo", "retial")
+    assert done.returncode == 2
+    assert "There is no demo 'retial'. Demos: retail, synthetic." in done.stderr
+    assert not (tmp_path / "new").exists()

@@ -177,7 +177,7 @@ def test_mended_rejects_load_and_are_marked(shop: Shop) -> None:
     shop.write("sales.csv", [sale(1), sale(2, amount="two"), sale(3, amount="three")])
     first = shop.one()
     file = shop.root / "mended.csv"
-    assert rejects.export_rejects(shop.engine, first.load or 0, file) == 2
+    assert rejects.export_rejects(shop.engine, first.load or 0, file)[0] == 2
     text = file.read_text("utf-8-sig").replace("7,1,two", "7,1,2.00").replace("7,1,three", "7,1,still wrong")
     file.write_text(text, "utf-8")
     second = shop.repaired("sales", file)

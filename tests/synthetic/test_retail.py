@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from gongbi.errors import InvalidInput
@@ -119,6 +121,33 @@ def test_impossible_companies_are_refused(tmp_path: Path, customers: int, events
 def test_nothing_is_written_over(company: Path) -> None:
     with pytest.raises(InvalidInput, match="is there already"):
         write_retail(company, customers=1, events=1)
+
+
+def test_a_company_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    to, block = tmp_path / "company", retail._block
+
+    def stopped(days: retail.Calendar, seed: int, number: int, *places: int) -> Mapping[str, pa.Table]:
+        if number:
+            raise KeyboardInterrupt
+        return block(days, seed, number, *places)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retail, "BLOCK_EVENTS", 300)
+        patch.setattr(retail, "_block", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            write_retail(to, customers=100, events=1_000)
+    assert list(tmp_path.iterdir()) == []
+    # What a process left that was killed.
+    (tmp_path / ".company.partial/customers").mkdir(parents=True)
+    (tmp_path / ".company.partial/customers/00009.parquet").write_bytes(b"half")
+    write_retail(to, customers=100, events=1_000)
+    assert list(tmp_path.iterdir()) == [to]
+    assert ask(to, "select count(*) from customers") == [(100,)]
+
+
+def test_phone_numbers_are_nobodys(company: Path) -> None:
+    numbers = "select count(distinct phone), bool_and(regexp_full_match(phone, '100[0-9]{8}')) from customers"
+    assert ask(company, numbers) == [(5_000, True)]
 
 
 def test_a_company_without_events_has_customers(tmp_path: Path) -> None:

@@ -239,8 +239,11 @@ def write_definitions(definitions: Iterable[Definition], folder: Path | str) -> 
     for path, some in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
-        part.write_text(_dump([encode(definition) for definition in some]), encoding="utf-8", newline="\n")
-        part.replace(path)
+        try:
+            part.write_text(_dump([encode(definition) for definition in some]), encoding="utf-8", newline="\n")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     return sorted(files)
 
 

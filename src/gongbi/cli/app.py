@@ -31,6 +31,8 @@ from gongbi.cli.output import (
 from gongbi.cli.segment import segment_app
 from gongbi.cli.sources import sources_app
 from gongbi.errors import Cancelled, GongbiError
+from gongbi.packs import demo as pack
+from gongbi.packs import demos
 
 app = typer.Typer(
     name="gongbi",
@@ -63,7 +65,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except typer.TyperException as error:
-        print(f"gongbi: {error}", file=sys.stderr)
+        print(f"gongbi: {error.format_message()}", file=sys.stderr)
         sys.exit(2)
     # Outside its own mode Typer hands the code of an early exit back; Ctrl-C among them.
     if isinstance(code, int) and code:
@@ -80,17 +82,21 @@ def _stopped() -> NoReturn:
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The folder.")] = HERE,
-    zone: Annotated[str | None, typer.Option(help="IANA time zone of the workspace; UTC by default.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="IANA time zone of the workspace; by default the demo's, else UTC.")
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="duckdb or spark; duckdb by default.")] = None,
-    demo: Annotated[str | None, typer.Option(help="Copy the definitions of a demo pack: retail.")] = None,
+    demo: Annotated[
+        str | None, typer.Option(help=f"Copy the definitions of a demo, in its time zone: {', '.join(demos())}.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a workspace. 新建工作区。"""
     from gongbi.workspace import SETTINGS, copy_pack, read_settings
     from gongbi.workspace import init as make
 
-    there = (path.expanduser() / SETTINGS).exists()
-    root = make(path, zone=zone or ("America/New_York" if demo else "UTC"), engine=engine or "duckdb").resolve()
+    there = os.path.exists(path.expanduser() / SETTINGS)  # noqa: PTH110 (a name that cannot be is not there)
+    root = make(path, zone=zone or (pack(demo).zone if demo else "UTC"), engine=engine or "duckdb").resolve()
     files = copy_pack(root, demo) if demo else []
 
     def say(made: dict[str, Any]) -> None:
@@ -255,7 +261,7 @@ def campaign(
 @runs_app.callback(invoke_without_command=True)
 def runs(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option(help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="How many.")] = 20,
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
@@ -315,7 +321,8 @@ def demo(
     from gongbi.workspace import init as make
 
     where = path if engine == "duckdb" or path != Path("gongbi-demo") else Path(f"gongbi-demo-{engine}")
-    root = make(where, name="Complete Journey", zone="America/New_York", engine=engine)
+    told = pack("retail")
+    root = make(where, name=told.name, zone=told.zone, engine=engine)
     if read_settings(root).engine != engine:
         raise typer.BadParameter(f"{root} is a workspace on {read_settings(root).engine}; choose another folder.")
     copy_pack(root, "retail")

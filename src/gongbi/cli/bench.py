@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from gongbi.cli.output import Progressing
 from gongbi.errors import InvalidInput, UnknownName
+from gongbi.packs import demo
 
 bench_app = typer.Typer(help="Data to try things out and to measure. 生成演练数据。", no_args_is_help=True)
 KINDS = ("retail",)
@@ -17,9 +19,9 @@ KINDS = ("retail",)
 @bench_app.command()
 def data(
     to: Annotated[Path, typer.Argument(help="A new folder, which becomes a workspace.")],
-    customers: Annotated[int, typer.Option(help="How many customers.")] = 10_000,
-    events: Annotated[int, typer.Option(help="How many facts of all kinds together.")] = 200_000,
-    seed: Annotated[int, typer.Option(help="Another number gives another company.")] = 0,
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 10_000,
+    events: Annotated[int, typer.Option(min=0, help="How many facts of all kinds together.")] = 200_000,
+    seed: Annotated[int, typer.Option(min=0, help="Another number gives another company.")] = 0,
     kind: Annotated[str, typer.Option(help="What the company does: retail.")] = "retail",
 ) -> None:
     """Write believable data and the definitions for it; the same numbers always give the same files. 生成数据。"""
@@ -28,18 +30,19 @@ def data(
 
     if kind not in KINDS:
         raise UnknownName("kind of company", kind, KINDS)
-    if (to / "data").exists():
+    if os.path.lexists(to / "data"):
         raise InvalidInput(f"{to / 'data'} is there already.", hint="Choose another folder.")
+    told = demo("synthetic")
+    root = init(to, name=told.name, zone=told.zone)
+    copy_pack(root, told.pack)
     with Progressing("data") as progress:
         rows = write_retail(
-            to / "data",
+            root / "data",
             customers=customers,
             events=events,
             seed=seed,
             on_rows=lambda done, of: progress("data", done, of),
         )
-    root = init(to, name="Made-up retailer", zone="Asia/Shanghai")
-    copy_pack(root, "synthetic")
     for table, n in rows.items():
         print(f"{table:<12}{n:>14,}")
     print(f"\nNext: cd {root} && gongbi apply && gongbi ingest && gongbi build && gongbi segment count champions")

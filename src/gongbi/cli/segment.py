@@ -36,7 +36,7 @@ def segment_members(
     column: Columns = None,
     to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
     overwrite: Overwrite = False,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
     order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
@@ -61,8 +61,10 @@ def segment_members(
 def segment_insight(
     expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
     base: Annotated[str | None, typer.Option(help="Another group to compare with; everybody by default.")] = None,
-    min_support: Annotated[int, typer.Option(help="Leave out values with fewer members, seen and expected.")] = 20,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 30,
+    min_support: Annotated[
+        int, typer.Option(min=0, help="Leave out values with fewer members, seen and expected.")
+    ] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="How many rows.")] = 30,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
@@ -78,7 +80,7 @@ def segment_overlap(
         list[str] | None, typer.Argument(help="Saved segments or expressions; all saved ones of the subject otherwise.")
     ] = None,
     subject: Subject = "customer",
-    limit: Annotated[int, typer.Option(help="How many pairs.")] = 30,
+    limit: Annotated[int, typer.Option(min=0, help="How many pairs.")] = 30,
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
@@ -100,5 +102,5 @@ def segment_waterfall(
 
 @segment_app.command("exports")
 def segment_exports(workspace: Where = HERE, as_json: Json = False) -> None:
-    """Files that groups were written to, newest first. 导出记录。"""
+    """Files that groups and rejected rows were written to, newest first. 导出记录。"""
     emit(call(workspace, None, "exports"), as_json)

@@ -22,6 +22,10 @@ def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
                 if ws.console
                 else "Close it first: a console is opened by the process that has the workspace.",
             )
+
+        def ready(address: str) -> None:
+            ws.announce_console(address)
+            print(f"Console: {address} (this machine only). Ctrl-C ends it.", file=sys.stderr, flush=True)
+
         with JobHost(ws) as jobs:
-            print(f"Console: http://{host}:{port} (this machine only). Ctrl-C ends it.", file=sys.stderr, flush=True)
-            serve_console(ws, host=host, port=port, jobs=jobs, on_ready=ws.announce_console)
+            serve_console(ws, host=host, port=port, jobs=jobs, on_ready=ready)

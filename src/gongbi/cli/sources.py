@@ -46,17 +46,20 @@ def sources_undo(
 @sources_app.command("rejects")
 def sources_rejects(
     load: Annotated[int | None, typer.Argument(help="Only this load.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Write the rows as CSV, to be repaired.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write the rows as CSV, to be repaired; put on record.")
+    ] = None,
     overwrite: Overwrite = False,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="How many rows.")] = 50,
     workspace: Where = HERE,
     as_json: Json = False,
+    actor: As = None,
 ) -> None:
     """Rejected rows with their reasons. 拒收行。"""
     if to is not None:
         if load is None:
             raise typer.BadParameter("--to needs the number of a load.")
-        found = call(workspace, None, "export_rejects", load=load, to=str(to.resolve()), overwrite=overwrite)
+        found = call(workspace, actor, "export_rejects", load=load, to=str(to.resolve()), overwrite=overwrite)
         emit(found, as_json)
     else:
         emit(call(workspace, None, "rejects", load=load, limit=limit), as_json)

@@ -137,8 +137,9 @@ def _listen(port: int) -> socket.socket:
         listening.bind(("127.0.0.1", port))
     except (OSError, OverflowError) as error:
         listening.close()
+        why = str(getattr(error, "strerror", None) or error).removesuffix(".")
         raise InvalidInput(
-            f"The console cannot listen on port {port}: {getattr(error, 'strerror', None) or error}.",
+            f"The console cannot listen on port {port}: {why}.",
             hint="Close the other program, or take another port with --port.",
         ) from error
     return listening

@@ -7,6 +7,7 @@ from typing import Any
 
 from gongbi.engine.base import Capabilities, Engine, Inputs, OnProgress
 from gongbi.errors import UnknownName
+from gongbi.ownership.files import private_file
 
 __all__ = ["Capabilities", "Engine", "Inputs", "OnProgress", "open_engine"]
 
@@ -23,7 +24,9 @@ def open_engine(name: str, root: Path, **settings: Any) -> Engine:
 
         root.mkdir(parents=True, exist_ok=True)
         settings.setdefault("temp_directory", root / "tmp")
-        return DuckDBEngine(root / "tables.duckdb", **settings)
+        engine = DuckDBEngine(root / "tables.duckdb", **settings)
+        private_file(root / "tables.duckdb")
+        return engine
     if name == "spark":
         from gongbi.engine.spark import SparkEngine
 

@@ -19,6 +19,7 @@ from gongbi.jobs.base import ABOUT, Job
 from gongbi.jobs.history import history
 from gongbi.jobs.plan import due, schedules
 from gongbi.jobs.steps import carry_out, steps_of
+from gongbi.ownership.files import private_file
 from gongbi.services.context import Context
 from gongbi.services.runs import QUEUED, taking_turns
 from gongbi.store.runs import Run
@@ -272,7 +273,7 @@ class JobHost:
 def _database(ctx: Context, store: str) -> URL:
     if store.startswith(("postgres:", "postgresql:", "postgresql+psycopg:")):
         return make_url(store).set(drivername="postgresql+psycopg")
-    return URL.create("sqlite", database=str(ctx.root / "jobs.sqlite"))
+    return URL.create("sqlite", database=str(private_file(ctx.root / "jobs.sqlite")))
 
 
 def _workflow_of(run_id: int) -> str:

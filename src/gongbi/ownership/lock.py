@@ -7,6 +7,7 @@ import json
 import os
 import time
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,8 @@ class Lock:
                     return owner
             else:
                 os.ftruncate(handle, 0)
+                with suppress(PermissionError):  # A workspace of somebody else, who lets us work in it.
+                    os.fchmod(handle, 0o600)
                 self._file = handle
                 return None
             if time.monotonic() > deadline:

@@ -10,6 +10,7 @@ from gongbi.core.expr import Call, Expr
 from gongbi.core.grouping import rows_as_of
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
+from gongbi.services.limits import checked
 from gongbi.services.segments import instant
 from gongbi.services.warnings import warn_of_tags
 
@@ -58,6 +59,7 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
         ``id``, ``identifiers``, ``attributes``, ``tags`` (name, words, value, unit, category), ``timeline`` (the
         newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``, ``warnings``.
     """
+    events = checked(events)
     catalog, dialect = ctx.catalog(), ctx.engine.dialect
     member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
     here = dialect.literal(member)
@@ -135,7 +137,7 @@ def _timeline(ctx: Context, subject: str, member: Any, limit: int) -> list[dict[
         sql = (
             f"select {columns} from ({rows_as_of(fact, world, dialect, as_of)}) f"
             f" where {dialect.ident(subject)} = {dialect.literal(member)}"
-            f" order by ts desc limit {int(limit)}"
+            f" order by ts desc limit {limit}"
         )
         events += [{"fact": fact.name, **row} for row in ctx.engine.query(sql).to_pylist()]
     return sorted(events, key=lambda e: e["ts"], reverse=True)[:limit]
@@ -173,6 +175,7 @@ def evidence(
         ``tag``, ``value``, ``expr``, ``as_of``, ``warnings`` and ``parts``: one per aggregate of the tag and of the
         tags it uses, with its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
     """
+    limit = checked(limit)
     catalog, tag = ctx.catalog(), tag.strip().removeprefix("tag.")
     definition = catalog.tag(tag)
     member, as_of = resolve(ctx, id, subject), instant(ctx, subject)

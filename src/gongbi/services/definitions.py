@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
 from gongbi.catalog.catalog import assemble
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
-from gongbi.errors import InvalidInput, Refused
+from gongbi.errors import EngineFailure, InvalidInput, Refused
 from gongbi.services.context import Context
 from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
@@ -31,7 +32,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
         ``added``, ``changed``, ``unchanged``, ``retired`` (lists of ``kind name``), ``counts`` by kind.
     """
     path = Path(folder) if folder else ctx.root / "definitions"
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 (a name that cannot be is no folder)
         raise InvalidInput(f"There is no folder {str(path)!r}.", hint="Give the folder that holds the YAML files.")
     definitions = read_definitions(path)
     if not definitions:
@@ -94,7 +95,10 @@ def export_definitions(ctx: Context, folder: str) -> dict[str, Any]:
     definitions = [from_json(d.kind, d.body) for d in ctx.store.definitions.current()]  # type: ignore[arg-type]
     if not definitions:
         raise InvalidInput("There are no definitions to export.", hint="Run `gongbi apply` first.")
-    files = write_definitions(definitions, Path(folder))
+    try:
+        files = write_definitions(definitions, Path(folder))
+    except OSError as error:
+        raise EngineFailure(f"{folder} cannot be written: {error.strerror or error}.") from error
     return {"folder": str(Path(folder).resolve()), "definitions": len(definitions), "files": len(files)}
 
 

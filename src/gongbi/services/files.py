@@ -13,24 +13,27 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from gongbi.errors import EngineFailure, InvalidInput, Refused
+from gongbi.ownership.files import defused, written
 from gongbi.services.context import Context
 
 FORMATS = (".csv", ".xlsx", ".parquet")
 #: Rows of one Excel sheet, its header aside.
 EXCEL_ROWS = 1_048_575
-#: A cell that begins so would be run as a formula by a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def check_writable(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: bool = False) -> None:
     """Refuse a file before the work for it is done; one that is there too, unless it may be overwritten."""
     if formats and path.suffix.lower() not in formats:
         raise InvalidInput(f"{path.name!r} has no known format.", hint=f"End it in {', '.join(formats)}.")
-    if not path.parent.is_dir():
+    try:
+        in_folder, is_folder, there = path.parent.is_dir(), path.is_dir(), path.exists()
+    except OSError as error:  # Such as a name that is too long.
+        raise EngineFailure(f"{path} cannot be written: {error.strerror or error}.") from error
+    if not in_folder:
         raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
-    if path.is_dir():
+    if is_folder:
         raise InvalidInput(f"{str(path)!r} is a folder.", hint="Give the name of a file in it.")
-    if path.exists() and not overwrite:
+    if there and not overwrite:
         raise Refused(
             f"{str(path)!r} exists already.", hint="Give another name, or --overwrite (in Python overwrite=True)."
         )
@@ -40,8 +43,7 @@ def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None
     """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all."""
     suffix = path.suffix.lower()
     check_writable(path, overwrite=overwrite)
-    partial = path.with_name(f".{path.name}.partial{suffix}")
-    try:
+    with written(path) as partial:
         if suffix == ".parquet":
             parquet.write_table(table, partial, compression="zstd")
         elif suffix == ".csv":
@@ -50,10 +52,6 @@ def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None
                 csv.write_csv(_defused(table), file)
         else:
             _write_excel(table, partial)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise EngineFailure(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def hand_out(
@@ -81,11 +79,35 @@ def hand_out(
     """
     ctx.progress("write", 0, table.num_rows)
     write_table(table, path, overwrite=overwrite)
+    return put_on_record(
+        ctx,
+        path,
+        rows=table.num_rows,
+        columns=table.column_names,
+        expression=expression,
+        as_of=as_of,
+        segment=segment,
+        build_ids=build_ids,
+    )
+
+
+def put_on_record(
+    ctx: Context,
+    path: Path,
+    *,
+    rows: int,
+    columns: Sequence[str],
+    expression: str,
+    as_of: datetime,
+    segment: str | None = None,
+    build_ids: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Put a file that was handed out on record; returns what `hand_out` does."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     record = ctx.store.exports.record(
         actor=ctx.actor,
-        columns=table.column_names,
-        rows=table.num_rows,
+        columns=columns,
+        rows=rows,
         format=path.suffix.lower().removeprefix("."),
         path=str(path.resolve()),
         sha256=digest,
@@ -95,13 +117,11 @@ def hand_out(
         segment=segment,
         expression=expression,
     )
-    ctx.store.audit.append(
-        actor=ctx.actor, action="export", object=expression, now=ctx.now(), details={"rows": table.num_rows}
-    )
+    ctx.store.audit.append(actor=ctx.actor, action="export", object=expression, now=ctx.now(), details={"rows": rows})
     return {
         "path": str(path.resolve()),
-        "rows": table.num_rows,
-        "columns": table.column_names,
+        "rows": rows,
+        "columns": list(columns),
         "sha256": digest,
         "export": record.id,
     }
@@ -111,16 +131,12 @@ def _defused(table: pa.Table) -> pa.Table:
     """Texts that a spreadsheet would run as formulas get an apostrophe before them."""
     for i, field in enumerate(table.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            values = [_plain(v) for v in table.column(i).to_pylist()]
+            values = [None if v is None else defused(v) for v in table.column(i).to_pylist()]
             table = table.set_column(i, field.name, pa.array(values, pa.string()))
         elif pa.types.is_list(field.type):
             joined = [None if v is None else "|".join(map(str, v)) for v in table.column(i).to_pylist()]
             table = table.set_column(i, field.name, pa.array(joined, pa.string()))
     return table
-
-
-def _plain(value: str | None) -> str | None:
-    return f"'{value}" if value is not None and value.startswith(_FORMULA) else value
 
 
 def _write_excel(table: pa.Table, path: Path) -> None:

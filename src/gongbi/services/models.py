@@ -19,6 +19,7 @@ from gongbi.errors import Cancelled, GongbiError, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, canonical_json, digest
 from gongbi.models.run import train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
+from gongbi.ownership.files import private_folder
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digest, model_digests
 from gongbi.services.warnings import warn_of_model
@@ -311,7 +312,7 @@ def _register(ctx: Ports, trained: Trained, key: Mapping[str, Any]) -> Model:
     sha = digest(content)
     relative = f"models/{trained.name}-{sha[:16]}.json"
     target = ctx.root / relative
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     part = target.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(content)
     part.replace(target)

@@ -9,6 +9,7 @@ from typing import Any
 
 from gongbi.errors import Refused
 from gongbi.services.context import LOOK, Context
+from gongbi.services.limits import checked
 from gongbi.store.runs import Run
 
 #: Stage of a run that waits for its turn.
@@ -41,6 +42,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def runs(ctx: Context, *, kind: str | None = None, status: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
     """The newest runs."""
+    limit = checked(limit)
     return [as_json(run) for run in ctx.store.runs.list(kind=kind, status=status, limit=limit)]  # type: ignore[arg-type]
 
 

@@ -18,6 +18,7 @@ from gongbi.segments.base import BinnedTag
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
+from gongbi.services.limits import checked
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
 
@@ -132,20 +133,26 @@ def members(
     dict
         ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``, ``warnings``.
     """
+    return _listed(ctx, expression, subject, columns, limit, order)[0]
+
+
+def _listed(
+    ctx: Context, expression: str, subject: str, columns: Sequence[str], limit: int | None, order: Sequence[str]
+) -> tuple[dict[str, Any], set[str | None]]:
+    """What `members` answers, and the tables of tags that it is from."""
+    limit = None if limit is None else checked(limit)
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
-    # A caller's types are not checked before they arrive here.
-    if limit is not None and (not isinstance(limit, int) or limit < 0):  # type: ignore[redundant-expr]
-        raise InvalidInput(f"A limit is a number from 0 on, not {limit!r}.")
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
-    return {
+    found = {
         "table": table,
         "as_of": wanted.as_of.isoformat(),
         "subject": about,
         "warnings": warn_of_request(ctx, wanted),
     }
+    return found, {wanted.known, *(stored.table for stored in wanted.stored.values())}
 
 
 def column(ctx: Context, name: str, subject: str) -> Expr:
@@ -289,21 +296,24 @@ def export(
     """
     path = Path(to).expanduser()
     check_writable(path, overwrite=overwrite)
+    limit = None if limit is None else checked(limit)
     # A slip of the pen is no work that failed: it is told before anything goes on record.
     _, about = condition(ctx, expression, subject)
-    for name in (*columns, *order):
-        column(ctx, name, about)
+    for wanted in (*columns, *order):
+        column(ctx, wanted, about)
+    name = expression.strip().removeprefix("segment.")
     with ctx.run("export", expression.strip(), path=str(path)) as inner:
-        found = members(inner, expression, subject=subject, columns=columns, limit=limit, order=order)
-        build = ctx.store.builds.current(found["subject"])
+        found, tables = _listed(inner, expression, subject, columns, limit, order)
+        # Another build may have been published since.
+        builds = [build.id for build in ctx.store.builds.list(subject=found["subject"]) if build.table in tables]
         done = hand_out(
             inner,
             found["table"],
             path,
             expression=expression,
             as_of=datetime.fromisoformat(found["as_of"]),
-            segment=expression.strip() if expression.strip() in ctx.catalog().segments else None,
-            build_ids=[build.id] if build else [],
+            segment=name if name in ctx.catalog().segments else None,
+            build_ids=builds,
             overwrite=overwrite,
         )
         inner.note(rows=done["rows"])
@@ -348,7 +358,8 @@ def _size(ctx: Context, name: str) -> dict[str, Any]:
 
 
 def exports(ctx: Context, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest exports: who wrote which group to which file, with how many rows and which checksum."""
+    """The newest exports: who wrote which group, or rejected rows, to which file; rows and checksum."""
+    limit = checked(limit)
     return [
         {
             "export": e.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from gongbi.catalog.tables import REJECTS, target_table_name
 from gongbi.errors import InvalidInput, NotYet, Refused, SourceProblem, UnknownName
 from gongbi.identity.run import Identities
+from gongbi.ownership.files import private_folder, written
 from gongbi.services.context import Context
-from gongbi.services.files import check_writable
+from gongbi.services.files import check_writable, put_on_record
+from gongbi.services.limits import checked
 from gongbi.sources import ledger, run
 from gongbi.sources import rejects as rejected
 from gongbi.store.loads import Load
@@ -131,6 +134,7 @@ def loads(ctx: Context, *, source: str | None = None, limit: int = 100) -> list[
     Of the ``rows_rejected`` of an active load some are ``repaired`` since and others ``remaining``; a row that was
     repaired in vain remains in the load that first rejected it. ``rounded`` counts rows by column.
     """
+    limit = checked(limit)
     if source is not None and source not in ctx.catalog().sources:
         raise UnknownName("source", source, ctx.catalog().sources)
     # A load reports once, when it ends: what the engine remembers changes with the loads that are in.
@@ -200,6 +204,7 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
         ``total``. Rows of a load that was replaced or undone do not wait; with the number of a load of repaired rows,
         those that it rejected again are shown, which wait in the load that first rejected them.
     """
+    limit = checked(limit)
     if load is not None:
         ctx.store.loads.get(load)
     if REJECTS.name not in ctx.engine.tables():
@@ -212,7 +217,7 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
     listed = "1, 2, 3, 4, 5"
     grouped = f"select {columns}, count(*) as n from {REJECTS.name} where {where} group by {listed} order by {listed}"
     counts = ctx.engine.query(grouped).to_pylist()
-    order = f"order by {ident('_load')} desc, {ident('_row')} limit {int(limit)}"
+    order = f"order by {ident('_load')} desc, {ident('_row')} limit {limit}"
     table = ctx.engine.query(f"select * from {REJECTS.name} where {where} {order}")
     return {"table": table, "counts": counts, "total": sum(row["n"] for row in counts)}
 
@@ -220,12 +225,20 @@ def rejects(ctx: Context, *, load: int | None = None, limit: int = 200) -> dict[
 def export_rejects(ctx: Context, load: int, to: str, *, overwrite: bool = False) -> dict[str, Any]:
     """Write a load's rejected rows as CSV, with their reasons, to be mended and loaded with `repair`.
 
-    A file that is there is refused, unless it is to be overwritten: it may hold the work of mending.
+    A file that is there is refused, unless it is to be overwritten: it may hold the work of mending. The rows are as
+    personal as a list of members, so the file is put on record like one.
+
+    Returns
+    -------
+    dict
+        ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record).
     """
     ctx.store.loads.get(load)
     path = Path(to).expanduser()
     check_writable(path, (), overwrite=overwrite)
-    return {"path": str(path), "rows": rejected.export_rejects(ctx.engine, load, path)}
+    rows, columns = rejected.export_rejects(ctx.engine, load, path)
+    what = f"rejected rows of load {load}"
+    return put_on_record(ctx, path, rows=rows, columns=columns, expression=what, as_of=ctx.now())
 
 
 def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
@@ -247,7 +260,7 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             else "Mend its file and run `gongbi ingest`.",
         )
     path = Path(file).expanduser()
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 (a name that cannot be is no file)
         raise InvalidInput(
             f"There is no file {str(path)!r}.", hint="Write one with `gongbi sources rejects LOAD --to`."
         )
@@ -259,9 +272,10 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             f"No row of {path.name!r} was edited: every one is as it was rejected.", hint="Mend the values first."
         )
     # What was loaded must be there when the source is read again, so the workspace keeps it.
-    kept = ctx.root / "repairs" / f"load-{load}-{hashlib.sha256(mended).hexdigest()[:12]}.csv"
-    kept.parent.mkdir(exist_ok=True)
-    kept.write_bytes(mended)
+    name = f"load-{load}-{hashlib.sha256(mended).hexdigest()[:12]}.csv"
+    kept = private_folder(ctx.root / "repairs") / name
+    with written(kept) as partial:
+        partial.write_bytes(mended)
     with ctx.run("repair", f"load {load}") as inner:
         report = run.load_repaired(
             ctx.engine,

@@ -18,6 +18,7 @@ from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER
 from gongbi.engine.base import Engine
 from gongbi.errors import InvalidInput, NotYet
+from gongbi.ownership.files import as_it_was, defused, written
 from gongbi.sources.base import BadRow
 from gongbi.sources.plan import RowPlan
 from gongbi.sources.readers import Piece, cell_text
@@ -38,6 +39,8 @@ SCHEMA = pa.schema(
 )
 #: Columns that an exported file of rejects has before the raw ones.
 EXPORTED = ("_load", "_row", "_reason", "_column", "_value")
+#: As many digits as every 64-bit integer may have.
+_DIGITS = 18
 _SETTLED = Table("working_settled", (Column("__row", INTEGER),), grain="one row per reject")
 
 #: A row of a load of repaired rows and the reject that it stands for: its row number there; path and digest of the
@@ -112,28 +115,32 @@ def rejected_rows(engine: Engine, load: int, *, settled: bool = False) -> pa.Tab
     )
 
 
-def export_rejects(engine: Engine, load: int, to: Path) -> int:
-    """Write a load's rejects as CSV for repair; return how many.
+def export_rejects(engine: Engine, load: int, to: Path) -> tuple[int, list[str]]:
+    """Write a load's rejects as CSV for repair; return how many, and the columns.
 
     The first columns say which row it was and why it was set aside; the raw columns follow. A line that could not be
     split has its text in `_raw`. `load_repaired` takes the file back when it is mended; the first columns may stay.
+    What a spreadsheet would run as a formula gets an apostrophe before it, which `edited_rows` takes off again:
+    outsiders wrote it.
     """
     rows = rejected_rows(engine, load).to_pylist()
     if not rows:
         raise NotYet(f"Load {load} has no rejected rows that wait for repair.")
     parsed = [_parsed(row["raw"]) for row in rows]
-    names = dict.fromkeys(name for row in parsed for name in row if name not in EXPORTED)
-    partial = to.with_name(f".{to.name}.partial")
-    with partial.open("w", encoding="utf-8-sig", newline="") as file:
+    names = list(dict.fromkeys(name for row in parsed for name in row if name not in EXPORTED))
+    with written(to) as partial, partial.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*EXPORTED, *names])
+        writer.writerow(map(_cell, [*EXPORTED, *names]))
         for row, raw in zip(rows, parsed, strict=True):
             # A row that was repaired in vain is still the one that was first rejected.
             which = [raw.get("_load", row["_load"]), raw.get("_row", row["_row"])]
             head = [*which, row["reason"], row["column"], row["value"]]
-            writer.writerow([*head, *(raw.get(name) for name in names)])
-    partial.replace(to)
-    return len(rows)
+            writer.writerow(map(_cell, [*head, *(raw.get(name) for name in names)]))
+    return len(rows), [*EXPORTED, *names]
+
+
+def _cell(value: Any) -> Any:
+    return defused(value) if isinstance(value, str) else value
 
 
 def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes | None:
@@ -147,7 +154,10 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
     also
         Encoding to try where the file is not UTF-8, as a spreadsheet may have saved it.
     """
-    body = path.read_bytes()
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -156,11 +166,12 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
         except (UnicodeDecodeError, LookupError):
             raise InvalidInput(f"{path.name!r} is not UTF-8.", hint="Save it as CSV UTF-8.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    names = list(reader.fieldnames or ())
+    names = [as_it_was(name) for name in reader.fieldnames or ()]
     if not {"_load", "_row"} <= set(names):
         return body
-    found = [(reader.line_num, row) for row in reader]
-    loads = sorted({int(row["_load"]) for _, row in found if str(row["_load"] or "").isdigit()})
+    reader.fieldnames = names
+    found = [(reader.line_num, {name: _undone(value) for name, value in row.items()}) for row in reader]
+    loads = sorted({of for _, row in found if (of := _number(row["_load"])) is not None})
     rejects = {
         (r["_load"], r["_row"]): r for load in loads for r in rejected_rows(engine, load, settled=True).to_pylist()
     }
@@ -180,11 +191,20 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
     return out.getvalue().encode("utf-8")
 
 
+def _undone(value: Any) -> Any:
+    # Cells that have no column are a list, and columns that have no cell are None.
+    return as_it_was(value) if isinstance(value, str) else value
+
+
+def _number(value: Any) -> int | None:
+    """The number of a load or a row as a person may have left it; None for anything else, such as ``²``."""
+    text = str(value).strip()
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
+
+
 def _before(row: Mapping[str, Any], rejects: Mapping[tuple[int, int], Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    try:
-        return rejects.get((int(row["_load"]), int(row["_row"])))
-    except (ValueError, TypeError):
-        return None
+    of, number = _number(row["_load"]), _number(row["_row"])
+    return rejects.get((of, number)) if of is not None and number is not None else None
 
 
 def _same(row: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
@@ -226,7 +246,8 @@ def mends(engine: Engine, piece: Piece, before: Iterable[Mend] = ()) -> list[Men
     for batch in piece.open().batches:
         columns = [batch.numbers, batch.rows.column("_load"), batch.rows.column("_row")]
         listed = zip(*(column.to_pylist() for column in columns), strict=True)
-        named += [(n, int(of), int(row)) for n, of, row in listed if str(of).isdigit() and str(row).isdigit()]
+        numbers = ((n, _number(of), _number(row)) for n, of, row in listed)
+        named += [(n, of, row) for n, of, row in numbers if of is not None and row is not None]
     known = {(of, row): (path, digest) for _, path, digest, of, row in before}
     known |= {
         (of, row["_row"]): (row["path"], _digest(row["raw"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.pool import StaticPool
 
 from gongbi.errors import Bug, GongbiError, InvalidInput, WorkspaceBusy, WorkspaceProblem
+from gongbi.ownership.files import private_file
 from gongbi.store.values import dumps
 
 WAIT_SECONDS = 10
@@ -31,6 +32,10 @@ class Database:
 
     def __init__(self, url: str | Path) -> None:
         self.url = _read_url(url)
+        name = self.url.database or ""
+        if self.url.get_backend_name() == "sqlite" and not _in_memory(self.url) and not name.startswith("file:"):
+            with suppress(OSError):  # Connecting says what is wrong.
+                private_file(Path(name))  # SQLite gives the files beside it the same mode.
         self.engine = _make_engine(self.url)
         self._local = threading.local()
         self._closed = False

@@ -10,6 +10,8 @@ own, so that memory is bounded by a block and no block depends on another.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gongbi.errors import InvalidInput
+from gongbi.errors import EngineFailure, InvalidInput
 
 FIRST_DAY, DAYS = datetime(2023, 1, 1, tzinfo=UTC), 730
 _START = np.datetime64("2023-01-01")
@@ -111,7 +113,8 @@ def write_retail(
     Parameters
     ----------
     to
-        A folder; ``customers/``, ``order/``, ``view/``, … are made in it. It must not hold any of them yet.
+        A new or empty folder; ``customers/``, ``order/``, ``view/``, … are made in it. It is there when it is whole:
+        until then a folder beside it is written, which the next call begins anew.
     customers, events
         How many; the facts of all kinds together are exactly `events`.
     seed
@@ -127,8 +130,22 @@ def write_retail(
     """
     if customers < 1 or events < 0 or seed < 0:
         raise InvalidInput("A company has at least 1 customer, 0 events or more, and a seed from 0 on.")
-    if there := [name for name in ("customers", *KINDS) if (to / name).exists()]:
-        raise InvalidInput(f"{to / there[0]} is there already.", hint="Choose another folder, or remove it.")
+    to = to.resolve()
+    partial = to.with_name(f".{to.name}.partial")
+    try:
+        if os.path.lexists(to) and not (to.is_dir() and not any(to.iterdir())):
+            raise InvalidInput(f"{to} is there already.", hint="Choose another folder, or remove it.")
+        shutil.rmtree(partial, ignore_errors=True)
+        rows = _write(partial, customers, events, seed, on_rows)
+        partial.replace(to)
+    except OSError as error:
+        raise EngineFailure(f"{to} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return rows
+
+
+def _write(to: Path, customers: int, events: int, seed: int, on_rows: OnRows | None) -> dict[str, int]:
     for name in ("customers", *KINDS):
         (to / name).mkdir(parents=True)
     days = calendar()
@@ -222,7 +239,8 @@ def _customers(rng: np.random.Generator, first: int, joined: Integers, worth: Fl
     return pa.table(
         {
             "customer_id": pa.array(first + 1 + np.arange(n), pa.int64()),
-            "phone": pa.array([f"1{30 + i % 60}{i % 100_000_000:08d}" for i in range(first, first + n)]),
+            # Nobody's: the numbers of mobiles in China begin with 13 to 19.
+            "phone": pa.array([f"100{i:08d}" for i in range(first, first + n)]),
             "city": _named(rng, CITIES, n, 0.8),
             "gender": pa.array(np.where(rng.random(n) < 0.58, "f", "m"), mask=rng.random(n) < 0.12),
             "birth_year": pa.array(born, pa.int64(), mask=rng.random(n) < 0.3),
