@@ -139,7 +139,7 @@ def _keep_out_of_repositories(root: Path) -> None:
     path = root / ".gitignore"
     if path.exists():
         before = path.read_bytes()
-    elif (root / ".git").exists():
+    elif any(entry.name == ".git" for entry in root.iterdir()):
         before = b""  # Somebody's project: what else is in it is theirs to keep.
     else:
         path.write_text(_IGNORED, "utf-8")
