@@ -122,3 +122,44 @@ def test_an_undo_says_to_build_where_tags_are_older_than_the_data(gongbi: Run, b
     assert "Tags are still of the data before: run `gongbi build`." in " ".join(out.split())
     assert "train" not in out, "no model was trained"
     assert built_shop.is_dir()
+
+
+HEAD = "_load,_row,_reason,_column,_value,order_id,card,item,at,amount,units\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "order_id,card,item,at,amount,units\n77,10,apple,2024-03-01T09:00:00,1,1\n",
+            "has no columns '_load' and '_row'",
+        ),
+        (HEAD + "1,1,,,,77,10,apple,2024-03-01T09:00:00,1,1\n", "load 1, row 1 is no rejected row of load"),
+        (HEAD + "9,4,,,,4,12,cheese,2024-02-01T12:00:00,9.90,1\n", "load 9, row 4 is no rejected row of load"),
+        (HEAD + ",,,,,4,12,cheese,2024-02-01T12:00:00,9.90,1\n", "load ?, row ? is no rejected row of load"),
+    ],
+)
+def test_a_repair_takes_no_other_rows_in(gongbi: Run, shop: Path, text: str, said: str) -> None:
+    edit(shop / "data/orders.csv", "9.90", "nine")
+    gongbi("apply")
+    gongbi("ingest")
+    (load,) = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    (shop / "strange.csv").write_text(text.replace("\n1,1,", f"\n{load['id']},1,"), "utf-8")
+    done = gongbi("sources", "repair", str(load["id"]), "strange.csv")
+    assert done.returncode == 2
+    assert said.replace("load 1,", f"load {load['id']},") in done.stderr
+    report = json.loads(gongbi("report", "--json").stdout)
+    assert (report["facts"], report["rejects"]) == ({"order": 4}, {"wrong_type": 1})
+    assert not list((shop / "repairs").glob("*.csv"))
+
+
+def test_mended_rows_that_take_the_place_of_good_ones_are_told(gongbi: Run, shop: Path) -> None:
+    edit(shop / "data/orders.csv", "9.90", "nine")
+    gongbi("apply")
+    gongbi("ingest")
+    (load,) = json.loads(gongbi("sources", "loads", "orders", "--json").stdout)
+    gongbi("sources", "rejects", str(load["id"]), "--to", "bad.csv")
+    edit(shop / "bad.csv", ",4,12,cheese,2024-02-01T12:00:00,nine,1", ",1,12,cheese,2024-02-01T12:00:00,9.90,1")
+    done = gongbi("sources", "repair", str(load["id"]), "bad.csv")
+    assert done.returncode == 0, done.stderr
+    assert "took the place of 1 good row with the same key" in done.stderr

@@ -288,10 +288,11 @@ def test_a_mended_explanation_is_refused_with_the_column_that_was_meant(
 ) -> None:
     shop.write("sales.csv", [sale(1), line])
     file = shop.root / "mended.csv"
-    rejects.export_rejects(shop.engine, shop.one().load or 0, file)
+    load = shop.one().load or 0
+    rejects.export_rejects(shop.engine, load, file)
     text = file.read_text("utf-8-sig")
     assert edit[0] in text
     file.write_text(text.replace(*edit, 1), "utf-8")
     with pytest.raises(InvalidInput, match="line 2: the column '_value' only explains") as error:
-        rejects.edited_rows(shop.engine, file)
+        rejects.edited_rows(shop.engine, load, file)
     assert error.value.hint == hint

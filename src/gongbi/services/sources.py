@@ -266,7 +266,7 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
         )
     source = catalog.sources.get(ctx.store.loads.get(load).source)
     told = source.from_.encoding if source else None
-    mended = rejected.edited_rows(ctx.engine, path, also=told)
+    mended = rejected.edited_rows(ctx.engine, load, path, also=told)
     if mended is None:
         raise InvalidInput(
             f"No row of {path.name!r} was edited: every one is as it was rejected.", hint="Mend the values first."
@@ -293,7 +293,23 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             problem = report.problem or {}
             raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
         inner.note(rows=report.good)
-    return {**asdict(report), "remaining": rejected.counts(ctx.engine).get(load, _NONE)["remaining"]}
+    remaining = rejected.counts(ctx.engine).get(load, _NONE)["remaining"]
+    return {**asdict(report), "remaining": remaining, "warnings": _warn_of_replaced(report.superseded)}
+
+
+def _warn_of_replaced(n: int) -> list[dict[str, Any]]:
+    """Say that mended rows took the place of good ones with their key: a slip of the keyboard would do that too."""
+    if not n:
+        return []
+    rows = "row" if n == 1 else "rows"
+    return [
+        {
+            "code": "replaced_rows",
+            "zh": f"修复的行取代了键相同的 {n} 行已加载的数据；如非本意，撤销这次修复的加载。",
+            "en": f"The mended rows took the place of {n} good {rows} with the same key; if that was not meant, undo"
+            " the load of the repair.",
+        }
+    ]
 
 
 def repair_loads(ctx: Context) -> list[str]:

@@ -132,9 +132,7 @@ def export_rejects(engine: Engine, load: int, to: Path) -> tuple[int, list[str]]
         writer = csv.writer(file)
         writer.writerow(map(_cell, [*EXPORTED, *names]))
         for row, raw in zip(rows, parsed, strict=True):
-            # A row that was repaired in vain is still the one that was first rejected.
-            which = [raw.get("_load", row["_load"]), raw.get("_row", row["_row"])]
-            head = [*which, row["reason"], row["column"], row["value"]]
+            head = [*_named(row), row["reason"], row["column"], row["value"]]
             writer.writerow(map(_cell, [*head, *(raw.get(name) for name in names)]))
     return len(rows), [*EXPORTED, *names]
 
@@ -143,16 +141,22 @@ def _cell(value: Any) -> Any:
     return defused(value) if isinstance(value, str) else value
 
 
-def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes | None:
-    """Return a file of mended rejects without the rows that nobody edited, as UTF-8; None where none is left.
+def edited_rows(engine: Engine, load: int, path: Path, *, also: str | None = None) -> bytes | None:
+    """Return a file of a load's mended rejects without the rows that nobody edited, as UTF-8; None where none is left.
 
     A row that comes back as it was rejected stays rejected: loading it would put it in the place of the good row of
-    its key. Rows without the first columns that `export_rejects` wrote are taken as they are.
+    its key.
 
     Parameters
     ----------
     also
         Encoding to try where the file is not UTF-8, as a spreadsheet may have saved it.
+
+    Raises
+    ------
+    InvalidInput
+        The file cannot be read, lacks the columns ``_load`` and ``_row`` that `export_rejects` wrote, or has a row that
+        names no rejected row of the load: a repair takes no other rows in.
     """
     try:
         body = path.read_bytes()
@@ -168,17 +172,23 @@ def edited_rows(engine: Engine, path: Path, *, also: str | None = None) -> bytes
     reader = csv.DictReader(io.StringIO(text, newline=""))
     names = [as_it_was(name) for name in reader.fieldnames or ()]
     if not {"_load", "_row"} <= set(names):
-        return body
+        raise InvalidInput(
+            f"{path.name!r} has no columns '_load' and '_row', so it cannot be told which rejected rows it mends.",
+            hint=f"Write one with `gongbi sources rejects {load} --to FILE` and keep these columns.",
+        )
     reader.fieldnames = names
     found = [(reader.line_num, {name: _undone(value) for name, value in row.items()}) for row in reader]
-    loads = sorted({of for _, row in found if (of := _number(row["_load"])) is not None})
-    rejects = {
-        (r["_load"], r["_row"]): r for load in loads for r in rejected_rows(engine, load, settled=True).to_pylist()
-    }
+    rejects = {_named(r): r for r in rejected_rows(engine, load, settled=True).to_pylist()}
     kept = []
     for line, row in found:
         before = _before(row, rejects)
-        if before is None or not _same(row, _parsed(before["raw"])):
+        if before is None:
+            raise InvalidInput(
+                f"{path.name}, line {line}: load {row['_load'] or '?'}, row {row['_row'] or '?'} is no rejected row of"
+                f" load {load}.",
+                hint="Keep the columns '_load' and '_row' as they were written, and repair the load that they name.",
+            )
+        if not _same(row, _parsed(before["raw"])):
             kept.append(row)
         else:
             _check_explanation(f"{path.name}, line {line}", row, before)
@@ -205,6 +215,13 @@ def _number(value: Any) -> int | None:
 def _before(row: Mapping[str, Any], rejects: Mapping[tuple[int, int], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     of, number = _number(row["_load"]), _number(row["_row"])
     return rejects.get((of, number)) if of is not None and number is not None else None
+
+
+def _named(reject: Mapping[str, Any]) -> tuple[int, int]:
+    """The load and row of a reject; one that was repaired in vain is still the one that was first rejected."""
+    raw = _parsed(reject["raw"])
+    of, number = _number(raw.get("_load")), _number(raw.get("_row"))
+    return (of, number) if of is not None and number is not None else (reject["_load"], reject["_row"])
 
 
 def _same(row: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
