@@ -54,7 +54,6 @@ TROUBLES: Mapping[str, str] = {
     "wrong_type": "A whole column has a type that the mapped one cannot be made from.",
     "not_computed": "More than 100 values of an `expr` are too large; fewer cost their rows. The message names it.",
     "mapping_changed": "The mapping was edited and the rows cannot be read again: their file is gone or changed.",
-    "nothing_changed": "A file of repaired rows repairs nothing: it names no rejected row of that load.",
 }
 #: Meaning of keys whose class says nothing of them, by key; the texts for people are the same in every kind.
 ABOUT: Mapping[str, str] = {

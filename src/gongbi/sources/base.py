@@ -39,7 +39,6 @@ Trouble = Literal[
     "wrong_type",
     "not_computed",
     "mapping_changed",
-    "nothing_changed",
 ]
 
 
