@@ -11,7 +11,7 @@ next) and, where there is one, a ``place`` (file, line, column). Its ``kind`` sa
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -97,9 +97,19 @@ class UnknownName(GongbiError, LookupError):
 
     code = "unknown_name"
 
-    def __init__(self, what: str, name: str, known: Iterable[str] = (), *, place: Place | None = None) -> None:
-        names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.55)
+    def __init__(
+        self,
+        what: str,
+        name: str,
+        known: Iterable[str] = (),
+        *,
+        place: Place | None = None,
+        titles: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        names = sorted(known, key=lambda one: (int(one) if one.isdecimal() else -1, one))
+        # Who reads a title on a page types the title.
+        near = [one for one, told in (titles or {}).items() if name.casefold() in {t.casefold() for t in told}]
+        near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.55)
         if near:
             hint = f"Did you mean {near[0]!r}?"
         elif not names:

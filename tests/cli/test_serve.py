@@ -23,7 +23,7 @@ def no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_port_that_cannot_be_is_all_that_is_told(gongbi: Run) -> None:
     done = gongbi("serve", "--port", "99999")
     assert done.returncode == 2
-    assert "Console:" not in done.stderr
+    assert "onsole …" not in done.stderr
     assert "cannot listen on port 99999" in done.stderr
     assert ".." not in done.stderr
 
@@ -33,4 +33,6 @@ def test_the_address_is_told_when_the_console_answers(gongbi: Run, monkeypatch: 
         on_ready("http://127.0.0.1:4711")
 
     monkeypatch.setattr(app, "serve", serve)
-    assert gongbi("serve", "--port", "0").stderr.startswith("Console: http://127.0.0.1:4711 (this machine only).")
+    opening, ready = gongbi("serve", "--port", "0").stderr.splitlines()
+    assert opening == "Opening the console …"
+    assert ready.startswith("Console: http://127.0.0.1:4711 (this machine only).")

@@ -95,3 +95,21 @@ def test_the_language_switch_goes_back_to_this_console_only(served: Any) -> None
         place = answer.headers["location"]
         assert place.startswith("/"), target
         assert not place.startswith(("//", "/\\")), target
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "没有这个页面"), ("en", "No such page")])
+def test_an_address_without_a_page_is_said_in_the_frame_of_one(served: Any, language: str, said: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request("GET", "/nowhere/at/all", headers={"Accept-Language": language})
+    answer = connection.getresponse()
+    page = answer.read().decode()
+    assert answer.status == 404
+    assert said in page
+    assert "/segments" in page, "the navigation is there"
+
+
+def test_a_file_that_is_not_there_is_no_page(served: Any) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request("GET", "/static/gongbi/none.css")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (404, b'{"detail":"Not Found"}')

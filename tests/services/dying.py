@@ -3,6 +3,7 @@
     python dying.py every ROOT WORK   a copy of ROOT dies at each call in turn, in forks
     python dying.py calls ROOT        names the calls of a build, which is carried out
     python dying.py at ROOT K         dies at call K (from 0)
+    python dying.py held ROOT         tells what ROOT holds
     python dying.py told ROOT         tells what ROOT holds, then builds and tells again
 
 What is told is JSON, one line each.
@@ -122,6 +123,9 @@ if __name__ == "__main__":
     given, where = sys.argv[1], Path(sys.argv[2])
     if given == "every":
         every(where, Path(sys.argv[3]))
+    elif given == "held":
+        with gongbi.open(where) as opened:
+            print(json.dumps(_held(opened, where)))
     elif given == "told":
         print(json.dumps(told(where)))
     else:

@@ -72,25 +72,25 @@ class Catalog:
     def tag(self, name: str) -> TagDef:
         """Return a tag's definition."""
         if name not in self.tags:
-            raise UnknownName("tag", name, self.tags)
+            raise UnknownName("tag", name, self.tags, titles=titles(self.tags))
         return self.tags[name]
 
     def segment(self, name: str) -> SegmentDef:
         """Return a segment's definition."""
         if name not in self.segments:
-            raise UnknownName("segment", name, self.segments)
+            raise UnknownName("segment", name, self.segments, titles=titles(self.segments))
         return self.segments[name]
 
     def model(self, name: str) -> ModelDef:
         """Return a model's definition."""
         if name not in self.models:
-            raise UnknownName("model", name, self.models)
+            raise UnknownName("model", name, self.models, titles=titles(self.models))
         return self.models[name]
 
     def campaign(self, name: str) -> CampaignDef:
         """Return a campaign's definition."""
         if name not in self.campaigns:
-            raise UnknownName("campaign", name, self.campaigns)
+            raise UnknownName("campaign", name, self.campaigns, titles=titles(self.campaigns))
         return self.campaigns[name]
 
     def features(self, patterns: Sequence[str], subject: str) -> list[str]:
@@ -103,6 +103,11 @@ class Catalog:
                 raise UnknownName(f"tag of {subject}", pattern, known)
             found |= dict.fromkeys(fitting)
         return list(found)
+
+
+def titles(definitions: Mapping[str, TagDef | SegmentDef | ModelDef | CampaignDef]) -> dict[str, tuple[str, str]]:
+    """What pages call definitions, in both languages."""
+    return {name: (one.name.zh, one.name.en) for name, one in definitions.items()}
 
 
 def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog:

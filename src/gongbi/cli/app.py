@@ -54,8 +54,12 @@ def main() -> None:
     """Run the command line; the entry point of the package."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
+    except SystemExit as stop:
+        # Typer ends with 1 where the reader of a pipe has gone, as `head` does when it has enough: no failure.
+        sys.exit(0 if isinstance(stop.__context__, BrokenPipeError) else stop.code)
     except (KeyboardInterrupt, typer.Abort, Cancelled):
         _stopped()
     except GongbiError as error:

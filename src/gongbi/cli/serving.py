@@ -11,6 +11,10 @@ from gongbi.errors import WorkspaceBusy
 
 def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
     """Open a workspace as its owner and keep the console open until Ctrl-C."""
+    from gongbi.console.address import listen
+
+    listen(host, port).close()
+    print("Opening the console …", file=sys.stderr, flush=True)
     from gongbi.console.app import serve as serve_console
     from gongbi.jobs import JobHost
 

@@ -12,16 +12,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import RedirectResponse
 from nicegui import app as nicegui_app
 from nicegui import ui
 
+from gongbi.console.address import listen
 from gongbi.console.frame import LANGUAGE_COOKIE, Console
-from gongbi.console.guard import LOOPBACK, Guard
+from gongbi.console.guard import Guard
 from gongbi.console.pages import PAGES
 from gongbi.console.texts import LANGUAGES
-from gongbi.errors import InvalidInput, Refused
 from gongbi.jobs import JobHost
 from gongbi.workspace import Workspace
 
@@ -47,6 +48,14 @@ def create(ws: Workspace, jobs: JobHost) -> FastAPI:
     nicegui_app.add_static_files("/static/gongbi", str(STATIC))
     for page in PAGES:
         console.show(page)
+
+    @nicegui_app.exception_handler(404)
+    async def missing(request: Request, error: HTTPException) -> Response:
+        """Say it in a page's place; where a file is missing, nobody would read that."""
+        if request.url.path.startswith(("/static/", "/_nicegui")):
+            return await http_exception_handler(request, error)
+        return console.missing(request)
+
     ui.run_with(
         app,
         title="Gongbi",
@@ -91,12 +100,7 @@ def serve(
     InvalidInput
         The port is taken.
     """
-    if host not in LOOPBACK:
-        raise Refused(
-            f"The console listens on 127.0.0.1 only, not on {host!r}: accounts do not exist yet.",
-            hint="Leave out the host; from another machine, use an SSH tunnel.",
-        )
-    listening = _listen(port)
+    listening = listen(host, port)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     with contextlib.ExitStack() as held:
         held.callback(listening.close)
@@ -128,21 +132,6 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self.ready()
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        listening.close()
-        why = str(getattr(error, "strerror", None) or error).removesuffix(".")
-        raise InvalidInput(
-            f"The console cannot listen on port {port}: {why}.",
-            hint="Close the other program, or take another port with --port.",
-        ) from error
-    return listening
 
 
 def _announce(address: str, *, show: bool, on_ready: Callable[[str], object] | None) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import Request
-from nicegui import run, ui
+from fastapi import Request, Response
+from nicegui import Client, run, ui
 
 from gongbi.console import parts
 from gongbi.console.format import Format
@@ -144,6 +144,14 @@ class Console:
                 await _fill(page, definition, waiting)
 
         ui.page(definition.path, title="Gongbi 工笔", response_timeout=30)(visit)
+
+    def missing(self, request: Request) -> Response:
+        """Answer where there is no page: the frame, so that people can go on from it."""
+        page = Page(self, "missing", language_of(request), request.url.path)
+        with Client(ui.page(""), request=request) as client, _frame(page), ui.element("div").classes("g-page"):
+            parts.title(page)
+            parts.empty(page, "missing.page", icon="explore_off")
+        return client.build_response(request, 404)
 
 
 async def _fill(page: Page, definition: PageDef, waiting: ui.element) -> None:

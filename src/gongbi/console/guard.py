@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gongbi.console.address import LOOPBACK
 from gongbi.console.frame import language_of
 from gongbi.translation import in_language
-
-LOOPBACK = ("127.0.0.1", "localhost")
 
 #: Everything comes from the installed packages: no other host is ever asked for a script, a font or a picture. The
 #: components are compiled in the browser, which needs `unsafe-eval`.

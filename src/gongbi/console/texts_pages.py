@@ -216,6 +216,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "evidence.none": ("这个标签不依赖事实，只用到属性。", "This tag rests on attributes alone, not on facts."),
     "evidence.no_rows": ("这位成员没有这类事实。", "This member has no such facts."),
     # Runs.
+    "missing.title": ("没有这个页面", "No such page"),
+    "missing.about": ("地址打错了，或者页面已经不在。", "The address is mistyped, or the page is no longer there."),
+    "missing.page": ("这里什么也没有", "There is nothing here"),
+    "missing.page.next": ("请从导航栏选择一个页面。", "Choose a page from the navigation."),
     "runs.title": ("运行", "Runs"),
     "runs.about": (
         "什么时候跑了什么，多久，多少行，哪里出错。",

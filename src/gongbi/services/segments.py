@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gongbi.catalog.catalog import model_tags
+from gongbi.catalog.catalog import model_tags, titles
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.language import check_condition, check_expression
-from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.errors import InvalidExpression, InvalidInput, NotYet, UnknownName
 from gongbi.segments.base import BinnedTag
 from gongbi.segments.run import binned, count_members, indices, list_members, profile
 from gongbi.services.context import Context
@@ -41,10 +41,12 @@ def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple
     ctx.check_subject(subject)
     try:
         return check_condition(expression, catalog.world, subject), subject
-    except UnknownName as error:
+    except (UnknownName, InvalidExpression) as error:
         # One word that names nothing may be a segment misspelt; an attribute of a like name is itself.
-        if name.isidentifier() and get_close_matches(name, catalog.segments, n=1, cutoff=0.75):
-            raise UnknownName("segment", name, catalog.segments) from error
+        called = titles(catalog.segments)
+        likely = name.isidentifier() and get_close_matches(name, catalog.segments, n=1, cutoff=0.75)
+        if likely or name.casefold() in {title.casefold() for both in called.values() for title in both}:
+            raise UnknownName("segment", name, catalog.segments, titles=called) from error
         raise
 
 
