@@ -116,6 +116,7 @@ PROOF: dict[str, tuple[str, str]] = {
     "campaigns.no_balance": ("没有平衡表", "No balance table"),
     "campaigns.no_balance.next": ("没有可比的人，就没有平衡可言。", "Without matches there is none."),
     "campaigns.column": ("标签", "Tag"),
+    "campaigns.absent": ("缺失", "is absent"),
     "campaigns.spend_before": ("此前同长时段的消费", "spend before"),
     "campaigns.before": ("匹配前", "Before"),
     "campaigns.after": ("匹配后", "After"),

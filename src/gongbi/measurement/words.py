@@ -58,12 +58,13 @@ def _effect(measured: Measurement) -> list[Words]:
         assert measured.comparison.why_not is not None
         return [measured.comparison.why_not]
     amount, naive = _amount(found.effect, unit), _amount(measured.naive, unit)
-    direction = _direction(found.effect)
+    direction, others = _direction(found.effect), measured.known - measured.funnel[0].count
     words = [
         Words(
-            f"不做匹配，收到者在活动期内比其他客户人均相差 {naive}：这主要反映名单选了谁，而不是活动改变了什么。",
-            f"Without matching, receivers differ from others by {naive} each in the campaign's period: "
-            "that mostly shows who was put on the list, not what the campaign changed.",
+            f"不做匹配，收到者在活动期内与未收到的 {others:,} 位已知客户人均相差 {naive}："
+            "这主要反映名单选了谁，而不是活动改变了什么。",
+            f"Without matching, receivers differ from the {others:,} known customers who did not receive it by {naive} "
+            "each in the campaign's period: that mostly shows who was put on the list, not what the campaign changed.",
         ),
         Words(
             f"与 {found.control_matched:,} 位相似的未收到者相比，"

@@ -19,6 +19,7 @@ async def build(page: Page) -> None:
         with parts.card():
             parts.empty(page, "campaigns.empty", icon="campaign", command="gongbi apply")
         return
+    titles = {tag["tag"]: page.words(tag["name"], tag["tag"]) for tag in await page.call("tags")}
     for campaign in found:
         with ui.element("div").style("margin-top:4px"):
             with ui.element("h2").style("font-size:18px"):
@@ -30,10 +31,10 @@ async def build(page: Page) -> None:
                 parts.empty(page, "campaigns.unmeasured", icon="query_stats", command="gongbi demo")
             continue
         parts.warnings(page, campaign["warnings"])
-        _campaign(page, campaign["figures"], measured)
+        _campaign(page, campaign["figures"], measured, titles)
 
 
-def _campaign(page: Page, figures: Mapping[str, Any], measured: Mapping[str, Any]) -> None:
+def _campaign(page: Page, figures: Mapping[str, Any], measured: Mapping[str, Any], titles: Mapping[str, str]) -> None:
     _stats(page, measured)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("campaigns.funnel"), page.t("campaigns.funnel_about"), classes="s6"):
@@ -43,7 +44,7 @@ def _campaign(page: Page, figures: Mapping[str, Any], measured: Mapping[str, Any
         with parts.card(page.t("campaigns.words"), page.t("campaigns.words_about"), classes="s6"):
             parts.sentences(measured["words"][page.language])
         with parts.card(page.t("campaigns.balance"), page.t("campaigns.balance_about"), classes="s6"):
-            _balance(page, measured)
+            _balance(page, measured, titles)
         with parts.card(page.t("campaigns.parts"), page.t("campaigns.parts_about"), classes="s7"):
             _parts(page, measured)
         with parts.card(page.t("campaigns.decision"), page.t("campaigns.decision_about"), classes="s5"):
@@ -153,12 +154,12 @@ def _effects(page: Page, measured: Mapping[str, Any]) -> None:
     parts.table(page, columns, rows, label=page.t("campaigns.effect"))
 
 
-def _balance(page: Page, measured: Mapping[str, Any]) -> None:
+def _balance(page: Page, measured: Mapping[str, Any], titles: Mapping[str, str]) -> None:
     if not measured.get("balance"):
         parts.empty(page, "campaigns.no_balance", icon="balance")
         return
     columns = [
-        {"name": "id", "label": page.t("campaigns.column"), "kind": "code"},
+        {"name": "id", "label": page.t("campaigns.column")},
         {"name": "before", "label": page.t("campaigns.before"), "align": "right"},
         {"name": "after", "label": page.t("campaigns.after"), "align": "right"},
         {"name": "fine", "label": "", "kind": "chip"},
@@ -167,7 +168,9 @@ def _balance(page: Page, measured: Mapping[str, Any]) -> None:
     for b in measured["balance"]:
         fine = b["after"] is not None and abs(b["after"]) <= 0.1
         word = page.t("campaigns.fine" if fine else "campaigns.off")
-        name = page.t("campaigns.spend_before") if b["column"] == "before" else b["column"]
+        tag, _, rest = b["column"].partition(" ")
+        rest = page.t("campaigns.absent") if rest == "is absent" else rest
+        name = page.t("campaigns.spend_before") if tag == "before" else f"{titles.get(tag, tag)} {rest}".strip()
         rows.append(
             {
                 "id": name,
