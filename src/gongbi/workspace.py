@@ -368,6 +368,14 @@ class Workspace:
         """The tag library with the figures of the current build."""
         return Rows(_told(self.call("tags")))
 
+    def makers(self, name: str = "") -> Rows:
+        """The makers of tags, or one of them, with the fields of their forms."""
+        return Rows(self.call("makers", name=name))
+
+    def draft_tag(self, **definition: Any) -> dict[str, Any]:
+        """Try a tag that is not in force: what it is written as, its type, its values; the keys are those of YAML."""
+        return _told(self.call("draft_tag", definition=definition))  # type: ignore[no-any-return]
+
     def segment(self, expression: str, subject: str = "customer") -> Segment:
         """A group, by the name of a saved segment or by an expression."""
         return Segment(self, expression, subject)

@@ -105,7 +105,8 @@ def test_documents_may_be_lists_or_empty() -> None:
     ("text", "expected"),
     [
         ("tag: a.b\nexper: 1\nexpr: 2", ["f.yaml:2:1: A tag has no key 'exper'. Did you mean 'expr'?"]),
-        ("tag: a.b", ["f.yaml:1:1: The definition lacks `expr`."]),
+        ("tag: a.b", ["f.yaml:1:1: Tag 'a.b' has an empty `expr`. Write an `expr` or a `maker`."]),
+        ("segment: a", ["f.yaml:1:1: The definition lacks `expr`."]),
         ("tag: a.b\nexpr: x\nexpr: y", ["f.yaml:3:1: The key 'expr' is given twice, first at f.yaml:2:1."]),
         ("tag: a.b\nexpr:", ["f.yaml:2:6: `expr` says nothing. Give a value, or leave the key out."]),
         ("tag: a.b\nexpr: [1]", ["f.yaml:2:7: `expr` must be a single value, not a list."]),
@@ -154,7 +155,7 @@ def test_what_a_definition_says_of_itself_carries_its_place() -> None:
 
 def test_all_errors_of_a_folder_come_together(tmp_path: Path) -> None:
     (tmp_path / "tags").mkdir()
-    (tmp_path / "tags" / "a.yaml").write_text("tag: a.b\nexpr: 1\n---\ntag: a.c\nexprs: 1\n", encoding="utf-8")
+    (tmp_path / "tags" / "a.yaml").write_text("tag: a.b\nexpr: 1\n---\nsegment: c\nexprs: 1\n", encoding="utf-8")
     (tmp_path / "b.yml").write_text("# first\ntag: a.b\nexpr: 2\n", encoding="utf-8")
     (tmp_path / "c.yaml").write_bytes("tag: a.d\nexpr: '客'".encode("gb18030"))
     (tmp_path / ".hidden.yaml").write_text("nonsense", encoding="utf-8")
@@ -164,7 +165,7 @@ def test_all_errors_of_a_folder_come_together(tmp_path: Path) -> None:
     assert str(caught.value).splitlines() == [
         "4 errors in the definitions:",
         f"{root}/c.yaml:2: The file is not UTF-8. Save it as UTF-8.",
-        f"{root}/tags/a.yaml:5:1: A tag has no key 'exprs'. Did you mean 'expr'?",
+        f"{root}/tags/a.yaml:5:1: A segment has no key 'exprs'. Did you mean 'expr'?",
         f"{root}/tags/a.yaml:4:1: The definition lacks `expr`.",
         f"{root}/tags/a.yaml:1:1: The tag 'a.b' is defined twice, first at {root}/b.yml:2:1. Remove or rename one.",
     ]

@@ -46,10 +46,10 @@ def test_a_place_stands_before_the_chinese_message(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GONGBI_LANG", "zh")
-    (root / "definitions" / "wrong.yaml").write_text("tag: a\nexprs: 1\n", "utf-8")
+    (root / "definitions" / "wrong.yaml").write_text("segment: a\nexprs: 1\n", "utf-8")
     assert run("apply", "-w", str(root), monkeypatch=monkeypatch) == 2
     said = capsys.readouterr().err
-    assert "wrong.yaml:2:1: 标签没有「exprs」这个键。是不是「expr」？" in said
+    assert "wrong.yaml:2:1: 客群没有「exprs」这个键。是不是「expr」？" in said
     assert "这个定义缺少 `expr`。" in said
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gongbi.catalog.makers import Maker
 from gongbi.catalog.mapping import (
     SCALARS,
     ColumnMap,
@@ -134,15 +135,19 @@ class TagDef:
     tag
         ``topic.fact``, e.g. ``rfm.recency``.
     expr
-        The expression; see the language reference.
+        The expression; see the language reference. A tag has this or a `maker`.
+    maker
+        A short form that stands for an expression.
     category
         Path in the category tree, its first part the portrait dimension: ``消费特征/价值``.
     type_
-        Declared type, checked against the expression's: a type name, or a closed list of values.
+        Declared type, checked against the expression's: a type name, or a closed list of values. A maker that gives
+        names declares them by itself.
     """
 
     tag: str
-    expr: str
+    expr: str = ""
+    maker: Maker | None = None
     name: Words = NO_WORDS
     subject: str = "customer"
     category: str = ""
@@ -156,8 +161,27 @@ class TagDef:
     def __post_init__(self) -> None:
         check_name(self.tag, "tag", dotted=True)
         check_name(self.subject, "subject")
-        if not self.expr.strip():
-            raise InvalidDefinition(f"Tag {self.tag!r} has an empty `expr`.")
+        if not self.expr.strip() and self.maker is None:
+            raise InvalidDefinition(f"Tag {self.tag!r} has an empty `expr`.", hint="Write an `expr` or a `maker`.")
+        if self.expr.strip() and self.maker is not None:
+            raise InvalidDefinition(f"Tag {self.tag!r} has an `expr` and a `maker`.", hint="Leave one of them out.")
+
+    @property
+    def expression(self) -> str:
+        """What computes the tag: as it was written, or as its maker writes it."""
+        return self.maker.expression() if self.maker is not None else self.expr.strip()
+
+    @property
+    def declared(self) -> CategoryType | str | None:
+        """The declared type; a maker's names, from least to most, where none was."""
+        if self.type_ is None and self.maker is not None and (names := self.maker.values()):
+            return CategoryType(names, ordered=True)
+        return self.type_
+
+    @property
+    def closed(self) -> tuple[Any, ...]:
+        """The values it may have, where its type is a closed list; empty otherwise."""
+        return self.declared.category if isinstance(self.declared, CategoryType) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gongbi.catalog.base import (
     TagDef,
 )
 from gongbi.catalog.mapping import derived_in_order
-from gongbi.catalog.yaml import expr_place
+from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
@@ -66,8 +66,7 @@ class Catalog:
 
     def closed_values(self, subject: str) -> dict[str, tuple[Any, ...]]:
         """The tags of a subject whose type is a closed list, each with its values."""
-        found = {tag: self.tags[tag].type_ for tag in self.tags_of(subject) if tag in self.tags}
-        return {tag: type_.category for tag, type_ in found.items() if isinstance(type_, CategoryType)}
+        return {tag: values for tag in self.tags_of(subject) if tag in self.tags and (values := self.tags[tag].closed)}
 
     def tag(self, name: str) -> TagDef:
         """Return a tag's definition."""
@@ -254,7 +253,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
     uses: dict[str, set[str]] = {}
     for tag in tags.values():
         try:
-            uses[tag.tag] = _mentioned(tag.expr) & set(tags)
+            uses[tag.tag] = _mentioned(tag.expression) & set(tags)
         except GongbiError as error:
             raise (error.at(tag.place) if tag.place else error) from None
     types = dict(world.tags)
@@ -264,8 +263,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         if tag.subject not in world.subjects:
             raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
         here = World(world.subjects, world.facts, types, world.segments, world.zone)
-        expr = check_expression(tag.expr, here, tag.subject, place=expr_place(tag) or tag.place)
-        _check_declared(tag, expr)
+        expr = checked_tag(tag, here)
         if model := next((used for used in sorted(ir.tags_used(expr)) if used.startswith("model.")), None):
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."
@@ -273,6 +271,30 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         types[tag.subject, name] = expr.type
         expressions[tag.subject, name] = expr
     return expressions, World(world.subjects, world.facts, types, world.segments, world.zone)
+
+
+def checked_tag(tag: TagDef, world: World) -> Expr:
+    """Check a tag's expression, its own or its maker's, and that it gives what the tag declares.
+
+    Raises
+    ------
+    InvalidDefinition, InvalidExpression, UnknownName, WrongType
+        With the place of the expression; of a maker's, with what it wrote.
+    """
+    if tag.maker is None:
+        expr = check_expression(tag.expr, world, tag.subject, place=expr_place(tag) or tag.place)
+    else:
+        try:
+            expr = check_expression(tag.expression, world, tag.subject)
+        except GongbiError as error:
+            written = " ".join(tag.expression.split())
+            raise InvalidDefinition(
+                f"Tag {tag.tag!r}, of which the maker `{tag.maker.name}` writes `{written}`: {error.message}",
+                hint=error.hint,
+                place=place_of(tag, "maker") or tag.place,
+            ) from error
+    _check_declared(tag, expr)
+    return expr
 
 
 def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[str]:
@@ -305,7 +327,7 @@ def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[
 
 
 def _check_declared(tag: TagDef, expr: Expr) -> None:
-    declared = tag.type_
+    declared = tag.declared
     if declared is None:
         return
     name = expr.type.name

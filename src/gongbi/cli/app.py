@@ -21,6 +21,7 @@ from gongbi.cli.output import (
     show_campaigns,
     show_cancelled,
     show_ingest,
+    show_makers,
     show_models,
     show_report,
     show_resumed,
@@ -194,6 +195,16 @@ def tags(
 ) -> None:
     """The tag library with coverage and figures. 标签库。"""
     emit(call(workspace, None, "tags", subject=subject, search=search), as_json)
+
+
+@app.command()
+def makers(
+    name: Annotated[str, typer.Argument(help="Only this maker, with its fields.")] = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Short forms in which a tag can be defined. 标签生成器。"""
+    emit(call(workspace, None, "makers", name=name), as_json, show_makers)
 
 
 @app.command()

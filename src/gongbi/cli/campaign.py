@@ -15,13 +15,13 @@ def decision_lines(decision: Mapping[str, Any]) -> Iterator[str]:
     arms = ", ".join(f"{n:,} {arm.replace('_', ' ')}" for arm, n in decision["arms"].items())
     yield f"    {'chosen by Gongbi':<26}{decision['chosen']:>10,}   {arms} of {decision['eligible']:,} eligible"
     for reason in decision["reasons"]:
-        yield f"      {reason['count']:>5,}  {reason['en']}"
+        yield f"      {reason['count']:>5,}  {escape(reason['en'])}"
 
 
 def measurement_lines(measured: Mapping[str, Any]) -> Iterator[str]:
     """The funnel, and in words what the comparison shows and cannot show."""
     for step in measured["funnel"]:
-        yield f"    {step['name']['en']:<40}{step['count']:>8,}   {step['of_received']['value']:.1%}"
+        yield f"    {escape(format(step['name']['en'], '<40'))}{step['count']:>8,}   {step['of_received']['value']:.1%}"
     for sentence in measured["words"]["en"]:
         yield f"    · {escape(sentence)}"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -90,7 +91,7 @@ class Progressing:
         with self._turn:
             if self._over:
                 return
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"))
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[count]}"))
             self._live = Progress(SpinnerColumn(), *columns, _Since(self.started), console=self.console, transient=True)
             self._live.start()
             self._draw()
@@ -226,7 +227,7 @@ def show(value: Any) -> None:
         else:
             console.print("Nothing there.", style="dim")
     else:
-        console.print(value)
+        console.print(value, markup=False)
 
 
 def _mapping(console: Console, value: Mapping[str, Any]) -> None:
@@ -246,7 +247,7 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
         elif isinstance(item, Mapping) and set(item) != {"zh", "en"}:
             console.print(f"[bold]{key}[/]")
             for name, inner in item.items():
-                console.print(f"  {name:<28} {_cell(inner)}", highlight=False)
+                console.print(f"  {escape(f'{name:<28}')} {_cell(inner)}", highlight=False)
         else:
             console.print(f"[bold]{key:<14}[/] {_cell(item)}", highlight=False)
 
@@ -275,7 +276,7 @@ def _table(console: Console, rows: list[Any]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         units = {name: row.get("unit") for name in _MEASURED}
         table.add_row(*(_cell(row.get(n), grouped=n in _COUNTS, unit=units.get(n)) for n in columns))
@@ -283,6 +284,11 @@ def _table(console: Console, rows: list[Any]) -> None:
 
 
 def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
+    """A value as it is: brackets in it are no markup."""
+    return escape(_words(value, grouped=grouped, unit=unit))
+
+
+def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
     if value is None:
         return "—"
     if isinstance(value, bool):
@@ -298,9 +304,9 @@ def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
             return str(value["en"] or value["zh"])
         if {"code", "message"} <= set(value):
             return told(value["message"], value.get("hint"))
-        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
     if isinstance(value, list):
-        return ", ".join(_cell(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
+        return ", ".join(_words(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
     return str(value)
 
 
@@ -322,9 +328,10 @@ def show_ingest(report: Mapping[str, Any]) -> None:
         _table(console, lines)
     for load in loads:
         if load["problem"]:
-            console.print(f"[red]{load['source']}[/]: {told(load['problem']['message'], load['problem'].get('hint'))}")
+            said = told(load["problem"]["message"], load["problem"].get("hint"))
+            console.print(f"[red]{load['source']}[/]: {escape(said)}")
         for change in load["schema_changes"]:
-            console.print(f"{load['source']}: {', '.join(f'{k} {v}' for k, v in change.items())}")
+            console.print(f"{load['source']}: {escape(', '.join(f'{k} {v}' for k, v in change.items()))}")
         for column, n in load["rounded"].items():
             console.print(f"{load['source']}: values of {column} rounded to its `scale`: {n:,}")
         if load["outcome"] == "undone":
@@ -371,6 +378,17 @@ def show_models(models: Sequence[Mapping[str, Any]]) -> None:
     from gongbi.cli.work import models_lines
 
     _lines(models_lines(models))
+
+
+def show_makers(makers: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each maker; of a single one its fields too."""
+    if len(makers) > 1:
+        show([{"maker": m["maker"], "name": " ".join(m["name"].values()), "about": m["about"]} for m in makers])
+        return
+    for maker in makers:
+        _lines([escape(maker["about"]), "", f"  {escape(maker['example'])}", ""])
+        names = ("key", "takes", "required", "default", "about")
+        show([{name: field[name] for name in names} for field in maker["fields"]])
 
 
 def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:

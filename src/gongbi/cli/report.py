@@ -18,7 +18,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
 
     def head(title: str, key: str) -> str:
         command = commands[key]
-        return f"\n[bold]{title}[/]" + (f"  [dim]{command}[/]" if isinstance(command, str) else "")
+        return f"\n[bold]{title}[/]" + (f"  [dim]{escape(command)}[/]" if isinstance(command, str) else "")
 
     yield f"[bold]Gongbi report[/] as of {report['as_of']} ({report['zone']}, {report['engine']})"
     yield head("Members", "members")
@@ -44,7 +44,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     if report["failed"]:
         yield head("Failed when last tried", "failed")
         for part, command in zip(report["failed"], commands["failed"], strict=True):
-            yield f"{_failure(part)}  [dim]{command}[/]"
+            yield f"{_failure(part)}  [dim]{escape(command)}[/]"
     yield head("Seconds", "seconds")
     for kind, seconds in report["seconds"].items():
         yield f"  {kind:<28}{seconds:>12,.1f}   [dim]{commands['seconds'][kind]}[/]"
@@ -75,7 +75,7 @@ def _campaign(campaign: Mapping[str, Any]) -> Iterator[str]:
     if not figures:
         yield "  none defined or none decided yet"
         return
-    yield f"  {campaign['campaign']}  {campaign['name']['en']}"
+    yield f"  {campaign['campaign']}  {escape(campaign['name']['en'])}"
     for warning in campaign.get("warnings", ()):
         yield f"    [yellow]{escape(warning['en'])}[/]"
     if decision:

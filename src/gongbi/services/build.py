@@ -15,6 +15,8 @@ from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
 from gongbi.tags.run import build_tags, check_values, describe_tags, tag_at_fault
 
+#: Tables in which tags are tried begin so; one that is there when a workspace is opened is of a dead process.
+DRAFT = "draft_"
 #: How many old builds of a subject stay beside the current one.
 KEPT = 4
 
@@ -151,6 +153,9 @@ def drop_old(ctx: Context, subject: str | None = None) -> list[int]:
 
 def repair_builds(ctx: Context) -> list[int]:
     """Give up builds that a dead process left unfinished; called when a workspace is opened by its owner."""
+    for table in ctx.engine.tables():
+        if table.startswith(DRAFT):
+            ctx.engine.drop(table)
     left = list(ctx.store.builds.list(status="building"))
     for unfinished in left:
         ctx.engine.drop(unfinished.table)

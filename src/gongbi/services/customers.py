@@ -190,7 +190,7 @@ def evidence(
         "tag": tag,
         "id": member,
         "value": values.get(tag),
-        "expr": definition.expr.strip(),
+        "expr": definition.expression,
         "as_of": as_of.isoformat(),
         "parts": parts,
         "warnings": warn_of_tags(ctx, subject, [tag]),

@@ -159,7 +159,7 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "unit": tag.unit,
                 "owner": tag.owner,
                 "refresh": tag.refresh,
-                "expr": tag.expr.strip(),
+                "expr": tag.expression,
                 "facts": sorted(ir.facts_used(expr)),
                 "uses": sorted(ir.tags_used(expr)),
                 "used_by": sorted(users.get(name, [])),

@@ -16,6 +16,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "export_definitions": ("definitions", "export_definitions"),
     "pending": ("definitions", "pending"),
     "tags": ("definitions", "tags"),
+    "makers": ("makers", "makers"),
+    "draft_tag": ("makers", "draft_tag"),
     "ingest": ("sources", "ingest"),
     "sources": ("sources", "sources"),
     "loads": ("sources", "loads"),

@@ -1,0 +1,106 @@
+"""Makers of tags: what there is to choose from, and what a tag would be before it is in force."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gongbi.catalog.base import TagDef
+from gongbi.catalog.catalog import checked_tag
+from gongbi.catalog.makers import EXAMPLES, MAKERS, NAMES, form
+from gongbi.catalog.schema import fields_of, summary_of
+from gongbi.catalog.yaml import from_json, write_text
+from gongbi.core import expr as ir
+from gongbi.errors import UnknownName
+from gongbi.services.build import DRAFT
+from gongbi.services.context import Context
+from gongbi.services.segments import request
+from gongbi.services.warnings import warn_of_request
+from gongbi.tags.base import TagColumn
+from gongbi.tags.run import build_tags, check_values, describe_tags
+
+
+def makers(_ctx: Context, name: str = "") -> list[dict[str, Any]]:
+    """What makers there are, each with the fields of its form.
+
+    Parameters
+    ----------
+    name
+        Only this maker.
+    """
+    if name and name not in MAKERS:
+        raise UnknownName("maker", name, MAKERS)
+    found = []
+    for maker in [name] if name else MAKERS:
+        about = {field.key: field.about for field in fields_of(MAKERS[maker])}
+        found.append(
+            {
+                "maker": maker,
+                "name": NAMES[maker].to_json(),
+                "about": summary_of(MAKERS[maker]),
+                "example": f"maker: {{{maker}: {EXAMPLES[maker]}}}",
+                "fields": [
+                    {**asdict(field), "name": field.name.to_json(), "about": about[field.key]} for field in form(maker)
+                ],
+            }
+        )
+    return found
+
+
+def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a tag that is not in force, and compute it as of the instant of the current build; nothing is kept.
+
+    Parameters
+    ----------
+    definition
+        The tag as in YAML, with its `expr` or `maker`.
+
+    Returns
+    -------
+    dict
+        ``expr``, ``type``, ``yaml``, and the figures that the library shows: ``present``, ``coverage``, ``distinct``,
+        ``min``, ``max``, ``mean``, ``histogram``, ``top``.
+
+    Raises
+    ------
+    InvalidDefinition, InvalidExpression, UnknownName, WrongType
+        What `gongbi apply` would refuse.
+    NotYet
+        No build is there to take the instant from.
+    """
+    tag = from_json("tag", definition)
+    assert isinstance(tag, TagDef)
+    catalog = ctx.catalog()
+    ctx.check_subject(tag.subject)
+    expr = checked_tag(tag, catalog.world)
+    column = TagColumn(tag.tag, expr.type)
+    table = f"{DRAFT}{secrets.token_hex(6)}"
+    asked = request(ctx, "true", tag.subject, {tag.tag: expr})
+    try:
+        members = build_tags(ctx.engine, catalog.world, asked, table)
+        check_values(ctx.engine, table, {tag.tag: tag.closed} if tag.closed else {})
+        (stats,) = describe_tags(ctx.engine, table, [column], members)
+    finally:
+        ctx.engine.drop(table)
+    return {
+        "tag": tag.tag,
+        "subject": tag.subject,
+        "expr": tag.expression,
+        "type": str(expr.type),
+        "yaml": write_text(tag),
+        "facts": sorted(ir.facts_used(expr)),
+        "uses": sorted(ir.tags_used(expr)),
+        "as_of": asked.as_of.isoformat(),
+        "members": members,
+        "present": stats.present,
+        "coverage": stats.coverage,
+        "distinct": stats.distinct,
+        "min": stats.minimum,
+        "max": stats.maximum,
+        "mean": stats.mean,
+        "histogram": stats.histogram,
+        "top": stats.top,
+        "warnings": warn_of_request(ctx, asked),
+    }
