@@ -35,6 +35,12 @@ def test_data_and_definitions_with_brackets_go_through_the_commands(gongbi: Run,
     assert "[/]" in gongbi("segment", "members", "odd", "-c", "last.item").stdout
     assert "[red]apple" in gongbi("segment", "members", "true", "-c", "first(order.item)").stdout
     assert "[/last]" in gongbi("tags", "last").stdout
-    for command in (("report",), ("segment", "list"), ("segment", "insight", "odd"), ("customer", "card:10"), ("tags",)):
+    for command in (
+        ("report",),
+        ("segment", "list"),
+        ("segment", "insight", "odd"),
+        ("customer", "card:10"),
+        ("tags",),
+    ):
         done = gongbi(*command)
         assert done.returncode == 0, done.stderr

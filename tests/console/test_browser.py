@@ -14,7 +14,9 @@ import gongbi
 
 pytestmark = pytest.mark.browser
 
-PAGES = """/ /tags /tags/rfm.recency /segments /customer /customer/customer/3 /models /campaigns /data /runs""".split()
+PAGES = """
+    / /tags /tags/new /tags/rfm.recency /segments /customer /customer/customer/3 /models /campaigns /data /runs
+""".split()
 TITLES = {"zh": "总览", "en": "Overview"}
 SHOWN = "return !document.querySelector('.g-waiting') && !!document.querySelector('main h1')"
 
@@ -87,7 +89,7 @@ def test_every_page_loads_without_an_error_and_from_this_machine_only(visit: Vis
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_an_empty_workspace_says_what_to_do_next(chromium: Any, empty: Any, language: str) -> None:
     visit = Visit(chromium, empty)
-    for path in ["/", "/tags", "/segments", "/customer", "/models", "/campaigns", "/data", "/runs"]:
+    for path in ["/", "/tags", "/tags/new", "/segments", "/customer", "/models", "/campaigns", "/data", "/runs"]:
         visit.open(path, language)
         assert visit.script("return document.querySelectorAll('.g-empty').length") >= 1, path
         assert "gongbi " in visit.body(), path
@@ -120,6 +122,22 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
     assert "33.3% of 240" in visit.body()
     until(lambda: visit.script("return !!document.querySelector('main .nicegui-echart canvas')"), "the TGI bars")
     until(lambda: "the first 50 of 80" in visit.body(), "the sample")
+
+
+def test_a_maker_is_filled_in_and_the_tag_is_tried(visit: Visit) -> None:
+    visit.open("/tags/new?maker=periodicity", "en")
+    until(lambda: "Not filled in yet" in visit.body(), "the form says what is missing")
+    box = visit.driver.find_element("css selector", ".g-form input")
+    box.send_keys("purchas")
+    until(lambda: "writes `if(count(distinct date(purchas.ts))" in visit.body(), "a slip is told")
+    box.send_keys("e")
+    until(lambda: visit.script("return !!document.querySelector('#draft .nicegui-echart canvas')"), "the values")
+    with gongbi.open(visit.served.root) as ws:
+        draft = ws.draft_tag(tag="new.tag", maker={"periodicity": {"fact": "purchase"}})
+    written = visit.script("return [...document.querySelectorAll('#draft .g-code')].map(code => code.innerText)")
+    assert [text.strip() for text in written] == [draft["expr"].strip(), draft["yaml"].strip()]
+    (drawn,) = until(lambda: chart(visit, "Distribution"), "the chart")
+    assert sorted(drawn) == sorted(row["count"] for row in draft["top"])
 
 
 def chart(visit: Visit, label: str) -> list[list[Any]]:

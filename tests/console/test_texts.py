@@ -10,8 +10,10 @@ from typing import get_args
 import pytest
 
 import gongbi.console
+from gongbi.catalog.makers import MAKERS, form
 from gongbi.console.frame import NAVIGATION
 from gongbi.console.texts import LANGUAGES, TEXTS, text
+from gongbi.core.clock import CALENDAR, ROLLING
 from gongbi.errors import GongbiError
 from gongbi.sources.base import REASONS
 from gongbi.store.loads import LoadStatus
@@ -62,3 +64,11 @@ def test_a_text_has_its_blanks_filled_in() -> None:
     assert text("en", "tags.count", n=3) == "3 tags"
     assert text("zh", "tags.count", n=3) == "3 个标签"
     assert set(LANGUAGES) == {"zh", "en"}
+
+
+def test_every_maker_and_every_choice_of_its_form_has_its_words() -> None:
+    for name in MAKERS:
+        assert f"maker.about.{name}" in TEXTS
+        for field in form(name):
+            assert {f"maker.choice.{choice}" for choice in field.choices} <= set(TEXTS)
+    assert {f"maker.unit.{unit}" for unit in (*ROLLING, *CALENDAR)} <= set(TEXTS)

@@ -94,7 +94,8 @@ def rows(
 ) -> dict[str, Any]:
     """Lying bars, the first on top."""
     return base(legend=False, value=value) | {
-        "grid": {"left": 8, "right": 56, "top": 4, "bottom": 4, "containLabel": True},
+        # The page's letters are wider than those by which the chart makes room for the names.
+        "grid": {"left": 18, "right": 56, "top": 4, "bottom": 4, "containLabel": True},
         "xAxis": axis(show=False),
         "yAxis": axis("category", data=list(names), inverse=True, axisLine={"show": False}, axisLabel={"fontSize": 12}),
         "series": [

@@ -16,7 +16,9 @@ from gongbi.errors import GongbiError, InvalidDefinition
 
 #: What a field takes, which says how a form draws it: an expression about a member or about a row of a fact, the name
 #: of a fact, a condition on its rows, a stretch of time, numbers, names of values, one of a few words.
-Takes = Literal["member", "row", "fact", "condition", "window", "integer", "number", "numbers", "names", "choice"]
+Takes = Literal[
+    "member", "row", "fact", "condition", "window", "integer", "number", "numbers", "name", "names", "choice"
+]
 
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,4}) ([a-z_]+?)s?")
 _UNITS: Final = (*clock.ROLLING, *clock.CALENDAR)

@@ -38,7 +38,7 @@ class Tiers:
     of: str = asks("member", "指标", "Figure")
     cuts: tuple[float, ...] = asks("numbers", "分界值", "Cuts")
     names: tuple[str, ...] = asks("names", "各档名称（由低到高）", "Names, the lowest first")
-    absent: str | None = asks("names", "缺失者的名称", "Name of the absent", default=None)
+    absent: str | None = asks("name", "缺失者的名称", "Name of the absent", default=None)
 
     def __post_init__(self) -> None:
         check_pieces(self)

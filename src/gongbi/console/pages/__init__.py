@@ -8,6 +8,7 @@ from gongbi.console.pages import campaigns, customer, data, models, overview, ru
 PAGES: tuple[PageDef, ...] = (
     overview.PAGE,
     tags.PAGE,
+    tags.NEW,  # Before the page of a tag, whose address fits it too.
     tags.DETAIL,
     segments.PAGE,
     customer.PAGE,

@@ -11,6 +11,7 @@ from nicegui import ui
 
 from gongbi.console import charts, parts
 from gongbi.console.frame import Page, PageDef
+from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
 from gongbi.console.words import category, named
 from gongbi.errors import UnknownName
@@ -32,6 +33,8 @@ async def build(page: Page) -> None:
         "search": page.query.get("search", ""),
     }
     with actions:
+        new = ui.button(page.t("maker.title"), icon="add", on_click=lambda: ui.navigate.to("/tags/new"))
+        new.props("unelevated no-caps").classes("g-btn")
         search = ui.input(placeholder=page.t("tags.search"), value=state["search"]).props(
             "outlined dense clearable debounce=200"
         )
@@ -278,5 +281,27 @@ def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
     names("tags.used_by", users)
 
 
+async def new(page: Page) -> None:
+    """Fill the page on which a tag is tried by a maker's form."""
+    title, about = page.t("maker.title"), page.t("maker.about")
+    with parts.title(page, title, about):
+        ui.button(page.t("tags.back"), icon="arrow_back", on_click=lambda: ui.navigate.to("/tags")).props(
+            "outline no-caps"
+        ).classes("g-btn")
+    if not page.overview.get("members"):
+        with parts.card():
+            parts.empty(page, "tags.empty", icon="sell", command="gongbi demo")
+        return
+    tags = await page.call("tags")
+    subjects = list(dict.fromkeys(tag["subject"] for tag in tags)) or ["customer"]
+
+    def figures(draft: Mapping[str, Any]) -> None:
+        _figures(page, draft)
+        _distribution(page, draft)
+
+    MakerForm(page, await page.call("makers"), subjects, figures).show()
+
+
 PAGE = PageDef("/tags", "tags", build)
+NEW = PageDef("/tags/new", "tags", new)
 DETAIL = PageDef("/tags/{name}", "tags", detail)

@@ -1,0 +1,218 @@
+"""The form of a maker: fill in its fields, read the expression, see the values that the tag would have."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import yaml
+from nicegui import background_tasks, ui
+
+from gongbi.console import parts
+from gongbi.console.counting import Counter
+from gongbi.console.frame import Page
+from gongbi.console.words import named
+from gongbi.core.clock import CALENDAR, ROLLING
+from gongbi.errors import Cancelled, GongbiError
+
+#: Seconds without a change before the draft is computed.
+PAUSE = 0.4
+Show = Callable[[Mapping[str, Any]], None]
+
+
+class MakerForm:
+    """One form on one page.
+
+    Parameters
+    ----------
+    makers
+        What the verb of that name gives.
+    subjects
+        Whom a tag may describe.
+    show
+        Draws the figures of a draft.
+    """
+
+    def __init__(self, page: Page, makers: Sequence[Mapping[str, Any]], subjects: Sequence[str], show: Show) -> None:
+        self.page, self.subjects, self.draw = page, list(subjects), show
+        self.makers = {maker["maker"]: maker for maker in makers}
+        wanted = page.query.get("maker", "")
+        self.maker = wanted if wanted in self.makers else next(iter(self.makers))
+        self.subject = "customer" if "customer" in self.subjects else self.subjects[0]
+        self.tag, self.name = "new.tag", ""
+        self.values: dict[str, Any] = {}
+        self.counter = Counter(page.ws)
+        self.task: asyncio.Task[None] | None = None
+
+    def show(self) -> None:
+        """Put the form on the page."""
+        t = self.page.t
+        with ui.element("div").classes("g-grid"):
+            with parts.card(t("maker.choose"), t("maker.choose_about"), classes="s5"):
+                self._head()
+                self.fields = ui.element("div").classes("g-form")
+            with parts.card(t("maker.result"), t("maker.result_about"), classes="s7"):
+                self.result = ui.element("div").props('aria-live="polite" id="draft"')
+        ui.context.client.on_disconnect(self.counter.begin)
+        self._chosen(self.maker)
+
+    def _head(self) -> None:
+        t = self.page.t
+        options = {name: self.page.words(maker["name"], name) for name, maker in self.makers.items()}
+        kind = self._select(options, self.maker, t("maker.kind"))
+        kind.on_value_change(lambda e: self._chosen(e.value))
+        with ui.element("div").classes("g-form-row"):
+            tag = ui.input(t("maker.tag"), value=self.tag).props("outlined dense")
+            tag.on_value_change(lambda e: self._set(tag=e.value or ""))
+            name = ui.input(t("maker.name")).props("outlined dense")
+            name.on_value_change(lambda e: self._set(name=e.value or ""))
+        if len(self.subjects) > 1:
+            whom = {s: named(s, self.page.language) for s in self.subjects}
+            self._select(whom, self.subject, t("tags.subject")).on_value_change(lambda e: self._set(subject=e.value))
+
+    def _select(self, options: Mapping[str, str], value: Any, label: str) -> ui.select:
+        return (
+            ui.select(dict(options), value=value, label=label).props("outlined dense options-dense").classes("g-wide")
+        )
+
+    def _set(self, **given: str) -> None:
+        for key, value in given.items():
+            setattr(self, key, value)
+        self.changed()
+
+    def _chosen(self, maker: str) -> None:
+        """Draw the fields of a maker."""
+        self.maker, self.values = maker, {}
+        self._fill({})
+
+    def _fill(self, given: Mapping[str, Any]) -> None:
+        maker = self.makers[self.maker]
+        example = yaml.safe_load(maker["example"])["maker"][self.maker]
+        self.values = dict(given)
+        self.fields.clear()
+        with self.fields:
+            ui.label(self.page.t(f"maker.about.{self.maker}")).classes("g-about")
+            for field in maker["fields"]:
+                self._field(field, example.get(field["key"]))
+            ui.button(self.page.t("maker.example"), icon="edit_note", on_click=lambda: self._fill(example)).props(
+                "outline no-caps"
+            ).classes("g-btn")
+        self.changed()
+
+    def _field(self, field: Mapping[str, Any], example: Any) -> None:
+        label = self.page.words(field["name"]) + (" *" if field["required"] else "")
+        value, key = self.values.get(field["key"]), field["key"]
+        if field["choices"]:
+            options = {choice: self.page.t(f"maker.choice.{choice}") for choice in field["choices"]}
+            shown = value if value is not None else field["default"]
+            self._select(options, shown, label).on_value_change(lambda e: self._put(key, e.value))
+        elif isinstance(field["default"], bool):
+            ui.switch(label, value=bool(value)).on_value_change(lambda e: self._put(key, e.value or None))
+        elif field["takes"] == "window":
+            self._window(key, label, value, str(field["default"] or example or ""))
+        else:
+            hint = field["default"] if field["default"] not in (None, (), []) else example
+            box = ui.input(label, value=_text(value), placeholder=_text(hint)).props("outlined dense stack-label")
+            box.classes("g-wide" + (" g-mono" if field["takes"] in ("member", "row", "fact", "condition") else ""))
+            box.props["spellcheck"] = "false"
+            box.on_value_change(lambda e: self._put(key, _read(field["takes"], e.value or "")))
+
+    def _window(self, key: str, label: str, value: str | None, usual: str) -> None:
+        number, _, unit = (value or "").partition(" ")
+        state = {"n": number, "unit": unit or usual.partition(" ")[2] or "day"}
+
+        def change(**given: str) -> None:
+            state.update(given)
+            self._put(key, f"{state['n']} {state['unit']}" if state["n"].strip() else None)
+
+        with ui.element("div").classes("g-form-row"):
+            box = ui.input(label, value=number, placeholder=usual.partition(" ")[0]).props("outlined dense stack-label")
+            box.on_value_change(lambda e: change(n=e.value or ""))
+            units = {unit: self.page.t(f"maker.unit.{unit}") for unit in (*ROLLING, *CALENDAR)}
+            self._select(units, state["unit"], self.page.t("maker.unit")).on_value_change(
+                lambda e: change(unit=e.value)
+            )
+
+    def _put(self, key: str, value: Any) -> None:
+        self.values[key] = value
+        self.changed()
+
+    def definition(self) -> dict[str, Any]:
+        """The tag as it is filled in; what was left empty is left out."""
+        filled = {key: value for key, value in self.values.items() if value not in (None, "", [])}
+        called = {"name": self.name.strip()} if self.name.strip() else {}
+        whom = {} if self.subject == "customer" else {"subject": self.subject}
+        return {"tag": self.tag.strip(), "maker": {self.maker: filled}, **called, **whom}
+
+    def changed(self) -> None:
+        """Something was filled in: stop what runs, wait for a pause, try the draft."""
+        turn = self.counter.begin()
+        if self.task is not None:
+            self.task.cancel()
+        self.task = background_tasks.create(self._later(turn), name="draft")
+
+    async def _later(self, turn: int) -> None:
+        await asyncio.sleep(PAUSE)
+        required = [field["key"] for field in self.makers[self.maker]["fields"] if field["required"]]
+        if any(self.values.get(key) in (None, "", []) for key in required):
+            self._say(lambda: parts.empty(self.page, "maker.empty", icon="edit_note"))
+            return
+        try:
+            found = await self.counter.ask(turn, "draft_tag", definition=self.definition())
+            self._say(lambda: self._answer(found))
+        except Cancelled:
+            return
+        except GongbiError as error:
+            problem = error
+            self._say(lambda: parts.problem(self.page, problem))
+        except RuntimeError:
+            if not parts.gone(self.result):
+                raise
+
+    def _say(self, fill: Callable[[], None]) -> None:
+        if parts.gone(self.result):
+            return
+        self.result.clear()
+        with self.result:
+            fill()
+
+    def _answer(self, found: Mapping[str, Any]) -> None:
+        t = self.page.t
+        ui.label(t("tags.expression")).classes("g-label")
+        parts.code(found["expr"], label=t("tags.expression"))
+        parts.warnings(self.page, found["warnings"])
+        self.draw({**found, "unit": None})
+        ui.label(t("maker.yaml")).classes("g-label")
+        parts.code(found["yaml"], label=t("maker.yaml"))
+        ui.button(t("maker.copy"), icon="content_copy", on_click=lambda: ui.clipboard.write(found["yaml"])).props(
+            "outline no-caps"
+        ).classes("g-btn")
+        ui.label(t("maker.apply")).classes("g-about")
+
+
+def _text(value: Any) -> str:
+    """A value as it is typed."""
+    if value is None:
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _read(takes: str, text: str) -> Any:
+    """What was typed, as YAML would have it; what is no number stays text, so that the refusal names it."""
+    if takes == "numbers":
+        return [_number(part) for part in re.split(r"[,，\s]+", text.strip()) if part]
+    if takes == "names":
+        found = [part.strip() for part in re.split(r"[,，]", text) if part.strip()]
+        return found
+    return _number(text.strip()) if takes in ("integer", "number") else text.strip()
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
