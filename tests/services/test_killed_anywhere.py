@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 import gongbi
 from gongbi.services.build import KEPT
+from gongbi.testing.engine import QUICK_JAVA
 
 DYING = Path(__file__).with_name("dying.py")
 
@@ -21,7 +23,8 @@ DYING = Path(__file__).with_name("dying.py")
 def run(*args: object, code: int = 0) -> list[Any]:
     """Run the script; what it told, line by line."""
     command = [sys.executable, str(DYING), *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    environment = os.environ | {"JAVA_TOOL_OPTIONS": QUICK_JAVA}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
     assert done.returncode == code, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
