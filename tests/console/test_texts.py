@@ -10,7 +10,9 @@ from typing import get_args
 import pytest
 
 import gongbi.console
+from gongbi.catalog.catalog import PURCHASE_SCORES
 from gongbi.catalog.makers import MAKERS, form
+from gongbi.console.box import shorter
 from gongbi.console.frame import NAVIGATION
 from gongbi.console.texts import LANGUAGES, TEXTS, text
 from gongbi.core.clock import CALENDAR, ROLLING
@@ -58,6 +60,25 @@ def test_every_code_that_a_page_shows_has_its_words() -> None:
     wanted |= {f"status.{status}" for status in (*get_args(RunStatus), *get_args(LoadStatus))}
     assert wanted - set(TEXTS) == set()
     assert {key for key in TEXTS if key.startswith("reason.")} - wanted == set()
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("4.28504 – 6.93323", "4.29 – 6.93"),
+        ("≥ 2991.875", "≥ 2,992"),
+        ("0.00012345 – 99.996", "0.000123 – 100"),
+        ("< 100.04", "< 100"),
+        ("3 – 4", "3 – 4"),
+        ("2017-09-01", "2017-09-01"),
+    ],
+)
+def test_a_range_has_as_many_digits_as_say_something_and_no_exponent(label: str, shown: str) -> None:
+    assert shorter(label) == shown
+
+
+def test_every_score_of_a_model_has_its_words() -> None:
+    assert {f"score.{score}" for score in PURCHASE_SCORES} <= set(TEXTS)
 
 
 def test_a_text_has_its_blanks_filled_in() -> None:

@@ -32,7 +32,7 @@ MOST = 400.0
 class Box:
     """One box on one page. Made with the tag library, whose words it uses."""
 
-    def __init__(self, page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, page: Page, tags: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]] = ()) -> None:
         self.page, self.tags = page, tags
         self.subjects = list(dict.fromkeys(t["subject"] for t in tags)) or ["customer"]
         wanted = page.query.get("subject", "customer")
@@ -41,6 +41,7 @@ class Box:
         self.counter = Counter(page.ws)
         self.task: asyncio.Task[None] | None = None
         self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
+        self.names |= {tag: _score(page, model, tag) for model in models for tag in model["tags"]}
 
     def address(self, expression: str, subject: str = "customer") -> str:
         """Where the box opens with an expression."""
@@ -288,9 +289,10 @@ class Box:
         rows = []
         for row in chosen:
             name, label = self.names.get(row["tag"], row["tag"]), page.format.value(shorter(row["label"]))
+            title = f"{name} {label}" if label.startswith(("<", "≥")) else f"{name} = {label}"
             span = f"{row['low']:.0f} – {row['high']:.0f}" if row["low"] is not None else "—"
             tip = [
-                f"<b>{escape(name)} = {escape(label)}</b>",
+                f"<b>{escape(title)}</b>",
                 f"TGI {row['tgi']:.1f} ({page.t('box.interval')} {span})",
                 page.t("box.in_group", share=page.format.percent(row["share"]), n=page.format.number(row["support"])),
                 page.t(
@@ -299,7 +301,7 @@ class Box:
             ]
             rows.append(
                 {
-                    "name": f"{name} = {label}",
+                    "name": title,
                     "tgi": row["tgi"],
                     "shown": min(row["tgi"], MOST),
                     "tip": "<br>".join(tip),
@@ -342,8 +344,20 @@ class Box:
 
 
 def shorter(label: str) -> str:
-    """A range with as many digits as say something: 4.28504 – 6.93323 becomes 4.29 – 6.93."""
-    return re.sub(r"\d+\.\d{2,}", lambda found: f"{float(found.group()):.3g}", label)
+    """A range with as many digits as say something: 4.28504 – 6993.323 becomes 4.29 – 6,993."""
+
+    def rounded(found: re.Match[str]) -> str:
+        number = float(found.group())
+        return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+    return re.sub(r"\d+\.\d{2,}", rounded, label)
+
+
+def _score(page: Page, model: Mapping[str, Any], tag: str) -> str:
+    """What people call a score of a model."""
+    name = page.words(model["name"], model["model"])
+    part = tag.removeprefix(f"model.{model['model']}").removeprefix(".")
+    return f"{name} · {page.t(f'score.{part}')}" if part else name
 
 
 def mended(expression: str, error: GongbiError, near: str) -> str:

@@ -19,7 +19,7 @@ async def build(page: Page) -> None:
         with parts.card():
             parts.empty(page, "segments.empty", icon="groups", command="gongbi demo")
         return
-    box = Box(page, tags)
+    box = Box(page, tags, await page.call("models"))
     box.show()
     with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
         parts.later(page, lambda: _saved(page, box))
