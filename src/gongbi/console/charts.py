@@ -138,7 +138,7 @@ def diverging(rows_: Sequence[Mapping[str, Any]], *, centre: float = 100, most: 
     ]
     high = max([20.0, *(row["shown"] - centre for row in rows_)]) * 1.12
     return base(legend=False, tooltip="item") | {
-        "grid": {"left": 4, "right": 30, "top": 4, "bottom": 24, "containLabel": True},
+        "grid": {"left": 20, "right": 30, "top": 4, "bottom": 24, "containLabel": True},
         "tooltip": {"trigger": "item", "confine": True, ":formatter": "p => p.data.tip", "textStyle": {"fontSize": 12}},
         "xAxis": axis(
             min=-115, max=round(min(high, most - centre + 40)), axisLabel={":formatter": f"v => v + {centre:g}"}
