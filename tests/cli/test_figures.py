@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import gongbi as package
 from gongbi.cli import serving
 from gongbi.cli.figures import interval, number
 from gongbi.cli.report import lines
+from gongbi.console.address import listen
 from gongbi.testing.shop import open_for_half_a_year
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -133,17 +135,23 @@ def test_the_report_writes_its_figures_alike() -> None:
 def test_a_second_console_is_told_where_the_first_one_is(
     gongbi: Run, built_shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from gongbi import jobs
     from gongbi.console import app
 
     seen: list[subprocess.CompletedProcess[str]] = []
 
     def console(ws: package.workspace.Workspace, *, on_ready: Callable[[str], object], **_: object) -> None:
-        seen.append(gongbi("serve"))
-        on_ready("http://127.0.0.1:8123")
-        seen.append(gongbi("serve"))
+        with listen("127.0.0.1", port):
+            seen.append(gongbi("serve", "--port", str(port)))
+            on_ready("http://127.0.0.1:8123")
+            seen.append(gongbi("serve", "--port", str(port)))
 
     monkeypatch.setattr(app, "serve", console)
-    serving.serve(built_shop)
+    # A host of jobs would keep writing its log to what this test captures.
+    monkeypatch.setattr(jobs, "JobHost", nullcontext)
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    serving.serve(built_shop, port=port)
     before, after = seen
     assert (before.returncode, after.returncode) == (2, 2)
     assert "Close it first" in before.stderr

@@ -6,18 +6,12 @@ import sys
 from pathlib import Path
 
 import gongbi
+from gongbi.console.address import listen
 from gongbi.errors import WorkspaceBusy
 
 
 def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
     """Open a workspace as its owner and keep the console open until Ctrl-C."""
-    from gongbi.console.address import listen
-
-    listen(host, port).close()
-    print("Opening the console …", file=sys.stderr, flush=True)
-    from gongbi.console.app import serve as serve_console
-    from gongbi.jobs import JobHost
-
     with gongbi.open(path) as ws:
         if not ws.is_owner:
             raise WorkspaceBusy(
@@ -26,6 +20,11 @@ def serve(path: Path, *, host: str = "127.0.0.1", port: int = 8080) -> None:
                 if ws.console
                 else "Close it first: a console is opened by the process that has the workspace.",
             )
+        # What cannot be is told before the pages, which take seconds to load.
+        listen(host, port).close()
+        print("Opening the console …", file=sys.stderr, flush=True)
+        from gongbi.console.app import serve as serve_console
+        from gongbi.jobs import JobHost
 
         def ready(address: str) -> None:
             ws.announce_console(address)
