@@ -77,6 +77,7 @@ def test_a_build_killed_at_any_call_leaves_the_last_good_one_and_nothing_else(bu
 
 @pytest.mark.slow
 @pytest.mark.spark
+@pytest.mark.timeout(2700)  # A dozen sessions of Spark one after the other, beside the one of the demo.
 @pytest.mark.usefixtures("spark_session")
 def test_a_build_on_spark_killed_at_its_main_calls_leaves_the_last_good_one(shop: Path, tmp_path: Path) -> None:
     settings = shop / "gongbi.toml"
