@@ -84,7 +84,7 @@ class MakerForm:
 
     def _chosen(self, maker: str) -> None:
         """Draw the fields of a maker."""
-        self.maker, self.values = maker, {}
+        self.maker = maker
         self._fill({})
 
     def _fill(self, given: Mapping[str, Any]) -> None:
@@ -204,8 +204,7 @@ def _read(takes: str, text: str) -> Any:
     if takes == "numbers":
         return [_number(part) for part in re.split(r"[,，\s]+", text.strip()) if part]
     if takes == "names":
-        found = [part.strip() for part in re.split(r"[,，]", text) if part.strip()]
-        return found
+        return [part.strip() for part in re.split(r"[,，]", text) if part.strip()]
     return _number(text.strip()) if takes in ("integer", "number") else text.strip()
 
 

@@ -12,7 +12,7 @@ from gongbi.catalog.makers.rows import FirstLast, Metric, Periodicity, Preferenc
 from gongbi.catalog.naming import Words
 from gongbi.errors import InvalidDefinition
 
-#: ShortForm → what people call it.
+#: Maker → what people call it.
 NAMES: Mapping[str, Words] = {
     "metric": Words("基础指标", "Metric"),
     "first_last": Words("首次与最近", "First or last"),
@@ -25,7 +25,7 @@ NAMES: Mapping[str, Words] = {
     "periodicity": Words("周期性", "Periodicity"),
 }
 
-#: ShortForm → one of the retail demo's definitions could say.
+#: Maker → one of the retail demo's definitions could say.
 EXAMPLES: Mapping[str, str] = {
     "metric": "{measure: sum, of: purchase.amount, within: 90 day, where: on_display, empty: 0}",
     "first_last": "{which: last, of: purchase.product.brand, within: 365 day}",
@@ -82,7 +82,7 @@ class Maker:
         return tuple(listed()) if listed is not None else ()
 
 
-#: ShortForm → its class.
+#: Maker → its class.
 MAKERS: Mapping[str, type[Any]] = {
     name: next(one for one in get_args(hint) if one is not type(None)) for name, hint in get_type_hints(Maker).items()
 }
@@ -103,7 +103,7 @@ def form(name: str) -> tuple[Field, ...]:
                 one.metadata["name"],
                 required,
                 None if required else one.default,
-                (*map(str, choices),),
+                tuple(map(str, choices)),
             )
         )
     return tuple(found)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Protocol
 from gongbi.catalog.naming import Words
 from gongbi.core import clock
 from gongbi.core.parser import parse
-from gongbi.core.syntax import Apply, Name, children
+from gongbi.core.syntax import Apply, Name, walk
 from gongbi.errors import GongbiError, InvalidDefinition
 
 #: What a field takes, which says how a form draws it: an expression about a member or about a row of a fact, the name
@@ -123,12 +123,9 @@ def filtered(aggregate: str, within: str | None = None, where: str | None = None
 
 def fact_of(row: str) -> str:
     """The fact that an expression over rows is about: the first part of its first dotted name."""
-    waiting = [parse(row)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Name) and len(node.parts) > 1:
-            return node.parts[0]
-        waiting.extend(reversed(children(node)))
+    dotted = [node for node in walk(parse(row)) if isinstance(node, Name) and len(node.parts) > 1]
+    if dotted:
+        return min(dotted, key=lambda name: name.span.start).parts[0]
     raise InvalidDefinition(f"{row!r} names no column of a fact.", hint="Write it as `purchase.amount`.")
 
 
