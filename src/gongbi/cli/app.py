@@ -31,6 +31,7 @@ from gongbi.cli.output import (
 )
 from gongbi.cli.segment import segment_app
 from gongbi.cli.sources import sources_app
+from gongbi.cli.tags import tags_app
 from gongbi.errors import Cancelled, GongbiError
 from gongbi.packs import demo as pack
 from gongbi.packs import demos
@@ -45,6 +46,7 @@ app = typer.Typer(
 runs_app = typer.Typer(help="What ran, when, with what result. 运行记录。")
 app.add_typer(sources_app, name="sources")
 app.add_typer(segment_app, name="segment")
+app.add_typer(tags_app, name="tags")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 
@@ -184,17 +186,6 @@ def build(
 ) -> None:
     """Compute all tags. 计算标签。"""
     emit(call(workspace, actor, "build", as_of=as_of, subjects=subject or None, force=force), as_json)
-
-
-@app.command()
-def tags(
-    search: Annotated[str, typer.Argument(help="Part of a name, title or category.")] = "",
-    subject: Annotated[str | None, typer.Option("--subject", "-s", help="Only of this subject.")] = None,
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """The tag library with coverage and figures. 标签库。"""
-    emit(call(workspace, None, "tags", subject=subject, search=search), as_json)
 
 
 @app.command()
