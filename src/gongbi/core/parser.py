@@ -38,6 +38,8 @@ _WORDS = frozenset(
     "and or not in is between like case when then else end null absent true false filter where distinct".split()
 )
 _FORBIDDEN = frozenset("select from join union insert update delete drop create with over order group".split())
+#: Words that cannot begin a name as they are, and those that cannot be the whole of one; double quotes make them names.
+RESERVED, NOT_ALONE = _WORDS | {"select"}, _FORBIDDEN
 
 
 @lru_cache(maxsize=512)
