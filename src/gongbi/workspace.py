@@ -368,6 +368,10 @@ class Workspace:
         """The tag library with the figures of the current build."""
         return Rows(_told(self.call("tags")))
 
+    def search(self, query: str, *, subject: str | None = None, kinds: Sequence[str] = (), limit: int = 20) -> Rows:
+        """What is called like that, best first: Chinese, pinyin, its initials or English; slips are forgiven."""
+        return Rows(self.call("search", query=query, subject=subject, kinds=list(kinds), limit=limit))
+
     def makers(self, name: str = "") -> Rows:
         """The makers of tags, or one of them, with the fields of their forms."""
         return Rows(self.call("makers", name=name))

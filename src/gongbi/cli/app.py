@@ -189,6 +189,21 @@ def build(
 
 
 @app.command()
+def search(
+    words: Annotated[str, typer.Argument(help="Chinese, pinyin, its initials, or English.")],
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only tag, segment, attribute, …; repeatable.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option("--subject", "-s", help="Only about this subject.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many.")] = 20,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Find tags, groups, attributes and models by name. 查找。"""
+    emit(call(workspace, None, "search", query=words, kinds=kind or [], subject=subject, limit=limit), as_json)
+
+
+@app.command()
 def makers(
     name: Annotated[str, typer.Argument(help="Only this maker, with its fields.")] = "",
     workspace: Where = HERE,

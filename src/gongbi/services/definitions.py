@@ -8,6 +8,7 @@ from typing import Any
 
 from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
 from gongbi.catalog.catalog import assemble
+from gongbi.catalog.finding import fit
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
 from gongbi.errors import EngineFailure, InvalidInput, Refused
@@ -120,7 +121,7 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
     Parameters
     ----------
     search
-        Part of a name, a title in either language, or a category.
+        What is typed to find a tag: part of a name, a title or a category, pinyin, its initials; see `finding.search`.
     """
     if subject:
         ctx.check_subject(subject)
@@ -140,12 +141,10 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
             builds |= {(owner, tag["name"]): build.id for tag in build.tags}
     warned = {owner: _warnings(ctx, owner) for owner in catalog.subjects}
     found = []
-    needle = search.strip().lower()
     ordered = sorted(catalog.expressions.items(), key=lambda one: (one[0][0], catalog.tags[one[0][1]].category, one[0]))
     for (owner, name), expr in ordered:
         tag = catalog.tags[name]
-        hay = " ".join([name, tag.name.zh, tag.name.en, tag.category]).lower()
-        if (subject and owner != subject) or (needle and needle not in hay):
+        if (subject and owner != subject) or fit(search, (tag.name.zh, tag.name.en, name, tag.category)) is None:
             continue
         figures = stats.get((owner, name))
         found.append(

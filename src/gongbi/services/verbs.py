@@ -16,6 +16,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "export_definitions": ("definitions", "export_definitions"),
     "pending": ("definitions", "pending"),
     "tags": ("definitions", "tags"),
+    "search": ("finding", "search"),
+    "fields": ("finding", "fields"),
     "makers": ("makers", "makers"),
     "draft_tag": ("makers", "draft_tag"),
     "ingest": ("sources", "ingest"),

@@ -1,0 +1,163 @@
+"""Find what is defined by what people type, and say what a condition can be about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gongbi.catalog import forms
+from gongbi.catalog.catalog import Catalog, model_tags
+from gongbi.catalog.finding import fit
+from gongbi.errors import UnknownName
+from gongbi.services.context import Context
+from gongbi.services.limits import checked
+
+KINDS = ("tag", "segment", "attribute", "fact", "model", "campaign")
+
+
+def search(
+    ctx: Context, query: str, *, subject: str | None = None, kinds: Sequence[str] = (), limit: int = 20
+) -> list[dict[str, Any]]:
+    """What is called like that: Chinese, pinyin, its initials, English words; a slip of the pen is forgiven.
+
+    Parameters
+    ----------
+    query
+        What was typed: ``最近消费``, ``zuijinxiaofei``, ``zjxf``, ``recency``.
+    subject
+        Only what is about this subject.
+    kinds
+        Only these of ``tag``, ``segment``, ``attribute``, ``fact``, ``model``, ``campaign``.
+
+    Returns
+    -------
+    list of dict
+        ``kind``, ``name`` (as it is written in an expression), ``title`` (``zh``, ``en``), ``subject``, ``category``;
+        best first.
+    """
+    limit = checked(limit)
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UnknownName("kind of definition", kind, KINDS)
+    if subject:
+        ctx.check_subject(subject)
+    found = []
+    for thing in _things(ctx.catalog()):
+        if (kinds and thing["kind"] not in kinds) or (subject and thing["subject"] != subject):
+            continue
+        place = fit(query, _texts(thing))
+        if place is not None:
+            found.append((place, KINDS.index(thing["kind"]), thing["name"], thing))
+    return [thing for *_, thing in sorted(found, key=lambda one: one[:3])[:limit]]
+
+
+def _texts(thing: dict[str, Any]) -> list[str]:
+    title = thing["title"]
+    return [title["zh"], title["en"], thing["name"], *thing["name"].split("."), thing["category"]]
+
+
+def _thing(kind: str, name: str, title: Any, subject: str, category: str = "") -> dict[str, Any]:
+    return {"kind": kind, "name": name, "title": title, "subject": subject, "category": category}
+
+
+def _things(catalog: Catalog) -> Iterator[dict[str, Any]]:
+    for subject, name in catalog.expressions:
+        tag = catalog.tags[name]
+        yield _thing("tag", f"tag.{name}", tag.name.to_json(), subject, tag.category)
+    for segment in catalog.segments.values():
+        yield _thing("segment", f"segment.{segment.segment}", segment.name.to_json(), segment.subject)
+    for shape in catalog.world.subjects.values():
+        for name in shape.attributes:
+            yield _thing("attribute", f"{shape.name}.{name}", {"zh": "", "en": name.replace("_", " ")}, shape.name)
+    for fact in catalog.world.facts.values():
+        for subject in fact.subjects:
+            yield _thing("fact", fact.name, {"zh": "", "en": fact.name.replace("_", " ")}, subject)
+    for model in catalog.models.values():
+        for score in model_tags(model):
+            yield _thing("model", f"tag.{score}", model.name.to_json(), model.subject)
+    for campaign in catalog.campaigns.values():
+        yield _thing("campaign", campaign.campaign, campaign.name.to_json(), "customer")
+
+
+def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
+    """What a condition about a member can be about, for forms: names, kinds of value, the values that there are.
+
+    Returns
+    -------
+    dict
+        ``fields`` (tags and attributes: ``name``, ``group``, ``title``, ``kind``, ``type``, ``values``, ``category``,
+        ``unit``), ``facts`` (``name``, ``columns``: fields of their rows), ``segments`` (``name``, ``title``).
+    """
+    ctx.check_subject(subject)
+    catalog = ctx.catalog()
+    version = f"{ctx.fingerprint()} {build.id if (build := ctx.current_build(subject)) else 0}"
+
+    def make() -> dict[str, Any]:
+        stats = {s.tag: s for s in ctx.store.builds.stats(build.id)} if build is not None else {}
+        found = []
+        for tag, type_ in catalog.world.tags_of(subject).items():
+            definition, known = catalog.tags.get(tag), stats.get(tag)
+            values = [value["value"] for value in (known.top or [])] if known else []
+            values = list(definition.closed) if definition is not None and definition.closed else values
+            whole = known is None or known.distinct is None or known.distinct <= len(values)
+            found.append(
+                _field(f"tag.{tag}", "tag", str(type_), values if whole else [])
+                | {
+                    "title": definition.name.to_json() if definition else _score(catalog, tag),
+                    "category": definition.category if definition else "预测/模型",
+                    "unit": definition.unit if definition else None,
+                }
+            )
+        for name, attribute in catalog.world.subject(subject).attributes.items():
+            allowed = _allowed(catalog, subject, name)
+            found.append(_field(f"{subject}.{name}", "attribute", str(attribute.type), allowed))
+        facts = [
+            {"name": fact.name, "columns": list(_columns(catalog, fact.name, subject))}
+            for fact in catalog.world.facts.values()
+            if subject in fact.subjects
+        ]
+        segments = [
+            {"name": segment.segment, "title": segment.name.to_json()}
+            for segment in catalog.segments.values()
+            if segment.subject == subject
+        ]
+        return {"subject": subject, "fields": found, "facts": facts, "segments": segments}
+
+    return ctx.remembered(f"fields {subject}", version, make)  # type: ignore[no-any-return]
+
+
+def _field(name: str, group: str, type_: str, values: Sequence[Any]) -> dict[str, Any]:
+    kind = forms.kind_of(type_, listed=bool(values))
+    title = {"zh": "", "en": name.rpartition(".")[2].replace("_", " ")}
+    shown = [] if kind in ("boolean", "date", "list") else list(values)
+    return {"name": name, "group": group, "title": title, "kind": kind, "type": type_, "values": shown,
+            "category": "", "unit": None}  # fmt: skip
+
+
+def _score(catalog: Catalog, tag: str) -> dict[str, str]:
+    model = next((m for m in catalog.models.values() if tag in model_tags(m)), None)
+    return model.name.to_json() if model is not None else {"zh": tag, "en": tag}
+
+
+def _allowed(catalog: Catalog, subject: str, attribute: str) -> list[Any]:
+    """The values that a source lets an attribute have."""
+    for source in catalog.sources.values():
+        if source.attributes == subject and attribute in source.columns:
+            return list(source.columns[attribute].values)
+    return []
+
+
+def _columns(catalog: Catalog, fact: str, subject: str) -> Iterator[dict[str, Any]]:
+    """The columns of a fact's rows, then the attributes of the other subjects that they name."""
+    shape = catalog.world.facts[fact]
+    source = next((s for s in catalog.sources.values() if s.fact == fact), None)
+    for column in shape.names:
+        type_ = shape.column(column)
+        if column != subject and type_ is not None:
+            known = source.columns.get(column) if source is not None else None
+            yield _field(f"{fact}.{column}", "column", str(type_), known.values if known is not None else ())
+    for other in shape.subjects:
+        if other != subject:
+            for name, attribute in catalog.world.subjects[other].attributes.items():
+                allowed = _allowed(catalog, other, name)
+                yield _field(f"{fact}.{other}.{name}", "column", str(attribute.type), allowed)
