@@ -396,6 +396,11 @@ class Workspace:
         """Train and score the models."""
         return self.call("train", name=name)
 
+    def assign_clusters(self, name: str, *, as_of: str | datetime | None = None) -> dict[str, Any]:
+        """File members by the kept clusters of a model as of any instant: `table` and `sizes`."""
+        given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        return self.call("assign_clusters", name=name, as_of=given)  # type: ignore[no-any-return]
+
     def decide(self, name: str, *, to: str | Path | None = None, overwrite: bool = False) -> dict[str, Any]:
         """Choose a campaign's audience: figures, and in `table` who is chosen.
 

@@ -165,6 +165,9 @@ models = st.one_of(
         score=maybe(texts),
         **common,
     ),
+    st.builds(
+        base.ModelDef, names, st.just("clusters"), features=tuples(texts, min_size=1), most=st.integers(2, 30), **common
+    ),
 )
 campaigns = st.builds(
     base.CampaignDef,

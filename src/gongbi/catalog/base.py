@@ -122,6 +122,8 @@ class CategoryType:
 
 #: The longest horizon of a model: ten years.
 MOST_DAYS = 3650
+#: The most clusters that a model tries: nobody keeps more apart.
+MOST_CLUSTERS = 30
 
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 
@@ -236,23 +238,27 @@ class ModelDef:
     Parameters
     ----------
     model
-        Its name; its scores become tags ``model.NAME`` or, for purchase models, several.
+        Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
     estimator
-        ``purchases`` (BG/NBD and Gamma-Gamma) or ``propensity`` (boosted trees, calibrated).
+        ``purchases`` (BG/NBD and Gamma-Gamma), ``propensity`` (boosted trees, calibrated) or ``clusters`` (groups of
+        members who are alike).
     fact, amount, horizon_days
         For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
     features
-        For ``propensity``: tag names or patterns such as ``rfm.*``.
+        For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``.
     train, test
         For ``propensity``: cohorts; test cohorts are later than every train cohort.
     score
-        For ``propensity``: the population expression scored now (all members where absent).
+        For ``propensity``: the population expression scored now (all members where absent). For ``clusters``: who is
+        learned from and assigned.
     baseline
         A tag whose plain value is the score to beat.
+    fewest, most
+        For ``clusters``: from how many to how many clusters are tried; the same number twice takes it as given.
     """
 
     model: str
-    estimator: Literal["purchases", "propensity"]
+    estimator: Literal["purchases", "propensity", "clusters"]
     name: Words = NO_WORDS
     subject: str = "customer"
     fact: str | None = None
@@ -264,6 +270,8 @@ class ModelDef:
     test: tuple[Cohort, ...] = ()
     score: str | None = None
     baseline: str | None = None
+    fewest: int = 2
+    most: int = 8
     owner: str = ""
     refresh: Refresh = "weekly"
     about: Words = NO_WORDS
@@ -278,6 +286,12 @@ class ModelDef:
             raise InvalidDefinition(f"Model {self.model!r} needs `fact` and `amount`.")
         if self.estimator == "propensity" and not (self.features and self.train and self.test):
             raise InvalidDefinition(f"Model {self.model!r} needs `features`, `train` and `test`.")
+        if self.estimator == "clusters" and not self.features:
+            raise InvalidDefinition(f"Model {self.model!r} needs `features`.")
+        if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:
+            raise InvalidDefinition(
+                f"Model {self.model!r}: `fewest` and `most` are 2 to {MOST_CLUSTERS} clusters, in this order."
+            )
         if self.train and self.test and max(c.as_of for c in self.train) >= min(c.as_of for c in self.test):
             raise InvalidDefinition(
                 f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",

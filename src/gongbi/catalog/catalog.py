@@ -24,7 +24,7 @@ from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.lexer import tokens
-from gongbi.core.types import DOUBLE, Type
+from gongbi.core.types import DOUBLE, INTEGER, Type
 from gongbi.core.world import AttributeShape, FactShape, GroupedColumn, Grouping, SubjectShape, World
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, Place, UnknownName, WrongType
 
@@ -222,7 +222,7 @@ def _model_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
     found: dict[tuple[str, str], Type] = {}
     for model in models.values():
         for name in model_tags(model):
-            found[model.subject, name] = DOUBLE
+            found[model.subject, name] = INTEGER if model.estimator == "clusters" else DOUBLE
     return found
 
 
@@ -230,6 +230,8 @@ def model_tags(model: ModelDef) -> dict[str, str]:
     """Tags that a model writes → column of its score table."""
     if model.estimator == "propensity":
         return {f"model.{model.model}": "score"}
+    if model.estimator == "clusters":
+        return {f"cluster.{model.model}": "cluster"}
     return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
 
 
@@ -264,7 +266,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
             raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
         here = World(world.subjects, world.facts, types, world.segments, world.zone)
         expr = checked_tag(tag, here)
-        if model := next((used for used in sorted(ir.tags_used(expr)) if used.startswith("model.")), None):
+        if model := next((used for used in sorted(ir.tags_used(expr)) if (tag.subject, used) in world.tags), None):
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."
             ).at(tag.place or Place(f"tag {tag.tag}"))

@@ -245,11 +245,17 @@ def train(
 @app.command()
 def models(
     name: Annotated[str | None, typer.Argument(help="One model's card.")] = None,
+    assign: Annotated[bool, typer.Option("--assign", help="File members by the clusters of this model.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="With --assign: ISO date or instant.")] = None,
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
     """Models with their figures. 模型。"""
-    if name:
+    if assign and name:
+        emit(call(workspace, None, "assign_clusters", name=name, as_of=as_of), as_json)
+    elif assign or as_of:
+        raise typer.BadParameter("--assign needs the name of a model, and --as-of needs --assign.")
+    elif name:
         emit(call(workspace, None, "model_card", name=name), as_json)
     else:
         emit(call(workspace, None, "models"), as_json, show_models)

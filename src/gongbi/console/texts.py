@@ -10,6 +10,7 @@ from typing import Any
 
 from gongbi.console.texts_makers import MAKERS
 from gongbi.console.texts_pages import PAGES
+from gongbi.console.texts_portraits import PORTRAITS
 from gongbi.console.texts_proof import PROOF
 
 #: code → how the language calls itself.
@@ -141,7 +142,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.duplicate_key": ("主键重复", "duplicate key"),
 }
 
-TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS
+TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | PORTRAITS
 
 
 def text(language: str, key: str, **values: Any) -> str:

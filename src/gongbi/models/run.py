@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +81,41 @@ def train_propensity(
     return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
 
 
+def train_clusters(
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    as_of: datetime,
+    stage: OnStage,
+    *,
+    built: Mapping[str, Stored],
+) -> Trained:
+    """Read the tags of the population as of an instant, try numbers of clusters, keep the centres of one."""
+    from gongbi.models import clusters
+
+    stage("members")
+    names = plans.feature_names(model, catalog)
+    _, frame = clustered_members(engine, model, names, catalog, as_of, built=built)
+    stage("choose clusters")
+    return clusters.learn(model, frame, as_of)
+
+
+def clustered_members(
+    engine: Engine,
+    model: ModelDef,
+    names: Sequence[str],
+    catalog: Catalog,
+    as_of: datetime,
+    *,
+    built: Mapping[str, Stored],
+) -> tuple[pa.Table, Any]:
+    """The ids of a model's population as of an instant, and their tags as a frame."""
+    types = catalog.world.tags_of(model.subject)
+    rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of, built))
+    frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+    return rows, frame
+
+
 def write_scores(
     engine: Engine,
     model: ModelDef,
@@ -96,6 +131,8 @@ def write_scores(
     """
     if model.estimator == "purchases":
         columns = _purchase_scores(engine, model, catalog, artifact, as_of)
+    elif model.estimator == "clusters":
+        columns = assigned_clusters(engine, model, catalog, artifact, as_of, built=built)
     else:
         columns = _propensity_scores(engine, model, catalog, artifact, as_of, built)
     table = score_table(model, catalog.world)
@@ -134,6 +171,26 @@ def _purchase_scores(
     history = purchases.Histories.of(_floats(rows))
     scores = purchases.PurchaseModels.from_json(artifact).predict(history, model.horizon_days) if len(rows) else {}
     return {"id": rows["id"], **{name: pa.array(values, pa.float64()) for name, values in scores.items()}}
+
+
+def assigned_clusters(
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    artifact: Mapping[str, Any],
+    as_of: datetime,
+    *,
+    built: Mapping[str, Stored],
+) -> dict[str, Any]:
+    """Columns ``id``, ``cluster`` and ``clarity`` of the population as of an instant, by centres that are kept."""
+    from gongbi.estimators.clusters import MixedClusters
+
+    kept = MixedClusters.from_json(artifact)
+    # What this version learned from, which an edited definition may not name any more.
+    names = kept.space_.columns.names
+    rows, frame = clustered_members(engine, model, names, catalog, as_of, built=built)
+    label, clarity = kept.assign(frame)
+    return {"id": rows["id"], "cluster": pa.array(label + 1, pa.int64()), "clarity": pa.array(clarity, pa.float64())}
 
 
 def _propensity_scores(

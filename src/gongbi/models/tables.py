@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gongbi.catalog.base import ModelDef
 from gongbi.core.table import Column, Table
-from gongbi.core.types import DOUBLE, TEXT, TIMESTAMP
+from gongbi.core.types import DOUBLE, INTEGER, TEXT, TIMESTAMP
 from gongbi.core.world import World
 
 REASONS = 3
@@ -24,6 +24,12 @@ def score_table(model: ModelDef, world: World) -> Table:
             Column("alive", DOUBLE, "Probability of still being a customer."),
             Column("purchases", DOUBLE, f"Days with a purchase expected in the next {model.horizon_days} days."),
             Column("value", DOUBLE, f"Spend expected in the next {model.horizon_days} days, in money of the fact."),
+            as_of,
+        ]
+    elif model.estimator == "clusters":
+        columns = [
+            Column("cluster", INTEGER, "Number of the nearest centre, from 1 on."),
+            Column("clarity", DOUBLE, "0 halfway to the next centre, 1 on its own."),
             as_of,
         ]
     else:

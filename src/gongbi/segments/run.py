@@ -41,6 +41,17 @@ def list_members(
     return engine.query(plans.members_plan(request, world, engine.dialect, limit=limit, order=order))
 
 
+def count_values(engine: Engine, columns: Sequence[TagColumn], stored: Mapping[str, Stored]) -> dict[str, TagStats]:
+    """How often each value of tags with few values occurs, where no build has counted them: numbers of clusters."""
+    found = {}
+    for tag in columns:
+        table, column = (engine.dialect.ident(name) for name in (stored[tag.name].table, stored[tag.name].column))
+        sql = f"select {column} as value, count(*) as n from {table} where {column} is not null group by 1 order by 1"
+        top = [{"value": row["value"], "count": row["n"]} for row in engine.query(sql).to_pylist()]
+        found[tag.name] = TagStats(tag.name, sum(one["count"] for one in top), 1.0, len(top), top=top)
+    return found
+
+
 def binned(
     engine: Engine,
     columns: Sequence[TagColumn],

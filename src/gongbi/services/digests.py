@@ -54,7 +54,7 @@ def definition_digest(model: ModelDef, catalog: Catalog) -> str:
     segments = {name: definition.expr for name, definition in sorted(catalog.segments.items())}
     sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
     whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
-    if model.estimator == "propensity":
+    if model.estimator != "purchases":
         whole |= {"tags": tags, "segments": segments}
     return digest_of_bytes(canonical_json(whole))
 
@@ -78,5 +78,7 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
 
     cohorts = [[cohort(one) for one in some] for some in (model.train, model.test)]
     own = [*plain, feature_names(model, catalog), cohorts, said(model.score), model.baseline]
+    if model.estimator == "clusters":
+        own += [model.fewest, model.most]
     of_tags = definition_digests(catalog, model.subject)
     return {"model": digest(own), "tags": {tag: of_tags[tag] for tag in sorted(read) if tag in of_tags}}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
-from gongbi.errors import Cancelled, GongbiError, NotYet, WorkspaceProblem
+from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, canonical_json, digest
-from gongbi.models.run import train_propensity, train_purchases, write_scores
+from gongbi.models.run import assigned_clusters, train_clusters, train_propensity, train_purchases, write_scores
 from gongbi.models.tables import score_table_name
 from gongbi.ownership.files import private_folder
 from gongbi.services.context import Context
@@ -177,6 +180,41 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
     }
 
 
+def assign_clusters(ctx: Ports, name: str, as_of: str | datetime | None = None) -> dict[str, Any]:
+    """File members by the kept clusters as of any instant; the tag ``cluster.NAME`` stays as it is.
+
+    Returns
+    -------
+    dict
+        ``table`` (Arrow: ``id``, ``cluster`` from 1 on, ``clarity`` from 0, halfway to the next cluster, to 1),
+        ``as_of``, ``version`` and ``sizes`` (cluster → members).
+
+    Raises
+    ------
+    InvalidInput
+        The model makes no clusters.
+    NotYet
+        It was not trained.
+    """
+    catalog = ctx.catalog()
+    model = catalog.model(name)
+    if model.estimator != "clusters":
+        raise InvalidInput(f"The model {name!r} makes no clusters.", hint="Name one with `estimator: clusters`.")
+    champion, instant = ctx.store.models.champion(name), ctx.as_of(as_of)
+    if champion is None:
+        raise NotYet(f"The model {name!r} was not trained yet.", hint="Run `gongbi train` first.")
+    built = _built(ctx, model.subject, instant)
+    columns = assigned_clusters(ctx.engine, model, catalog, _artifact(ctx, champion), instant, built=built)
+    counted = Counter(columns["cluster"].to_pylist())
+    return {
+        "model": name,
+        "version": champion.version,
+        "as_of": instant.isoformat(),
+        "sizes": {str(cluster): counted[cluster] for cluster in sorted(counted)},
+        "table": pa.table(columns),
+    }
+
+
 def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
     """What the newest test says of predicted probabilities against what was seen; None for other models."""
     if not metrics.get("tests"):
@@ -217,6 +255,9 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
         stages = _Stages(ctx, model)
         if model.estimator == "purchases":
             trained = train_purchases(ctx.engine, model, catalog, as_of, stages.begin)
+        elif model.estimator == "clusters":
+            built = _built(ctx, model.subject, as_of)
+            trained = train_clusters(ctx.engine, model, catalog, as_of, stages.begin, built=built)
         else:
             trained = train_propensity(ctx.engine, model, catalog, as_of, stages.begin, stages.fold)
         version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
@@ -280,7 +321,7 @@ class _Stages:
 
     def __init__(self, ctx: Ports, model: ModelDef) -> None:
         self.ctx, self.model, self.stage, self.done = ctx, model.model, "", -1
-        self.total = 2 if model.estimator == "purchases" else len(model.train) + len(model.test) + 2
+        self.total = len(model.train) + len(model.test) + 2
 
     def begin(self, stage: str) -> None:
         """Tell that a stage begins."""

@@ -15,7 +15,7 @@ from gongbi.core.expr import Expr, TagValue
 from gongbi.core.language import check_condition, check_expression
 from gongbi.errors import InvalidExpression, InvalidInput, NotYet, UnknownName
 from gongbi.segments.base import BinnedTag
-from gongbi.segments.run import binned, count_members, indices, list_members, profile
+from gongbi.segments.run import binned, count_members, count_values, indices, list_members, profile
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
@@ -266,7 +266,8 @@ def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[Bi
         return binned(ctx.engine, columns, stored, stats, ctx.zone)
 
     def of_scores() -> list[BinnedTag]:
-        return binned(ctx.engine, scores, stored, {}, ctx.zone)
+        counted = count_values(ctx.engine, [t for t in scores if t.name.startswith("cluster.")], stored)
+        return binned(ctx.engine, scores, stored, counted, ctx.zone)
 
     # Scores are written anew by work that is on record.
     found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)

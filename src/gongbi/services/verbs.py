@@ -41,6 +41,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "train": ("models", "train_on_record"),
     "models": ("models", "models"),
     "model_card": ("models", "model_card"),
+    "assign_clusters": ("models", "assign_clusters"),
     "campaigns": ("campaigns", "campaigns"),
     "campaign": ("campaigns", "campaign"),
     "decide": ("campaigns", "decide"),

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from gongbi.console import charts, parts
+from gongbi.console import charts, clusters, parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
@@ -51,6 +51,8 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         ui.label(page.words(card["about"])).style("max-width:900px")
     if metrics.get("tests"):
         _propensity(page, card, metrics)
+    elif metrics.get("clusters"):
+        clusters.show(page, card, metrics)
     else:
         _purchases(page, card, metrics)
 
