@@ -24,8 +24,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.core.clock import zone_of
-from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
+from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
 from gongbi.ownership.door import Door, OwnerGone, call_owner
 from gongbi.ownership.files import private_folder
 from gongbi.ownership.lock import Lock, Owner
@@ -53,6 +54,7 @@ class Settings:
     engine: str = "duckdb"
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     store: str = ""
+    quality: Quality = NO_LIMITS
 
 
 def read_settings(root: Path) -> Settings:
@@ -79,7 +81,7 @@ def read_settings(root: Path) -> Settings:
         raise WorkspaceProblem(
             f"{str(root)!r} has format {version}; this Gongbi knows formats up to {FORMAT}.", hint="Upgrade Gongbi."
         )
-    engine = body.pop("engine", {})
+    engine, limits = body.pop("engine", {}), body.pop("quality", {})
     known = {"name", "zone", "store"}
     if unknown := sorted(set(body) - known):
         raise WorkspaceProblem(
@@ -90,9 +92,15 @@ def read_settings(root: Path) -> Settings:
     for entry, value in [*body.items(), ("engine.name", engine.get("name", "duckdb"))]:
         if not isinstance(value, str):
             raise WorkspaceProblem(f"{path}: `{entry}` is a text, not {value!r}.")
+    if not isinstance(limits, dict):
+        raise WorkspaceProblem(f"{path}: `quality` is a table.", hint="Write [quality] and below it psi_max = 0.25.")
+    try:
+        quality = Quality.from_settings(limits)
+    except InvalidDefinition as error:
+        raise WorkspaceProblem(f"{path}: {error.message}", hint=error.hint) from None
     zone_of(body.get("zone", "UTC"))
     options = {k: v for k, v in engine.items() if k != "name"}
-    return Settings(engine=engine.get("name", "duckdb"), engine_options=options, **body)
+    return Settings(engine=engine.get("name", "duckdb"), engine_options=options, quality=quality, **body)
 
 
 def init(path: str | Path, *, name: str | None = None, zone: str = "UTC", engine: str = "duckdb") -> Path:
@@ -218,7 +226,7 @@ def _own(root: Path, settings: Settings, actor: str) -> Context:
             raise WorkspaceProblem(f"The engine {settings.engine!r} cannot be opened: {error}.", hint=hint) from error
         opened.enter_context(closing(engine))
         owner = secrets.token_hex(8)
-        context = Context(root, settings.zone, engine, store, actor=actor, owner=owner)
+        context = Context(root, settings.zone, engine, store, actor=actor, owner=owner, quality=settings.quality)
         store.runs.mark_interrupted(owner)
         repair_builds(context)
         repair_loads(context)
@@ -358,10 +366,14 @@ class Workspace:
         """Load a file of mended rejects of a load."""
         return self.call("repair", load=load, file=_full(file))  # type: ignore[no-any-return]
 
-    def build(self, *, as_of: str | datetime | None = None, force: bool = False) -> dict[str, Any]:
-        """Compute all tags as of an instant."""
+    def build(self, *, as_of: str | datetime | None = None, force: bool = False, accept: str = "") -> dict[str, Any]:
+        """Compute all tags as of an instant; `accept` says why it is published although it breaks limits of quality."""
         given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-        return self.call("build", as_of=given, force=force)  # type: ignore[no-any-return]
+        return self.call("build", as_of=given, force=force, accept=accept)  # type: ignore[no-any-return]
+
+    def quality(self, tag: str | None = None, *, subject: str | None = None, limit: int = 30) -> dict[str, Any]:
+        """How good the tags of the newest builds are, or the figures of one tag across builds."""
+        return self.call("quality", tag=tag, subject=subject, limit=limit)  # type: ignore[no-any-return]
 
     @property
     def tags(self) -> Rows:

@@ -23,6 +23,7 @@ from gongbi.catalog.mapping import (
     TimeMap,
 )
 from gongbi.catalog.naming import NO_WORDS, RESERVED, Words, check_name
+from gongbi.catalog.quality import Quality
 from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
 
@@ -37,11 +38,13 @@ __all__ = [
     "Cohort",
     "ColumnMap",
     "Definition",
+    "History",
     "Identifier",
     "Kind",
     "Lookup",
     "ModelDef",
     "Origin",
+    "Quality",
     "Refresh",
     "SchemaRule",
     "SegmentDef",
@@ -126,6 +129,7 @@ MOST_DAYS = 3650
 MOST_CLUSTERS = 30
 
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
+History = Literal["keep", "daily", "weekly", "monthly"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,10 @@ class TagDef:
     type_
         Declared type, checked against the expression's: a type name, or a closed list of values. A maker that gives
         names declares them by itself.
+    quality
+        What a build must keep to be published; the workspace's limits hold where none is said here.
+    history
+        Keep values over time: of every build (``keep``), or of one a day, a week or a month.
     """
 
     tag: str
@@ -157,6 +165,8 @@ class TagDef:
     unit: str | None = None
     owner: str = ""
     refresh: Refresh = "daily"
+    quality: Quality | None = None
+    history: History | None = None
     about: Words = NO_WORDS
     place: Place | None = field(default=None, compare=False)
 
@@ -188,7 +198,13 @@ class TagDef:
 
 @dataclass(frozen=True, slots=True)
 class SegmentDef:
-    """A named boolean expression; it holds those members for whom the expression is true."""
+    """A named boolean expression; it holds those members for whom the expression is true.
+
+    Parameters
+    ----------
+    history
+        Keep who was in it over time, and with that who entered and left: at every build, or one a day, week or month.
+    """
 
     segment: str
     expr: str
@@ -196,6 +212,7 @@ class SegmentDef:
     subject: str = "customer"
     owner: str = ""
     refresh: Refresh = "daily"
+    history: History | None = None
     about: Words = NO_WORDS
     place: Place | None = field(default=None, compare=False)
 

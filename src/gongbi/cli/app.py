@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from gongbi.cli.behind import add_to
 from gongbi.cli.bench import bench_app
 from gongbi.cli.calls import call, emit, no_options_before
 from gongbi.cli.messages import line_of
@@ -49,6 +50,7 @@ app.add_typer(segment_app, name="segment")
 app.add_typer(tags_app, name="tags")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
+add_to(app)
 
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 
@@ -180,12 +182,16 @@ def build(
     as_of: Annotated[str | None, typer.Option("--as-of", help="ISO date or instant.")] = None,
     subject: Annotated[list[str] | None, typer.Option("--subject", "-s", help="Only these subjects.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Also where the same build exists.")] = False,
+    accept: Annotated[
+        str, typer.Option("--accept", help="Why it is published although it breaks limits of quality; put on record.")
+    ] = "",
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Compute all tags. 计算标签。"""
-    emit(call(workspace, actor, "build", as_of=as_of, subjects=subject or None, force=force), as_json)
+    done = call(workspace, actor, "build", as_of=as_of, subjects=subject or None, force=force, accept=accept)
+    emit(done, as_json)
 
 
 @app.command()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
+from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
 from gongbi.tags.run import build_tags, check_values, describe_tags, tag_at_fault
@@ -22,7 +24,12 @@ KEPT = 4
 
 
 def build(
-    ctx: Context, *, as_of: str | datetime | None = None, subjects: list[str] | None = None, force: bool = False
+    ctx: Context,
+    *,
+    as_of: str | datetime | None = None,
+    subjects: list[str] | None = None,
+    force: bool = False,
+    accept: str = "",
 ) -> dict[str, Any]:
     """Compute all tags of the subjects as of an instant.
 
@@ -35,11 +42,19 @@ def build(
         Only these; by default every subject that has tags.
     force
         Build again where a build of the same definitions, data and instant exists.
+    accept
+        Why it is published although it breaks limits of quality; recorded with the actor. A build that was refused for
+        them and is otherwise the same is not computed again.
 
     Returns
     -------
     dict
         ``as_of``, ``builds`` (one per subject), ``seconds``.
+
+    Raises
+    ------
+    Refused
+        The build breaks limits of quality: it is recorded as refused, and the last good one stays.
     """
     catalog = ctx.catalog()
     having = list(dict.fromkeys(subject for subject, _ in catalog.expressions))
@@ -60,7 +75,9 @@ def build(
         for i, subject in enumerate(wanted, start=1):
             stage = f"build {subject}" + (f" ({i} of {len(wanted)})" if len(wanted) > 1 else "")
             inner.progress(stage, 0)
-            built.append(_build_subject(inner, subject, instant, stage=stage, force=force, leads=as_of is None))
+            built.append(
+                _build_subject(inner, subject, instant, stage=stage, force=force, leads=as_of is None, accept=accept)
+            )
             inner.note(rows=0 if built[-1].reused else built[-1].members)
         inner.progress("build", len(wanted), len(wanted))
     return {
@@ -70,7 +87,9 @@ def build(
     }
 
 
-def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, force: bool, leads: bool) -> Built:
+def _build_subject(
+    ctx: Context, subject: str, as_of: datetime, *, stage: str, force: bool, leads: bool, accept: str = ""
+) -> Built:
     builds, catalog = ctx.store.builds, ctx.catalog()
     fingerprint = build_key(catalog, ctx.store, subject)
     version = ctx.store.loads.data_version()
@@ -83,6 +102,16 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
         if leads and (current is None or known.id != current.id):
             builds.publish(known.id, make_current=True, now=ctx.now())
         return _built(known, reused=True, current=leads)
+    accepted = acceptance(ctx, accept)
+    if not force and leads and (waiting := builds.find(subject, as_of, fingerprint, version, status="refused")):
+        breaches, _ = builds.verdict(waiting.id)
+        if accepted is None:
+            raise refusal(waiting, breaches, current)
+        if waiting.table in ctx.engine.tables():
+            with ctx.store.transaction():
+                done = builds.publish(waiting.id, make_current=True, now=ctx.now(), accepted=accepted)
+                put_on_record(ctx, done, accepted, breaches)
+            return _built(done, reused=True, current=True)
     started = time.monotonic()
     expressions, made_from = catalog.tags_of(subject), definition_digests(catalog, subject)
     columns = [TagColumn(name, expr.type, made_from[name]) for name, expr in expressions.items()]
@@ -108,6 +137,7 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
         check_values(ctx.engine, row.table, catalog.closed_values(subject))
         ctx.progress(f"{stage}: statistics", 0)
         stats = describe_tags(ctx.engine, row.table, columns, members)
+        quality = inspect(ctx, row, columns, stats, members, current if leads else None)
     except BaseException:
         # Nothing was published: the last good build is still the current one.
         builds.fail(row.id)
@@ -115,15 +145,24 @@ def _build_subject(ctx: Context, subject: str, as_of: datetime, *, stage: str, f
         with ThreadPoolExecutor(1) as aside:
             aside.submit(ctx.engine.drop, row.table).result()
         raise
-    done = builds.publish(
+    # A build of an earlier instant is nobody's tags of now: it is judged, and not refused.
+    breaches = [breach.to_json() for one in quality for breach in one.breaches] if leads else []
+    given = partial(
+        builds.refuse if breaches and accepted is None else builds.publish,
         row.id,
-        make_current=leads,
-        now=ctx.now(),
         members=members,
         tags=[c.to_json() for c in columns],
         seconds=time.monotonic() - started,
         stats=stats,
+        quality=kept(quality),
     )
+    if breaches and accepted is None:
+        raise refusal(given(refusal=breaches), breaches, current)
+    with ctx.store.transaction():
+        spite: dict[str, Any] = {"refusal": breaches, "accepted": accepted} if breaches else {}
+        done = given(make_current=leads, now=ctx.now(), **spite)
+        if breaches and accepted is not None:
+            put_on_record(ctx, done, accepted, breaches)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads)
 

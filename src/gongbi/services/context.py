@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.catalog import Catalog, assemble, model_tags
+from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.catalog.yaml import from_json
 from gongbi.core import clock
 from gongbi.core.compiler import Stored
@@ -53,6 +54,8 @@ class Context:
         Token of the owning process.
     run_id
         The run on whose record the work goes; None for work that leaves none.
+    quality
+        The workspace's limits, which hold for tags that say none of their own.
     """
 
     root: Path
@@ -66,6 +69,7 @@ class Context:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     memory: dict[str, Any] = field(default_factory=dict)
     run_id: int | None = None
+    quality: Quality = NO_LIMITS
 
     def now(self) -> datetime:
         """The present instant, UTC."""

@@ -28,6 +28,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "export_rejects": ("sources", "export_rejects"),
     "repair": ("sources", "repair"),
     "build": ("build", "build"),
+    "quality": ("quality", "quality"),
     "segments": ("segments", "segments"),
     "count": ("segments", "count"),
     "members": ("segments", "members"),

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from gongbi.errors import InvalidInput, Refused, UnknownName
 from gongbi.store.repository import Repository
-from gongbi.store.tables import builds, current_builds, tag_stats
+from gongbi.store.tables import build_verdicts, builds, current_builds, tag_quality, tag_stats
 
-BuildStatus = Literal["building", "published", "failed", "dropped"]
+BuildStatus = Literal["building", "published", "refused", "failed", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +94,78 @@ class Builds(Repository):
         tags: Sequence[Mapping[str, Any]] | None = None,
         seconds: float | None = None,
         stats: Iterable[TagStats] = (),
+        quality: Sequence[Mapping[str, Any]] = (),
+        refusal: Sequence[Mapping[str, Any]] | None = None,
+        accepted: Mapping[str, Any] | None = None,
     ) -> Build:
         """Let readers see a build, with its figures, and make it the current one if asked: one transaction.
 
-        Publishing a published build again moves the pointer to it, which is how one goes back to an older build.
+        Publishing a published build again moves the pointer to it, which is how one goes back to an older build. A
+        refused one is published only with what `accepted` says of it: ``actor``, ``reason``, ``at``.
         """
         given: dict[str, Any] = {"members": members, "tags": tags, "seconds": seconds}
         values = {name: value for name, value in given.items() if value is not None}
         with self._database.transaction() as connection:
             build = self.get(build_id)
-            if build.status not in {"building", "published"}:
+            if build.status not in {"building", "published"} and not (build.status == "refused" and accepted):
                 raise Refused(f"Build {build_id} is {build.status}; it cannot be published.")
             build = self._change(build_id, {**values, "status": "published", "published_at": build.published_at or now})
-            if rows := [{"build_id": build_id, **asdict(item)} for item in stats]:
-                connection.execute(delete(tag_stats).where(tag_stats.c.build_id == build_id))
-                connection.execute(insert(tag_stats), rows)
+            self._describe(build_id, stats, quality)
+            if refusal is not None or accepted is not None:
+                self._judge(build_id, refusal, accepted)
             if make_current:
                 connection.execute(delete(current_builds).where(current_builds.c.subject == build.subject))
                 pointer = {"subject": build.subject, "build_id": build_id, "changed_at": now}
                 connection.execute(insert(current_builds).values(pointer))
         return build
+
+    def refuse(
+        self,
+        build_id: int,
+        refusal: Sequence[Mapping[str, Any]],
+        *,
+        members: int,
+        tags: Sequence[Mapping[str, Any]],
+        seconds: float,
+        stats: Iterable[TagStats],
+        quality: Sequence[Mapping[str, Any]],
+    ) -> Build:
+        """Record that a build is whole and breaks limits of quality; nobody sees it, the pointer stays."""
+        with self._database.transaction():
+            if (build := self.get(build_id)).status != "building":
+                raise Refused(f"Build {build_id} is {build.status}; it cannot be refused any more.")
+            values = {"members": members, "tags": tags, "seconds": seconds}
+            build = self._change(build_id, {**values, "status": "refused"})
+            self._describe(build_id, stats, quality)
+            self._judge(build_id, refusal, None)
+        return build
+
+    def _judge(
+        self, build_id: int, refusal: Sequence[Mapping[str, Any]] | None, accepted: Mapping[str, Any] | None
+    ) -> None:
+        known, _ = self.verdict(build_id)
+        row = {"build_id": build_id, "refusal": list(refusal or known), "accepted": accepted}
+        with self._database.transaction() as connection:
+            connection.execute(delete(build_verdicts).where(build_verdicts.c.build_id == build_id))
+            connection.execute(insert(build_verdicts).values(row))
+
+    def verdict(self, build_id: int) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """Return which limits of quality a build broke (none for most), and who published it all the same."""
+        query = select(build_verdicts.c.refusal, build_verdicts.c.accepted)
+        with self._database.reading() as connection:
+            row = connection.execute(query.where(build_verdicts.c.build_id == build_id)).one_or_none()
+        return ([], None) if row is None else (row.refusal, row.accepted)
+
+    def _describe(self, build_id: int, stats: Iterable[TagStats], quality: Sequence[Mapping[str, Any]]) -> None:
+        given = (
+            (tag_stats, [{"build_id": build_id, **asdict(item)} for item in stats]),
+            (tag_quality, [{"build_id": build_id, **item} for item in quality]),
+        )
+        with self._database.transaction() as connection:
+            for table, rows in given:
+                if rows:
+                    connection.execute(delete(table).where(table.c.build_id == build_id))
+                    connection.execute(insert(table), rows)
 
     def fail(self, build_id: int) -> Build:
         """Record that a build came to nothing; its table, if any, may be dropped."""
@@ -142,11 +194,19 @@ class Builds(Repository):
             raise UnknownName("build", str(build_id), [str(build.id) for build in self.list(limit=12)])
         return Build(**row)
 
-    def find(self, subject: str, as_of: datetime, definitions_fingerprint: str, data_version: str) -> Build | None:
-        """Return the newest published build of exactly that key: what need not be built again."""
+    def find(
+        self,
+        subject: str,
+        as_of: datetime,
+        definitions_fingerprint: str,
+        data_version: str,
+        *,
+        status: BuildStatus = "published",
+    ) -> Build | None:
+        """Return the newest published (or refused) build of exactly that key: what need not be built again."""
         query = (
             select(builds)
-            .where(builds.c.subject == subject, builds.c.as_of == as_of, builds.c.status == "published")
+            .where(builds.c.subject == subject, builds.c.as_of == as_of, builds.c.status == status)
             .where(builds.c.definitions_fingerprint == definitions_fingerprint)
             .where(builds.c.data_version == data_version)
             .order_by(builds.c.id.desc())
@@ -178,19 +238,26 @@ class Builds(Repository):
     def droppable(self, *, keep: int, subject: str | None = None) -> tuple[Build, ...]:
         """Return what retention may drop, oldest first: failed builds, and per subject all but `keep` published ones.
 
-        The current build is never named, and does not count among those kept.
+        The current build is never named, and does not count among those kept. A refused build waits to be accepted for
+        as long as nothing newer was published or refused.
         """
         if keep < 0:
             raise InvalidInput(f"A number of builds to keep cannot be {keep}.")
         pointed_at = exists().where(current_builds.c.build_id == builds.c.id)
-        query = select(builds).where(builds.c.status.in_(["published", "failed"]), ~pointed_at)
+        query = select(builds).where(builds.c.status.in_(["published", "refused", "failed"]), ~pointed_at)
         if subject is not None:
             query = query.where(builds.c.subject == subject)
         with self._database.reading() as connection:
             found = [Build(**row) for row in connection.execute(query.order_by(builds.c.id.desc())).mappings()]
         kept: dict[str, int] = {}
+        newest: dict[str, int] = {}
+        with self._database.reading() as connection:
+            last = select(builds.c.subject, func.max(builds.c.id)).where(builds.c.status.in_(["published", "refused"]))
+            newest |= {name: number for name, number in connection.execute(last.group_by(builds.c.subject)).tuples()}
         leaving = []
         for build in found:
+            if build.status == "refused" and newest[build.subject] == build.id:
+                continue
             if build.status == "published" and kept.get(build.subject, 0) < keep:
                 kept[build.subject] = kept.get(build.subject, 0) + 1
             else:
@@ -204,6 +271,29 @@ class Builds(Repository):
         with self._database.reading() as connection:
             found = [TagStats(**row) for row in connection.execute(query).mappings()]
         return tuple(sorted(found, key=lambda item: item.tag))
+
+    def quality(self, build_id: int) -> tuple[dict[str, Any], ...]:
+        """Return how good the tags of a build are, by name; columns as in ``tag_quality``."""
+        query = select(tag_quality).where(tag_quality.c.build_id == build_id).order_by(tag_quality.c.tag)
+        with self._database.reading() as connection:
+            return tuple(dict(row) for row in connection.execute(query).mappings())
+
+    def quality_over_time(self, subject: str, tag: str, *, limit: int) -> tuple[dict[str, Any], ...]:
+        """Return the figures of one tag in the newest builds that were published or refused, oldest first.
+
+        With ``as_of``, ``created_at``, ``status`` and ``accepted`` of the build, without its bins.
+        """
+        about = (builds.c.as_of, builds.c.created_at, builds.c.status, builds.c.members, build_verdicts.c.accepted)
+        query = (
+            select(*(c for c in tag_quality.c if c.name != "bins"), *about)
+            .join(builds, builds.c.id == tag_quality.c.build_id)
+            .outerjoin(build_verdicts, build_verdicts.c.build_id == builds.c.id)
+            .where(builds.c.subject == subject, tag_quality.c.tag == tag)
+            .order_by(builds.c.id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return tuple(dict(row) for row in connection.execute(query).mappings())[::-1]
 
     def _change(self, build_id: int, values: Mapping[str, Any]) -> Build:
         with self._database.transaction() as connection:

@@ -159,6 +159,33 @@ tag_stats = Table(
     _json("top", nullable=True),
 )
 
+# One row per build that broke limits of quality: which, and who published it all the same.
+build_verdicts = Table(
+    "build_verdicts",
+    metadata,
+    Column("build_id", Integer, ForeignKey("builds.id", ondelete="CASCADE"), primary_key=True),
+    _json("refusal"),
+    _json("accepted", nullable=True),
+)
+
+# One row per tag of a build: how good it is. Stays when the build is dropped, so that figures can be followed.
+tag_quality = Table(
+    "tag_quality",
+    metadata,
+    Column("build_id", Integer, ForeignKey("builds.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True, index=True),
+    Column("coverage", Float, nullable=False),
+    Column("distinct", BigInteger),
+    Column("base_build", Integer),
+    Column("psi", Float),
+    Column("absent_rise", Float),
+    Column("edited", Boolean, nullable=False),
+    Column("freshness_days", Float),
+    Column("light", Text, nullable=False),
+    _json("breaches"),
+    _json("bins", nullable=True),
+)
+
 # One row per file handed out.
 exports = Table(
     "exports",
