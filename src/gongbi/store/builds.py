@@ -253,7 +253,7 @@ class Builds(Repository):
         newest: dict[str, int] = {}
         with self._database.reading() as connection:
             last = select(builds.c.subject, func.max(builds.c.id)).where(builds.c.status.in_(["published", "refused"]))
-            newest |= {name: number for name, number in connection.execute(last.group_by(builds.c.subject)).tuples()}
+            newest |= {row[0]: row[1] for row in connection.execute(last.group_by(builds.c.subject))}
         leaving = []
         for build in found:
             if build.status == "refused" and newest[build.subject] == build.id:
