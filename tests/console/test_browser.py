@@ -124,6 +124,55 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
     until(lambda: "the first 50 of 80" in visit.body(), "the sample")
 
 
+def fill(visit: Visit, place: str, text: str) -> None:
+    """Type into a box of the form, in place of what is there."""
+    box = visit.driver.find_element("css selector", place)
+    box.send_keys("\ue009a\ue000" + text)
+
+
+def test_an_expression_is_drawn_as_rows_and_filled_in_rows_write_it(visit: Visit) -> None:
+    text = "return document.getElementById('expression').value"
+    rows = "return document.querySelectorAll('#conditions > .g-row').length"
+    visit.open("/segments", "en")
+    visit.type("customer.city = 'coast' and count(purchase) filter (where within(9000, 'day')) >= 4 and 1 < 2")
+    until(lambda: visit.script(rows) == 3, "a row for each condition")
+    with gongbi.open(visit.served.root) as ws:
+        few, many = (
+            ws.segment(f"customer.city = 'coast' and count(purchase) filter (where within(9000, 'day')) >= {n}").count()
+            for n in (4, 7)
+        )
+    assert few != many
+    until(lambda: visit.count() == str(few), "the count")
+    fill(visit, "#conditions > .g-row:nth-of-type(2) > .g-value input", "7")
+    until(lambda: visit.count() == str(many), "the count of what the form says")
+    assert visit.script(text) == (
+        "customer.city = 'coast' and count(purchase) filter (where within(9000, 'day')) >= 7 and 1 < 2"
+    )
+    visit.script("document.querySelector('#conditions > .g-row > .g-off').click()")
+    until(lambda: visit.script(rows) == 2, "the row is gone")
+    assert visit.script(text).startswith("count(purchase)")
+
+
+def test_a_tag_is_chosen_by_its_initials(visit: Visit) -> None:
+    visit.open("/segments", "zh")
+    press(visit, "添加")
+    until(lambda: visit.script("return !!document.querySelector('.q-menu .q-item')"), "the menu")
+    visit.script("document.querySelector('.q-menu .q-item').click()")
+    typed = until(lambda: visit.driver.find_elements("css selector", ".g-picker input"), "the dialog")[0]
+    typed.send_keys("gwcs")
+    until(
+        lambda: (
+            visit.script("return [...document.querySelectorAll('.g-picker-row .g-mono')].map(c => c.innerText)")
+            == ["tag.value.trips"]
+        ),
+        "购物次数 alone",
+    )
+    visit.script("document.querySelector('.g-picker-row').click()")
+    fill(visit, "#conditions .g-value input", "3")
+    until(visit.count, "the count")
+    assert visit.script("return document.getElementById('expression').value") == "tag.value.trips >= 3"
+
+
 def test_a_maker_is_filled_in_and_the_tag_is_tried(visit: Visit) -> None:
     visit.open("/tags/new?maker=periodicity", "en")
     until(lambda: "Not filled in yet" in visit.body(), "the form says what is missing")

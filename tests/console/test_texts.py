@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from string import Formatter
 from typing import get_args
@@ -10,9 +11,13 @@ from typing import get_args
 import pytest
 
 import gongbi.console
+from gongbi.catalog import forms
 from gongbi.catalog.catalog import PURCHASE_SCORES
+from gongbi.catalog.forms.read import ABOUT_FACT, BESIDE, MEASURES, SIGNS, STATES
 from gongbi.catalog.makers import MAKERS, form
 from gongbi.console.box import shorter
+from gongbi.console.conditions import ADDS, FIGURES, ROW_ADDS
+from gongbi.console.entries import PHRASES, read_value
 from gongbi.console.frame import NAVIGATION
 from gongbi.console.texts import LANGUAGES, TEXTS, text
 from gongbi.core.clock import CALENDAR, ROLLING
@@ -93,3 +98,19 @@ def test_every_maker_and_every_choice_of_its_form_has_its_words() -> None:
         for field in form(name):
             assert {f"maker.choice.{choice}" for choice in field.choices} <= set(TEXTS)
     assert {f"maker.unit.{unit}" for unit in (*ROLLING, *CALENDAR)} <= set(TEXTS)
+
+
+def test_everything_that_a_form_of_conditions_offers_has_its_words() -> None:
+    wanted = {f"form.add.{kind}" for kind in (*ADDS, *ROW_ADDS)} | {f"form.measure.{name}" for name in FIGURES}
+    wanted |= {f"form.phrase.{name}" for name in (*PHRASES, *ABOUT_FACT)}
+    wanted |= {f"form.op.{key}" for key in (*SIGNS, *BESIDE, *STATES)}
+    for kind in get_args(forms.Kind):
+        wanted |= {f"form.op.{operator.key}" for operator in forms.operators(kind)}
+    assert wanted <= set(TEXTS)
+    assert set(MEASURES) <= set(FIGURES)
+
+
+def test_what_is_typed_into_a_box_becomes_a_constant_of_its_kind() -> None:
+    typed = {"1,200": 1200, "-3": -3, "0.50": Decimal("0.50"), "１２": 12, "": None, "many": None, "nan": None}
+    assert {text: read_value(text, "number") for text in typed} == typed
+    assert (read_value(" it's ", "text"), read_value(" ", "text")) == ("it's", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -10,10 +9,11 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from gongbi.console import charts, groups, parts
 from gongbi.console.completion import entries
+from gongbi.console.conditions import Conditions, write_into
 from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
@@ -39,7 +39,7 @@ class Box:
         self.subject = wanted if wanted in self.subjects else self.subjects[0]
         self.expression = page.query.get("e", "")
         self.counter = Counter(page.ws)
-        self.task: asyncio.Task[None] | None = None
+        self.form: Conditions | None = None
         self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
         self.names |= {tag: _score(page, model, tag) for model in models for tag in model["tags"]}
 
@@ -47,12 +47,13 @@ class Box:
         """Where the box opens with an expression."""
         return f"/segments?{urlencode({'e': expression, 'subject': subject})}"
 
-    def show(self) -> None:
+    async def show(self) -> None:
         """Put the box on the page."""
         t = self.page.t
+        fields = await self.page.call("fields", subject=self.subject)
         with ui.element("div").classes("g-grid"):
             with parts.card(t("box.title"), t("box.about"), classes="s7"):
-                self._input()
+                self._input(fields)
                 self.problem = ui.element("div").props('aria-live="polite"')
                 self.answer = ui.element("div").props('aria-live="polite" id="answer"')
                 self.steps = ui.element("div")
@@ -61,10 +62,12 @@ class Box:
         self.sample = ui.element("div")
         self._nothing()
         ui.context.client.on_disconnect(self.counter.begin)
+        if self.form is not None:
+            self.form.read(self.expression)
         if self.expression:
-            self.changed(self.expression)
+            self._ask()
 
-    def _input(self) -> None:
+    def _input(self, fields: Mapping[str, Any]) -> None:
         t = self.page.t
         if len(self.subjects) > 1:
             options = {s: named(s, self.page.language) for s in self.subjects}
@@ -74,6 +77,10 @@ class Box:
                 .style("width:170px")
             )
             chosen.on_value_change(lambda e: ui.navigate.to(self.address("", e.value)))
+        ui.label(t("form.title")).classes("g-label")
+        self.form = Conditions(self.page, fields, self.filled)
+        if self.form.segments:
+            self._combining(self.form)
         ui.html(f'<label class="g-label" for="{AREA}">{escape(t("box.label"))}</label>', sanitize=False)
         with ui.element("div").classes("g-complete-holder"):
             self.area = ui.element("textarea").classes("g-expr")
@@ -92,6 +99,16 @@ class Box:
         names = entries(self.page.ws, self.subject, self.tags, self.page.language)
         start = f"document.getElementById({AREA!r}).value = {json.dumps(self.expression)};" if self.expression else ""
         ui.run_javascript(f"{start} gongbiComplete({AREA!r}, {json.dumps(names)}, {json.dumps(words)})")
+
+    def _combining(self, form: Conditions) -> None:
+        """Both, either, one without the other: with a saved segment."""
+        with ui.element("div").classes("g-chips"):
+            chosen = ui.select(form.segments, label=self.page.t("form.combine")).props("outlined dense options-dense")
+            chosen.style("min-width:170px")
+            for how, icon in (("and", "join_inner"), ("or", "join_full"), ("minus", "join_left")):
+                button = ui.button(self.page.t(f"form.combine.{how}"), icon=icon)
+                button.props("flat dense no-caps size=sm").classes("g-btn")
+                button.on_click(lambda how=how: form.combine(how, chosen.value) if chosen.value else None)
 
     def _examples(self) -> list[str]:
         """A few conditions that mean something here."""
@@ -112,14 +129,21 @@ class Box:
     def changed(self, expression: str) -> None:
         """A key was pressed: stop what runs, wait for a pause, ask anew."""
         self.expression = expression
-        turn = self.counter.begin()
-        if self.task is not None:
-            self.task.cancel()
+        if self.form is not None:
+            self.form.read(expression)
+        self._ask()
+
+    def filled(self, expression: str) -> None:
+        """The form wrote the expression."""
+        self.expression = expression
+        ui.run_javascript(write_into(AREA, expression))
+        self._ask()
+
+    def _ask(self) -> None:
         self.answer.classes("stale")
-        self.task = background_tasks.create(self._later(turn), name="count")
+        self.counter.later(PAUSE, self._later)
 
     async def _later(self, turn: int) -> None:
-        await asyncio.sleep(PAUSE)
         expression = self.expression
         if not expression.strip():
             self._nothing()

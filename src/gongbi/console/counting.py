@@ -7,12 +7,13 @@ process that works through another one (not the owner) there is no engine to sto
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
-from nicegui import run
+from nicegui import background_tasks, run
 
 from gongbi.errors import Cancelled
 from gongbi.workspace import Workspace
@@ -28,6 +29,7 @@ class Counter:
         self._lock = threading.Lock()
         self._turn = 0
         self._stop: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> int:
         """Announce a new question: what runs for an older one stops. Gives the turn to work under."""
@@ -42,6 +44,18 @@ class Counter:
     def is_current(self, turn: int) -> bool:
         """Whether no newer question came."""
         return turn == self._turn
+
+    def later(self, pause: float, work: Callable[[int], Awaitable[None]]) -> None:
+        """Stop what runs, wait until nothing was typed for so many seconds, then work under a turn of its own."""
+        turn = self.begin()
+        if self._task is not None:
+            self._task.cancel()
+
+        async def go() -> None:
+            await asyncio.sleep(pause)
+            await work(turn)
+
+        self._task = background_tasks.create(go(), name="count")
 
     async def ask(self, turn: int, verb: str, **params: Any) -> Any:
         """Call a verb in a worker thread; raises `Cancelled` when a newer question came."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from gongbi.console import parts
 from gongbi.console.counting import Counter
@@ -44,7 +43,6 @@ class MakerForm:
         self.tag, self.name = "new.tag", ""
         self.values: dict[str, Any] = {}
         self.counter = Counter(page.ws)
-        self.task: asyncio.Task[None] | None = None
 
     def show(self) -> None:
         """Put the form on the page."""
@@ -148,13 +146,9 @@ class MakerForm:
 
     def changed(self) -> None:
         """Something was filled in: stop what runs, wait for a pause, try the draft."""
-        turn = self.counter.begin()
-        if self.task is not None:
-            self.task.cancel()
-        self.task = background_tasks.create(self._later(turn), name="draft")
+        self.counter.later(PAUSE, self._try)
 
-    async def _later(self, turn: int) -> None:
-        await asyncio.sleep(PAUSE)
+    async def _try(self, turn: int) -> None:
         required = [field["key"] for field in self.makers[self.maker]["fields"] if field["required"]]
         if any(self.values.get(key) in (None, "", []) for key in required):
             self._say(lambda: parts.empty(self.page, "maker.empty", icon="edit_note"))

@@ -16,7 +16,8 @@ from gongbi.catalog.forms.base import (
     Text,
     Value,
 )
-from gongbi.catalog.forms.offer import NO_VALUE, Operator, kind_of, operators, usual
+from gongbi.catalog.forms.combine import combine
+from gongbi.catalog.forms.offer import NO_VALUE, Kind, Operator, kind_of, operators, usual
 from gongbi.catalog.forms.read import read
 from gongbi.catalog.forms.write import is_complete, write, write_operand
 
@@ -26,6 +27,7 @@ __all__ = [
     "Field",
     "Group",
     "InSegment",
+    "Kind",
     "Measure",
     "Operand",
     "Operator",
@@ -35,6 +37,7 @@ __all__ = [
     "Step",
     "Text",
     "Value",
+    "combine",
     "is_complete",
     "kind_of",
     "operators",

@@ -46,8 +46,7 @@ def read(text: str) -> Group:
     InvalidExpression
         It cannot be read at all. Names and types are not looked at.
     """
-    row = _row(parse(text), text)
-    return row if isinstance(row, Group) else Group("and", (row,))
+    return _group(parse(text), text)
 
 
 def _row(node: Node, source: str) -> Row:

@@ -20,7 +20,7 @@ async def build(page: Page) -> None:
             parts.empty(page, "segments.empty", icon="groups", command="gongbi demo")
         return
     box = Box(page, tags, await page.call("models"))
-    box.show()
+    await box.show()
     with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
         parts.later(page, lambda: _saved(page, box))
     with parts.card(page.t("groups.overlap"), page.t("groups.overlap_about")):

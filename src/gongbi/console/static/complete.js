@@ -103,3 +103,8 @@ window.gongbiWrite = (id, text) => {
   box.focus();
   box.dispatchEvent(new Event("input", { bubbles: true }));
 };
+// The form wrote it: the box shows it, and nobody is told that a key was pressed.
+window.gongbiPut = (id, text) => {
+  const box = document.getElementById(id);
+  if (box && box.value !== text) box.value = text;
+};
