@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gongbi.catalog import tables
@@ -25,7 +25,16 @@ from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.lexer import tokens
 from gongbi.core.types import DOUBLE, INTEGER, Type
-from gongbi.core.world import AttributeShape, FactShape, GroupedColumn, Grouping, SubjectShape, World
+from gongbi.core.world import (
+    AttributeShape,
+    End,
+    FactShape,
+    GroupedColumn,
+    Grouping,
+    RelationShape,
+    SubjectShape,
+    World,
+)
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, Place, UnknownName, WrongType
 
 #: Tags that a purchase model writes, after ``model.NAME.``.
@@ -132,6 +141,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
         tags=_model_tags(models),
         segments={s.segment: (s.subject, s.expr) for s in segments.values()},
         zone=zone,
+        relations=_relation_shapes(sources),
     )
     clash = sorted(set(world.facts) & set(world.subjects))
     if clash:
@@ -169,15 +179,26 @@ def _subject_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, So
 
 
 def _check_subjects(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> None:
-    named = [*source.subjects.items(), *([(source.attributes, source.id)] if source.id else [])]
+    named = [(given.subject or role, given) for role, given in source.subjects.items()]
+    named += [(source.attributes, source.id)] if source.id and source.attributes else []
     for name, given in named:
         if name not in subjects:
-            raise UnknownName("subject", str(name), subjects, place=source.place)
-        unknown = set(given.identifiers) - set(subjects[str(name)].identifiers)
+            raise UnknownName("subject", name, subjects, place=source.place)
+        unknown = set(given.identifiers) - set(subjects[name].identifiers)
         if unknown and source.from_.fact is None:
-            raise UnknownName(
-                f"identifier of {name}", min(unknown), subjects[str(name)].identifiers, place=source.place
-            )
+            raise UnknownName(f"identifier of {name}", min(unknown), subjects[name].identifiers, place=source.place)
+
+
+def _relation_shapes(sources: Mapping[str, SourceDef]) -> dict[str, RelationShape]:
+    found: dict[str, RelationShape] = {}
+    for source in sources.values():
+        if source.relation is None:
+            continue
+        start, end = (End(role, given.subject or role) for role, given in source.subjects.items())
+        columns = {name: column.value_type for name, column in source.columns.items()}
+        table = tables.relation_table_name(source.relation)
+        found[source.relation] = RelationShape(source.relation, table, (start, end), columns, source.to_one)
+    return found
 
 
 def _fact_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, SourceDef]) -> dict[str, FactShape]:
@@ -264,7 +285,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         tag = tags[name]
         if tag.subject not in world.subjects:
             raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
-        here = World(world.subjects, world.facts, types, world.segments, world.zone)
+        here = replace(world, tags=types, expressions=expressions)
         expr = checked_tag(tag, here)
         if model := next((used for used in sorted(ir.tags_used(expr)) if (tag.subject, used) in world.tags), None):
             raise InvalidDefinition(
@@ -272,7 +293,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
             ).at(tag.place or Place(f"tag {tag.tag}"))
         types[tag.subject, name] = expr.type
         expressions[tag.subject, name] = expr
-    return expressions, World(world.subjects, world.facts, types, world.segments, world.zone)
+    return expressions, replace(world, tags=types, expressions=expressions)
 
 
 def checked_tag(tag: TagDef, world: World) -> Expr:

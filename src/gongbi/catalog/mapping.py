@@ -284,11 +284,18 @@ class TimeMap:
 
 @dataclass(frozen=True, slots=True)
 class SubjectMap:
-    """How a row names a subject: one raw column that holds the key, or identifiers (kind → raw column)."""
+    """How a row names a member of a subject: one raw column that holds the key, or identifiers (kind → raw column).
+
+    Parameters
+    ----------
+    subject
+        At the end of a relation that has a role for a name: of which subject its members are.
+    """
 
     column: str | None = None
     identifiers: Mapping[str, str] = field(default_factory=dict)
     required: bool = True
+    subject: str | None = None
 
     def __post_init__(self) -> None:
         if (self.column is None) == (not self.identifiers):
@@ -325,7 +332,11 @@ class SourceDef:
     valid_from, valid_to
         For attributes and relations whose history is kept; half-open.
     subjects
-        Subject → how the row names it. A relation has exactly two, in the order from, to.
+        Subject → how the row names it. A relation has exactly two, in the order from, to; where both are of one
+        subject, or a role says more, the role takes the name's place: ``member: {subject: customer, column: id}``.
+    to_one
+        For a relation: each member at the first end has at most one at the second at a time, so that its values stand
+        by themselves (``household.town``). Where several are valid, the one that is valid since the latest counts.
     id
         For `attributes`: how the row names the described subject.
     columns
@@ -345,6 +356,7 @@ class SourceDef:
     subjects: Mapping[str, SubjectMap] = field(default_factory=dict)
     id: SubjectMap | None = None
     columns: Mapping[str, ColumnMap] = field(default_factory=dict)
+    to_one: bool = False
     schema: SchemaRule = SchemaRule()
     name: Words = NO_WORDS
     about: Words = NO_WORDS
@@ -366,6 +378,16 @@ class SourceDef:
             raise InvalidDefinition(f"Source {self.source!r} maps attributes and says no `id`.")
         if self.relation and len(self.subjects) != 2:
             raise InvalidDefinition(f"Relation {self.relation!r} needs exactly two `subjects`: from and to.")
+        roles = [role for role, named in self.subjects.items() if named.subject is not None]
+        if roles and not self.relation:
+            raise InvalidDefinition(
+                f"Source {self.source!r}: {roles[0]!r} says its `subject`, and only an end of a relation does.",
+                hint="Call it as the subject is called.",
+            )
+        for role in roles:
+            check_name(role, "role")
+        if self.to_one and not self.relation:
+            raise InvalidDefinition(f"Source {self.source!r} says `to_one` and maps no relation.")
         if any(t is not None and t.future == "accept" for t in (self.valid_from, self.valid_to)):
             raise InvalidDefinition(
                 f"Source {self.source!r} says `future` of a validity, which may always lie in the future.",

@@ -103,8 +103,8 @@ def roles(source: SourceDef) -> dict[str, tuple[str, SubjectMap]]:
         assert source.id is not None
         return {"id": (source.attributes, source.id)}
     if source.target == "relation":
-        names = ("from_id", "to_id")
-        return dict(zip(names, source.subjects.items(), strict=True))
+        ends = [(named.subject or role, named) for role, named in source.subjects.items()]
+        return dict(zip(("from_id", "to_id"), ends, strict=True))
     return {name: (name, subject) for name, subject in source.subjects.items()} if source.target == "fact" else {}
 
 

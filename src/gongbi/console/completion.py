@@ -7,6 +7,8 @@ from typing import Any
 
 from gongbi.console.words import named
 from gongbi.core.functions import CATALOGUE
+from gongbi.core.relations import ways
+from gongbi.core.world import World
 from gongbi.workspace import Workspace
 
 KEYWORDS = (
@@ -63,3 +65,14 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
             if other != subject:
                 for name, attribute in world.subjects[other].attributes.items():
                     yield {"n": f"{fact.name}.{other}.{name}", "k": "column", "w": str(attribute.type)}
+    yield from _neighbours(world, subject, language)
+
+
+def _neighbours(world: World, subject: str, language: str) -> Iterator[dict[str, Any]]:
+    """Whom relations lead to, with their attributes and tags."""
+    for way in ways(world, subject):
+        yield {"n": way.role, "k": "relation", "w": named(way.subject, language)}
+        for name, attribute in world.subjects[way.subject].attributes.items():
+            yield {"n": f"{way.role}.{name}", "k": "attribute" if way.to_one else "column", "w": str(attribute.type)}
+        for name, type_ in world.tags_of(way.subject).items():
+            yield {"n": f"{way.role}.tag.{name}", "k": "tag", "w": str(type_)}

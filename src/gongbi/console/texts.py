@@ -64,6 +64,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "kind.attribute": ("属性", "attribute"),
     "kind.fact": ("事实", "fact"),
     "kind.column": ("列", "column"),
+    "kind.relation": ("关系", "relation"),
     "kind.function": ("函数", "function"),
     "kind.keyword": ("关键字", "keyword"),
     # States.

@@ -16,9 +16,10 @@ from gongbi.core.functions.groups import BY_TIME
 from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
+from gongbi.core.relations import follow, neighbours, trait
 from gongbi.core.syntax import Apply, Literal, Name, Node, walk
 from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type, decimal
-from gongbi.core.world import FactShape, World
+from gongbi.core.world import FactShape, Hop, RelationShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
 
 MAX_PARTS = 10_000
@@ -164,6 +165,8 @@ class _Checker:
         return Call(function("is_true"), (inner,), BOOLEAN, "member")
 
     def fact_name(self, fact: FactShape, first: str, rest: tuple[str, ...], at: Setting) -> Expr:
+        if fact.hops:
+            return self.neighbour_name(fact, (first, *rest), at)
         if first == fact.name and rest:
             first, rest = rest[0], rest[1:]
         type_ = fact.column(first)
@@ -175,10 +178,34 @@ class _Checker:
             return FactColumn(fact.name, first, type_)
         if first not in fact.subjects:
             raise InvalidExpression(f"{first!r} is a plain column of {fact.name}: nothing can follow it.")
-        subject = at.world.subject(first)
-        if len(rest) > 1:
-            raise InvalidExpression(f"{'.'.join((first, *rest))!r} goes further than one step from {fact.name}.")
-        return RelatedColumn(fact.name, first, rest[0], subject.attribute(rest[0]).type)
+        key, type_ = trait(at.world, first, rest)
+        return RelatedColumn(fact.name, first, key, type_)
+
+    def neighbour_name(self, path: FactShape, parts: tuple[str, ...], at: Setting) -> Expr:
+        """A name inside an aggregate over neighbours: what is known of one of them, or of the pair."""
+        assert at.subject is not None
+        hops, rest = follow(at.world, at.subject, parts)
+        said, last = ".".join(parts), path.hops[-1]
+        if len(rest) == 1 and rest[0] in path.columns and (not hops or hops == path.hops):
+            of_pair = not hops or "relation" in parts[-3:-1]
+            if of_pair or rest[0] not in at.world.subject(last.subject).attributes:
+                return FactColumn(path.name, rest[0], path.columns[rest[0]])
+        if not hops:
+            raise UnknownName(f"column of {last.relation}", said, [*path.columns, *(one.role for one in path.hops)])
+        shared = 0
+        while shared < min(len(hops), len(path.hops)) and hops[shared] == path.hops[shared]:
+            shared += 1
+        if shared == 0 or (shared < len(path.hops) and shared < len(hops)):
+            taken = ".".join(one.role for one in path.hops)
+            raise InvalidExpression(
+                f"One aggregate follows one way; here {taken!r} meets {said!r}.",
+                hint="Use two aggregates: they may stand in one expression.",
+            )
+        further = [word for one in hops[shared:] for word in ("relation", one.relation, one.role)]
+        key, type_ = trait(at.world, path.hops[shared - 1].subject, (*further, *rest))
+        if key == "id":
+            return FactColumn(path.name, f"_{shared}", type_)
+        return RelatedColumn(path.name, f"_{shared}", key, type_)
 
     def member_name(self, first: str, rest: tuple[str, ...], at: Setting) -> Expr:
         assert at.subject is not None
@@ -187,6 +214,9 @@ class _Checker:
             name = rest[0] if rest else "id"
         elif not rest and first in subject.attributes:
             name = first
+        elif first not in at.world.facts and follow(at.world, subject.name, (first, *rest))[0]:
+            key, type_ = trait(at.world, subject.name, (first, *rest))
+            return Attribute(subject.name, key, type_)
         elif first in at.world.facts:
             if rest and at.world.facts[first].column(rest[0]) is None:
                 raise UnknownName(f"column of {first}", rest[0], at.world.facts[first].names)
@@ -208,7 +238,8 @@ class _Checker:
         attributes = [f"{subject.name}.{a}" for a in subject.attributes]
         columns = [f"{f.name}.{c}" for f in at.world.facts.values() for c in f.names]
         tags = [f"tag.{t}" for t in at.world.tags_of(subject.name)]
-        return [*subject.attributes, *attributes, *at.world.facts, *columns, *tags]
+        roles = [end.role for r in at.world.relations.values() for end in r.ends if subject.name in _both(r)]
+        return [*subject.attributes, *attributes, *at.world.facts, *columns, *dict.fromkeys(roles), *tags]
 
     # -- functions --------------------------------------------------------------------------------
 
@@ -260,7 +291,7 @@ class _Checker:
             raise WrongType(f"`{entry.name}` takes an instant, not a date.", hint="Compare dates with < and >=.")
         plain = replace(entry, params=entry.params[1:])
         matched(plain, len(args))
-        if at.fact is None:
+        if at.fact is None or at.fact.hops:
             raise InvalidExpression(
                 f"`{entry.name}` needs a row's time: it stands inside an aggregate, or takes an instant first.",
                 hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",
@@ -308,10 +339,14 @@ class _Checker:
         row = inner.fact.name if inner.fact else inner.group
         if entry.params[0].accepts == "fact":
             only = node.args[0]
-            if isinstance(only, Name) and only.parts == (row,):
+            if isinstance(only, Name) and (only.parts == (row,) or self.names_rows(only, inner)):
                 return []
         args = [self.of(arg, inner) for arg in node.args]
         if entry.params[-1] == BY_TIME and len(args) == len(entry.params) - 1 and inner.fact is not None:
+            if inner.fact.hops:
+                raise InvalidExpression(
+                    f"`{entry.name}` goes by time, and neighbours have none.", hint="Say by what, as the last argument."
+                )
             args.append(FactColumn(inner.fact.name, "ts", TIMESTAMP))
         for arg, given in zip(args, node.args, strict=False):
             # A constant alone would be counted for every row: almost surely a slip, e.g. count(1).
@@ -319,8 +354,30 @@ class _Checker:
                 raise self.placed(InvalidExpression(f"`{entry.name}` of a constant says nothing about rows."), given)
         return args
 
+    @staticmethod
+    def names_rows(name: Name, at: Setting) -> bool:
+        """Whether a name stands for the neighbours themselves, as in ``count(account)``."""
+        if at.fact is None or not at.fact.hops or at.subject is None:
+            return False
+        hops, rest = follow(at.world, at.subject, name.parts)
+        return hops == at.fact.hops and not rest
+
+    def way_of(self, node: Apply, at: Setting) -> FactShape | None:
+        """The neighbours that an aggregate reads: the longest way that its names go, as far as it is to many."""
+        ways: dict[tuple[Hop, ...], None] = {}
+        assert at.subject is not None
+        for part in walk(node):
+            if isinstance(part, Name) and part.parts[0] not in ("tag", "segment"):
+                hops, _ = follow(at.world, at.subject, part.parts)
+                # One neighbour of a neighbour is known of it, like an attribute: whoever has none stays.
+                while len(hops) > 1 and hops[-1].to_one:
+                    hops = hops[:-1]
+                ways[hops] = None
+        longest = max(ways, key=len, default=())
+        return neighbours(at.world, longest) if longest else None
+
     def fact_of(self, entry: Function, node: Apply, at: Setting) -> FactShape:
-        """The one fact that an aggregate's arguments and filter name."""
+        """The one fact, or the neighbours, that an aggregate's arguments and filter name."""
         named = [part for part in walk(node) if isinstance(part, Name) and part.parts[0] in at.world.facts]
         found = {part.parts[0] for part in named}
         # A column or a subject of one fact may be called like another fact.
@@ -335,6 +392,8 @@ class _Checker:
                 hint="Use two aggregates: they may stand in one expression.",
             )
         if not found:
+            if (way := self.way_of(node, at)) is not None:
+                return way
             names = [part for part in walk(node) if isinstance(part, Name)]
             if names and entry.params[0].accepts == "fact" and node.args and isinstance(node.args[0], Name):
                 raise self.placed(UnknownName("fact", str(node.args[0]), at.world.facts), node.args[0])
@@ -358,6 +417,10 @@ class _Checker:
     def columns(fact: str, at: Setting) -> list[str]:
         """Columns of a fact to show in an example."""
         return at.world.facts[fact].names[::-1] if fact in at.world.facts else ["column"]
+
+
+def _both(relation: RelationShape) -> tuple[str, str]:
+    return relation.ends[0].subject, relation.ends[1].subject
 
 
 # -- types ------------------------------------------------------------------------------------------

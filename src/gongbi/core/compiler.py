@@ -25,7 +25,9 @@ from gongbi.core.functions.groups import DIFFERENT
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.hoist import NOTHING, Hoisted, absent_without_row, hoisted, leaves
 from gongbi.core.plan import Plan
+from gongbi.core.relations import SELF, related_tags, shape_of, with_used
 from gongbi.core.render import Rendering, render
+from gongbi.core.traits import Traits
 from gongbi.core.types import BOOLEAN, TIMESTAMP
 from gongbi.core.world import FactShape, SubjectShape, World
 from gongbi.errors import Bug, InvalidInput, NotYet
@@ -115,8 +117,11 @@ class _Grouped:
 
 
 class _Compiler:
-    def __init__(self, request: Request, world: World, dialect: Dialect) -> None:
+    """Makes the plan of one request. `prefix` keeps its steps apart from those of a plan that it becomes a part of."""
+
+    def __init__(self, request: Request, world: World, dialect: Dialect, prefix: str = "_") -> None:
         self.request = request
+        self.prefix = prefix
         self.world = world
         self.dialect = dialect
         self.subject: SubjectShape = world.subject(request.subject)
@@ -124,6 +129,9 @@ class _Compiler:
         self.exprs = [*request.columns.values(), *([request.where] if request.where is not None else [])]
         self.aggregates = list(dict.fromkeys(call for e in self.exprs for call in ir.aggregates(e)))
         self.alias = {call: f"_a{i}" for i, call in enumerate(self.aggregates)}
+        self.related = with_used(set().union(*(related_tags(e, world) for e in self.exprs)), world)
+        tags = {subject: f"{prefix}tags{i}_result" for i, subject in enumerate(self.related)}
+        self.traits = Traits(world, dialect, request.as_of, self.rendering, request.single, tags)
 
     def rendering(self, names: object, known: Mapping[Expr, str] | None = None, *, member: str = "id") -> Rendering:
         return Rendering(
@@ -137,12 +145,27 @@ class _Compiler:
         )
 
     def plan(self) -> Plan:
-        plan = Plan()
+        plan = self.of_others()
         sources: list[tuple[str, list[str]]] = []
         for fact in dict.fromkeys(call.fact for call in self.aggregates):
             assert fact is not None
-            plan = self.with_fact(plan, self.world.fact(fact), sources)
+            plan = self.with_fact(plan, shape_of(self.world, fact), sources)
         return self.with_members(plan, sources)
+
+    def of_others(self) -> Plan:
+        """The tags of other members that are read, computed as of the same instant by plans of their own."""
+        plan = Plan()
+        for i, (subject, tags) in enumerate(self.related.items()):
+            columns = {tag: self.world.expressions[subject, tag] for tag in tags}
+            request = Request(subject, columns, self.request.as_of, {}, single=self.request.single)
+            inner = _Compiler(request, self.world, self.dialect, f"{self.prefix}tags{i}_").plan()
+            for step in inner.steps:
+                plan = plan.then(step.name, step.sql, materialize=step.materialize or step is inner.result)
+        return plan
+
+    def label(self, fact: FactShape) -> str:
+        """What the steps that read a fact, or neighbours, are called after."""
+        return "_".join([fact.name] if not fact.hops else ["to", *(f"{h.relation}_{h.role}" for h in fact.hops)])
 
     # -- facts ------------------------------------------------------------------------------------
 
@@ -153,7 +176,7 @@ class _Compiler:
         shared = self.shared_filter(seen)
         if shared is not None:
             seen = [replace(call, filter=None) for call in seen]
-        parts = hoisted([*seen, *([shared] if shared is not None else [])])
+        parts = hoisted([*seen, *([shared] if shared is not None else [])], lambda leaf: self.place(fact, leaf))
         rendering = self.rendering(self.row_name, parts.names())
         plain = [(new, old) for new, old in zip(seen, calls, strict=True) if not self.regroup(new)]
         grouped = [
@@ -161,11 +184,11 @@ class _Compiler:
             for new, old in zip(seen, calls, strict=True)
             if self.regroup(new)
         ]
-        scan = f"_scan_{fact.name}"
+        scan = f"{self.prefix}scan_{self.label(fact)}"
         consumers = bool(plain) + len({call.shares for call in grouped})
         plan = plan.then(scan, self.scan(fact, seen, shared, everything=ahead, parts=parts), materialize=consumers > 1)
         if plain:
-            name = f"_agg_{fact.name}"
+            name = f"{self.prefix}agg_{self.label(fact)}"
             columns = [f"{render(new, rendering)} as {self.alias[old]}" for new, old in plain]
             plan = plan.then(name, f"select _m, {', '.join(columns)} from {self.quote(scan)} group by _m")
             sources.append((name, [self.alias[old] for _, old in plain]))
@@ -204,26 +227,29 @@ class _Compiler:
         related = [c for c in inside if isinstance(c, RelatedColumn)]
         joins: list[str] = []
         for subject in dict.fromkeys([*(c.subject for c in related), *(s for s, _ in parts.traits)]):
-            shape = self.world.subject(subject)
+            shape = self.world.subject(fact.described(subject))
             own = [part for s, part in parts.traits if s == subject]
             attributes = [c for c in related if c.subject == subject]
             read = dict.fromkeys([*(c.attribute for c in attributes), *self.attributes_of(own)])
-            tables = list(dict.fromkeys(shape.attribute(a).table for a in read))
+            tables = list(dict.fromkeys(self.traits.place(shape, a) for a in read))
             for table in tables:
                 alias = f"r{len(joins)}"
-                here = [a for a in read if shape.attribute(a).table == table]
-                worked_out = [p for p in own if shape.attribute(self.attributes_of([p])[0]).table == table]
-                source = self.attributes(shape, table, here, {names[p]: p for p in worked_out})
+                here = [a for a in read if self.traits.place(shape, a) == table]
+                worked_out = [p for p in own if self.traits.place(shape, self.attributes_of([p])[0]) == table]
+                source = self.traits.table(shape, table, here, {names[p]: p for p in worked_out})
                 joins.append(f"left join {source} {alias} on {alias}.id = f.{self.quote(subject)}")
                 row |= {c: f"{alias}.{self.quote(c.attribute)}" for c in attributes if c.attribute in here}
                 row |= {p: self.trait(p, alias, names[p]) for p in worked_out}
-        conditions = [f"f.{self.quote(self.subject.name)} is not null"]
-        if not everything:
+        who = self.quote(SELF if fact.hops else self.subject.name)
+        conditions = [f"f.{who} is not null"]
+        if not everything and not fact.hops:
             conditions.append(f"f.ts < {self.dialect.literal(self.request.as_of)}")
         given = names | {c: self.row_name(c) for c in inside}
-        joins.insert(0, f"{self.rows(fact, wanted if everything else ())} f")
+        pair = [c.column for c in inside if isinstance(c, FactColumn) and c.column in fact.columns]
+        neighbours = f"({self.traits.neighbours(fact.hops, pair)})" if fact.hops else ""
+        joins.insert(0, f"{neighbours or self.rows(fact, wanted if everything else ())} f")
         if parts.common:
-            rows = self.selected({given[part]: text for part, text in row.items()}, joins, conditions)
+            rows = self.selected(who, {given[part]: text for part, text in row.items()}, joins, conditions)
             before = self.rendering(self.row_name, {part: names[part] for part in traits})
             kept = ["_m", *(given[c] for c in leaves(wanted, names)), *(names[part] for part in traits)]
             kept += [f"{render(part, before)} as {names[part]}" for part in parts.common]
@@ -232,12 +258,13 @@ class _Compiler:
         if shared is not None:
             conditions.append(f"({render(shared, self.rendering(row.__getitem__, row))})")
         used = {part for call in calls for part in ir.walk(call)}
-        return self.selected({given[part]: text for part, text in row.items() if part in used}, joins, conditions)
+        columns = {given[part]: text for part, text in row.items() if part in used}
+        return self.selected(who, columns, joins, conditions)
 
-    def selected(self, columns: Mapping[str, str], joins: Sequence[str], conditions: Sequence[str]) -> str:
+    @staticmethod
+    def selected(who: str, columns: Mapping[str, str], joins: Sequence[str], conditions: Sequence[str]) -> str:
         """Rows of a fact, the member first."""
         given = "".join(f", {text} as {name}" for name, text in columns.items())
-        who = self.quote(self.subject.name)
         return f"select f.{who} as _m{given} from {' '.join(joins)} where {' and '.join(conditions)}"
 
     def rows(self, fact: FactShape, exprs: Sequence[Expr]) -> str:
@@ -267,6 +294,10 @@ class _Compiler:
             window = self.request.during
         return window.end if window is not None and window.end is not None else self.request.as_of
 
+    def place(self, fact: FactShape, leaf: RelatedColumn) -> str:
+        """Where a trait of a member that the rows name is read."""
+        return self.traits.place(self.world.subject(fact.described(leaf.subject)), leaf.attribute)
+
     @staticmethod
     def attributes_of(parts: Sequence[Expr]) -> list[str]:
         """The related attributes that some parts read."""
@@ -279,29 +310,6 @@ class _Compiler:
             return f"{alias}.{name}"
         nothing = self.rendering(lambda leaf: f"cast(null as {self.dialect.type(leaf.type)})")
         return f"case when {alias}.id is null then {render(part, nothing)} else {alias}.{name} end"
-
-    def attributes(
-        self, subject: SubjectShape, table: str, wanted: Sequence[str], traits: Mapping[str, Expr] | None = None
-    ) -> str:
-        """One source's attributes as of the instant, one row per member, and what is worked out of them."""
-        columns = ", ".join(self.quote(a) for a in wanted)
-        rendering = self.rendering(self.own_name)
-        extra = "".join(f", {render(part, rendering)} as {name}" for name, part in (traits or {}).items())
-        now = self.dialect.literal(self.request.as_of)
-        # Half-open like every window: what begins at the instant itself is not known yet.
-        valid = f"(valid_from is null or valid_from < {now}) and (valid_to is null or valid_to >= {now})"
-        if table in self.request.single or all(subject.attribute(a).unique for a in wanted):
-            return f"(select id, {columns}{extra} from {self.quote(table)} where {valid})"
-        # Several records may describe one member (merged customers, overlapping spans): the newest statement wins.
-        newest = "row_number() over (partition by id order by valid_from desc nulls last, _load desc, _row desc)"
-        place = self.quote("_place.")  # No attribute can be called so.
-        ranked = f"select id, {columns}, {newest} as {place} from {self.quote(table)} where {valid}"
-        return f"(select id, {columns}{extra} from ({ranked}) q where {place} = 1)"
-
-    def own_name(self, leaf: Expr) -> str:
-        if isinstance(leaf, RelatedColumn):
-            return self.quote(leaf.attribute)
-        raise Bug(f"A related subject has no {type(leaf).__name__}.")
 
     def row_name(self, leaf: Expr) -> str:
         if isinstance(leaf, FactColumn):
@@ -340,7 +348,7 @@ class _Compiler:
         for call in calls:
             shared.setdefault(call.shares, []).append(call)
         for i, members in enumerate(shared.values()):
-            name = f"_groups_{fact.name}_{i}"
+            name = f"{self.prefix}groups_{self.label(fact)}_{i}"
             plan = plan.then(name, self.groups(members, self.quote(scan), rendering))
             sources.append((name, [call.alias for call in members]))
         return plan
@@ -398,9 +406,10 @@ class _Compiler:
         members = self.quote(self.request.known or f"member_{self.subject.name}")
         source = " ".join([f"{members} m", *joins, *([f"where {' and '.join(known)}"] if known else [])])
         if early and not self.request.columns:
-            return plan.then("_result", f"select m.id from {source}")
+            return plan.then(f"{self.prefix}result", f"select m.id from {source}")
         columns = "".join(f", {text} as {self.field_name(part)}" for part, text in fields.items() if text != "m.id")
-        return self.with_levels(plan.then("_base", f"select m.id{columns} from {source}"), None if early else where)
+        plan = plan.then(f"{self.prefix}base", f"select m.id{columns} from {source}")
+        return self.with_levels(plan, None if early else where)
 
     def everything(self) -> Iterator[Expr]:
         """The parts of all expressions about the members themselves."""
@@ -423,11 +432,11 @@ class _Compiler:
         wanted = [leaf for leaf in leaves if isinstance(leaf, ir.Attribute)]
         fields |= {leaf: "m.id" for leaf in wanted if leaf.attribute == "id"}
         wanted = [leaf for leaf in wanted if leaf.attribute != "id"]
-        for source in dict.fromkeys(self.subject.attribute(leaf.attribute).table for leaf in wanted):
+        for source in dict.fromkeys(self.traits.place(self.subject, leaf.attribute) for leaf in wanted):
             table = f"j{len(joins)}"
-            inside = [leaf for leaf in wanted if self.subject.attribute(leaf.attribute).table == source]
+            inside = [leaf for leaf in wanted if self.traits.place(self.subject, leaf.attribute) == source]
             read = list(dict.fromkeys(leaf.attribute for leaf in inside))
-            joins.append(f"left join {self.attributes(self.subject, source, read)} {table} on {table}.id = m.id")
+            joins.append(f"left join {self.traits.table(self.subject, source, read)} {table} on {table}.id = m.id")
             fields |= {leaf: f"{table}.{self.quote(leaf.attribute)}" for leaf in inside}
         stored = self.stored_tags(leaves)
         for source in dict.fromkeys(s.table for s in stored.values()):
@@ -475,7 +484,7 @@ class _Compiler:
         ranks = {e: f"_r{i}" for i, e in enumerate(dict.fromkeys(found))}
         known: dict[Expr, str] = {call: self.alias[call] for call in self.aggregates}
         pending = {alias: e for e, alias in ranks.items()} | wanted
-        level, last = 0, "_base"
+        level, last = 0, f"{self.prefix}base"
         while pending:
             ready = {name: e for name, e in pending.items() if not self.needs(name, e, ranks) & pending.keys()}
             if not ready:
@@ -483,13 +492,13 @@ class _Compiler:
             rendering = self.rendering(self.member_name, known)
             texts = [f"{self.value(e, rendering)} as {name}" for name, e in ready.items()]
             level += 1
-            plan = plan.then(f"_level_{level}", f"select *, {', '.join(texts)} from {last}")
+            plan = plan.then(f"{self.prefix}level_{level}", f"select *, {', '.join(texts)} from {last}")
             known |= {e: alias for e, alias in ranks.items() if alias in ready}
-            last = f"_level_{level}"
+            last = f"{self.prefix}level_{level}"
             pending = {name: e for name, e in pending.items() if name not in ready}
         names = "".join(f", {self.quote(f'_v.{name}')} as {self.quote(name)}" for name in self.request.columns)
         condition = " where _where" if where is not None else ""
-        return plan.then("_result", f"select id{names} from {last}{condition}")
+        return plan.then(f"{self.prefix}result", f"select id{names} from {last}{condition}")
 
     def needs(self, name: str, e: Expr, ranks: Mapping[Expr, str]) -> set[str]:
         """The columns of earlier levels that an expression reads."""

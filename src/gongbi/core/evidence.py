@@ -11,6 +11,7 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, FactColumn
 from gongbi.core.functions import CATALOGUE
 from gongbi.core.plan import Plan
+from gongbi.core.relations import shape_of
 from gongbi.core.render import render
 from gongbi.core.world import World
 
@@ -21,30 +22,32 @@ def evidence_plan(
     """The rows that an aggregate reads for one member, newest first.
 
     Grain: one row per fact row that passes the aggregate's filter; columns: the fact's own and the related attributes
-    that the aggregate uses, then ``_load`` and ``_row``, which lead to the line of a file.
+    that the aggregate uses, then ``_load`` and ``_row``, which lead to the line of a file. Of an aggregate over
+    neighbours: one row per neighbour, by their ids.
     """
     assert call.fact is not None
-    fact = world.fact(call.fact)
-    own = [
-        FactColumn(fact.name, name, fact.column(name) or world.fact(fact.name).subjects[name]) for name in fact.names
-    ]
-    origin = [FactColumn(fact.name, name, own[0].type) for name in ("_load", "_row")]
+    fact = shape_of(world, call.fact)
+    names = [*fact.subjects, *fact.columns] if fact.hops else fact.names
+    own = [FactColumn(fact.name, name, fact.column(name) or fact.subjects[name]) for name in names]
+    origin = [] if fact.hops else [FactColumn(fact.name, name, own[0].type) for name in ("_load", "_row")]
     # A function that only lists columns, so that the scan fetches all of them.
     every = Call(CATALOGUE["coalesce"], (*own, *origin), own[0].type, "row", fact.name)
     compiler = _Compiler(Request(subject, {"x": call}, as_of, {}), world, dialect)
     scan = compiler.scan(fact, [call, every], call.filter, everything=ir.looks_ahead(call))
     used = dict.fromkeys(part for part in ir.walk(call) if isinstance(part, ir.RelatedColumn))
-    shown: dict[str, ir.Expr] = {c.column: c for c in own if c.column != subject}
-    shown |= {f"{part.subject}.{part.attribute}": part for part in used}
+    roles = {f"_{i}": hop.role for i, hop in enumerate(fact.hops, 1)}
+    shown: dict[str, ir.Expr] = {roles.get(c.column, c.column): c for c in own if c.column != subject}
+    shown |= {f"{roles.get(part.subject, part.subject)}.{part.attribute}": part for part in used}
     shown |= {c.column: c for c in origin}
     columns = ", ".join(f"{compiler.row_name(leaf)} as {dialect.ident(name)}" for name, leaf in shown.items())
     # An aggregate over a column skips rows that lack it; they are no evidence.
     rendering = compiler.rendering(compiler.row_name)
     present = [f"{render(arg, rendering)} is not null" for arg in call.args[:1] if arg.level == "row"]
     conditions = " and ".join([f"_m = {dialect.literal(member)}", *present])
+    order = "1" if fact.hops else "ts desc, _load desc, _row"
     return (
-        Plan()
+        compiler.of_others()  # What the scan reads besides tables.
         .then("_rows", scan)
         .then("_chosen", f"select {columns} from _rows where {conditions}")
-        .then("_evidence", f"select * from _chosen order by ts desc, _load desc, _row limit {int(limit)}")
+        .then("_evidence", f"select * from _chosen order by {order} limit {int(limit)}")
     )

@@ -41,7 +41,10 @@ class FactColumn:
 
 @dataclass(frozen=True, slots=True)
 class RelatedColumn:
-    """An attribute, as of the instant, of a subject that the fact's row names: ``purchase.product.category``."""
+    """What is known, as of the instant, of a member that the fact's row names: ``purchase.product.category``.
+
+    `attribute` is the key of a trait: an attribute, a tag, or either of the one neighbour (`core.relations`).
+    """
 
     fact: str
     subject: str
@@ -53,7 +56,7 @@ class RelatedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of the member itself; `id` is its id."""
+    """An attribute of the member itself, or a trait of the one neighbour in a role; `id` is its id."""
 
     subject: str
     attribute: str
@@ -138,8 +141,8 @@ def tags_used(expr: Expr) -> set[str]:
 
 
 def facts_used(expr: Expr) -> set[str]:
-    """Names of the facts an expression reads."""
-    return {call.fact for call in aggregates(expr) if call.fact is not None}
+    """Names of the facts an expression reads; ways to neighbours, which have a dot in them, are none."""
+    return {call.fact for call in aggregates(expr) if call.fact is not None and "." not in call.fact}
 
 
 def looks_ahead(expr: Expr) -> bool:

@@ -8,7 +8,7 @@ Only functions that never fail are moved: a guard around a part (``case``, a fil
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gongbi.core import expr as ir
@@ -43,11 +43,14 @@ class Hoisted:
 NOTHING = Hoisted()
 
 
-def hoisted(calls: Sequence[Expr]) -> Hoisted:
-    """Choose the parts of aggregates (and of a condition that they share) to work out beforehand."""
+def hoisted(calls: Sequence[Expr], place: Callable[[RelatedColumn], str]) -> Hoisted:
+    """Choose the parts of aggregates (and of a condition that they share) to work out beforehand.
+
+    `place` says where a trait is read: what is worked out together is read at one place.
+    """
     traits: dict[Expr, str] = {}
     for part in _below(calls, ()):
-        if (subject := _subject(part)) is not None and not any(part in ir.walk(other) for other in traits):
+        if (subject := _subject(part, place)) is not None and not any(part in ir.walk(other) for other in traits):
             traits[part] = subject
     uses = Counter(part for part in _below(calls, traits) if part not in traits and _safe(part))
     common: dict[Expr, None] = {}
@@ -97,10 +100,10 @@ def _safe(part: Expr) -> bool:
     return part.level == "row" and bool(calls) and all(c.function.group in _NEVER_FAIL for c in calls)
 
 
-def _subject(part: Expr) -> str | None:
+def _subject(part: Expr, place: Callable[[RelatedColumn], str]) -> str | None:
     """The one related subject that a part depends on; None where it depends on anything else, or may fail."""
     if not isinstance(part, Call) or not _safe(part):
         return None
     columns = [p for p in ir.walk(part) if not isinstance(p, Call | Constant)]
-    subjects = {p.subject if isinstance(p, RelatedColumn) else None for p in columns}
-    return subjects.pop() if len(subjects) == 1 else None
+    subjects = {(p.subject, place(p)) if isinstance(p, RelatedColumn) else (None, "") for p in columns}
+    return subjects.pop()[0] if len(subjects) == 1 else None

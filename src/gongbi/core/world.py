@@ -1,13 +1,16 @@
-"""The names that an expression may use, with their types: subjects, facts, tags. Made from the definitions."""
+"""The names that an expression may use, with their types: subjects, facts, relations, tags. Made from definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gongbi.core.types import TIMESTAMP, Type
 from gongbi.errors import Place, UnknownName
+
+if TYPE_CHECKING:
+    from gongbi.core.expr import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,61 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """One end of a relation: the role in which a member stands there, and of which subject it is."""
+
+    role: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelationShape:
+    """A relation between two members, as expressions see it.
+
+    Parameters
+    ----------
+    name, table
+        Its name and where its pairs are kept: ``from_id``, ``to_id``, ``valid_from``, ``valid_to``, columns.
+    ends
+        From and to. Their roles differ.
+    columns
+        What is said of a pair.
+    to_one
+        Each member at the first end has at most one at the second: of several that are valid, the newest counts.
+    """
+
+    name: str
+    table: str
+    ends: tuple[End, End]
+    columns: Mapping[str, Type] = field(default_factory=dict)
+    to_one: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A step along a relation, arriving at its end `to` (0 or 1), where members of `subject` stand in a role."""
+
+    relation: str
+    to: int
+    role: str
+    subject: str
+    to_one: bool
+
+    @property
+    def key(self) -> str:
+        """``lives_in.household``: which relation, and where one arrives."""
+        return f"{self.relation}.{self.role}"
+
+
+@dataclass(frozen=True, slots=True)
 class FactShape:
     """A fact, as expressions see it: its own columns and the subjects that its rows name.
 
     A row is visible as of an instant if its `ts` is before it; where only a day is known, `ts` is that day's last
     microsecond. A row of a derived fact is then what its group had shown by that instant.
+
+    `hops` is set where the rows are no fact's but the neighbours of a member along relations (`core.relations`). They
+    have no time; the members on the way are the subjects ``_1``, ``_2``.
     """
 
     name: str
@@ -85,17 +138,22 @@ class FactShape:
     columns: Mapping[str, Type]
     subjects: Mapping[str, Type]
     grouping: Grouping | None = None
+    hops: tuple[Hop, ...] = ()
+
+    def described(self, role: str) -> str:
+        """The subject that a column of ids names."""
+        return self.hops[int(role[1:]) - 1].subject if self.hops else role
 
     def column(self, name: str) -> Type | None:
         """Type of a column, `ts` and subject ids included; None where there is none."""
         if name == "ts":
-            return TIMESTAMP
+            return None if self.hops else TIMESTAMP
         return self.columns.get(name) or self.subjects.get(name)
 
     @property
     def names(self) -> list[str]:
         """All names that may follow ``fact.``."""
-        return ["ts", *self.columns, *self.subjects]
+        return [*self.columns] if self.hops else ["ts", *self.columns, *self.subjects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +168,10 @@ class World:
         segment → (subject, text of its expression).
     zone
         The workspace's IANA zone.
+    relations
+        Relation → its shape.
+    expressions
+        (subject, tag) → checked expression, each after those it uses: what a neighbour's tag is computed from.
     """
 
     subjects: Mapping[str, SubjectShape]
@@ -117,6 +179,8 @@ class World:
     tags: Mapping[tuple[str, str], Type] = field(default_factory=dict)
     segments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     zone: str = "UTC"
+    relations: Mapping[str, RelationShape] = field(default_factory=dict)
+    expressions: Mapping[tuple[str, str], Expr] = field(default_factory=dict)
 
     def subject(self, name: str) -> SubjectShape:
         """Return a subject by name."""
@@ -129,6 +193,12 @@ class World:
         if name not in self.facts:
             raise UnknownName("fact", name, self.facts)
         return self.facts[name]
+
+    def relation(self, name: str) -> RelationShape:
+        """Return a relation by name."""
+        if name not in self.relations:
+            raise UnknownName("relation", name, self.relations)
+        return self.relations[name]
 
     def tags_of(self, subject: str) -> dict[str, Type]:
         """The tags of one subject."""

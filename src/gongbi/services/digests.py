@@ -11,6 +11,7 @@ from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
 from gongbi.core.functions import MEANING
 from gongbi.core.language import check_condition
+from gongbi.core.relations import related_tags
 from gongbi.models.base import canonical_json
 from gongbi.models.base import digest as digest_of_bytes
 from gongbi.models.plan import feature_names, features_read
@@ -21,15 +22,16 @@ from gongbi.store.values import digest
 def definition_digests(catalog: Catalog, subject: str) -> dict[str, str]:
     """Tag → digest of what its values depend on besides data.
 
-    That is its expression, the values that it may have, the same of the tags that it uses, the workspace's zone, and
-    what the functions mean in this version of Gongbi.
+    That is its expression, the values that it may have, the same of the tags that it uses (also of neighbours), the
+    workspace's zone, and what the functions mean in this version of Gongbi.
     """
-    found: dict[str, str] = {}
-    closed = catalog.closed_values(subject)
-    for tag, expr in catalog.tags_of(subject).items():
-        used = [found.get(other) for other in sorted(ir.tags_used(expr))]
-        found[tag] = digest([_shape(expr), list(closed.get(tag, ())), used, catalog.world.zone, MEANING])
-    return found
+    found: dict[tuple[str, str], str] = {}
+    closed = {one: catalog.closed_values(one) for one in catalog.subjects}
+    for (owner, tag), expr in catalog.expressions.items():
+        others = {(owner, other) for other in ir.tags_used(expr)} | related_tags(expr, catalog.world)
+        used = [found.get(other) for other in sorted(others)]
+        found[owner, tag] = digest([_shape(expr), list(closed[owner].get(tag, ())), used, catalog.world.zone, MEANING])
+    return {tag: made_from for (owner, tag), made_from in found.items() if owner == subject}
 
 
 def _shape(expr: Expr) -> Any:
@@ -41,7 +43,7 @@ def _shape(expr: Expr) -> Any:
 
 
 def build_key(catalog: Catalog, store: Store, subject: str) -> str:
-    """What a build of a subject is made from besides data and instant; tags of other subjects are none of its business.
+    """What a build of a subject is made from besides data and instant; of others' tags only those that it reads.
 
     The expression of a tag names columns and subjects; what these are is said by their own definitions.
     """
