@@ -413,6 +413,24 @@ class Workspace:
         given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
         return self.call("assign_clusters", name=name, as_of=given)  # type: ignore[no-any-return]
 
+    def grading(self, name: str, *, days: int | None = None) -> dict[str, Any]:
+        """Customers by way of buying and volume: `cells`, with the moves since some days before."""
+        return _told(self.call("grading", name=name, days=days))  # type: ignore[no-any-return]
+
+    def care(
+        self,
+        name: str,
+        *,
+        post: str | None = None,
+        limit: int | None = 50,
+        to: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Who is due for care by a grading: `due` and `table`, or the file that all of them were written to."""
+        wanted = _full(to) if to is not None else None
+        given = {"name": name, "post": post, "limit": limit, "to": wanted, "overwrite": overwrite}
+        return _told(self.call("care", **given))  # type: ignore[no-any-return]
+
     def decide(self, name: str, *, to: str | Path | None = None, overwrite: bool = False) -> dict[str, Any]:
         """Choose a campaign's audience: figures, and in `table` who is chosen.
 

@@ -55,6 +55,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **dict.fromkeys(["as_of", "eligible", "score", "received", "responded", "outcome"], "x"),
         "reasons": {"x > 1": "because"},
     },
+    "grading": {
+        "grading": "buying",
+        "types": {"a": "A", "b": {"zh": "乙", "en": "B"}},
+        "first": "x",
+        "volume": "y",
+        "posts": {"p": "P"},
+        "care": dict.fromkeys("ab", [{"post": "p", "days": 7}] * 5),
+        "contact": "z",
+        "cuts": [1, 2.5, 3, 4],
+    },
+    "cast": {"cast": "people", "clusters": "kinds", "fields": {"work": ["t.*"]}},
+    "yearbook": {
+        "yearbook": "year",
+        "fact": "order",
+        "title": "{year}",
+        "figures": [{"figure": "n", "expr": "count(order)", "words": "{value}", "compare": True}],
+        "charts": [{"chart": "c", "expr": "count(order)", "name": "C"}],
+    },
 }
 
 
@@ -110,7 +128,7 @@ def test_a_document_may_be_a_list() -> None:
 
 def with_unknown(value: Any) -> list[Any]:
     """Every mapping of a body that has fixed keys, with an unknown key added, one at a time."""
-    open_mappings = {"identifiers", "subjects", "columns", "on", "reasons"}
+    open_mappings = {"identifiers", "subjects", "columns", "on", "reasons", "types", "posts", "care", "fields"}
     found = [{**value, "unknown_key": 1}]
     for key, item in value.items():
         if isinstance(item, dict) and key not in open_mappings:

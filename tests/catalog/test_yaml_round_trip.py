@@ -179,7 +179,35 @@ campaigns = st.builds(
     match_on=tuples(texts),
     **common,
 )
-definitions = st.one_of(subjects(), sources(), tags, segments, models, campaigns)
+limits = st.lists(st.integers(1, 99), min_size=4, max_size=4, unique=True).map(sorted)
+cares = st.lists(st.builds(base.Care, st.just("p"), st.integers(1, 3650)), min_size=5, max_size=5).map(tuple)
+gradings = st.builds(
+    base.GradingDef,
+    names,
+    st.fixed_dictionaries({"a": words, "b": words}),
+    filled,
+    filled,
+    st.fixed_dictionaries({"p": words}),
+    st.fixed_dictionaries({"a": cares, "b": cares}),
+    filled,
+    cuts=limits.map(lambda some: tuple(map(float, some))),
+    **common,
+)
+casts = st.one_of(
+    st.builds(base.CastDef, names, clusters=filled, fields=st.just({"work": ("t.*",)}), **common),
+    st.builds(base.CastDef, names, segments=tuples(names, min_size=1), **common),
+)
+yearbooks = st.builds(
+    base.YearbookDef,
+    names,
+    filled,
+    words,
+    st.just((base.YearFigure("n", "count(x)", base.Words("{value}", "{value}."), compare=True),)),
+    charts=st.just((base.YearChart("c", "count(x)", base.Words("月", "month")),)),
+    streak=st.sampled_from([None, "day", "week"]),
+    **common,
+)
+definitions = st.one_of(subjects(), sources(), tags, segments, models, campaigns, gradings, casts, yearbooks)
 
 
 @given(definitions)

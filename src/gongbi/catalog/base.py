@@ -23,6 +23,14 @@ from gongbi.catalog.mapping import (
     TimeMap,
 )
 from gongbi.catalog.naming import NO_WORDS, RESERVED, Words, check_name
+from gongbi.catalog.portraits import (
+    Care,
+    CastDef,
+    GradingDef,
+    YearbookDef,
+    YearChart,
+    YearFigure,
+)
 from gongbi.catalog.quality import Quality
 from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
@@ -34,10 +42,13 @@ __all__ = [
     "RESERVED",
     "SCALARS",
     "CampaignDef",
+    "Care",
+    "CastDef",
     "CategoryType",
     "Cohort",
     "ColumnMap",
     "Definition",
+    "GradingDef",
     "History",
     "Identifier",
     "Kind",
@@ -54,13 +65,26 @@ __all__ = [
     "TagDef",
     "TimeMap",
     "Words",
+    "YearChart",
+    "YearFigure",
+    "YearbookDef",
     "check_name",
     "kind_of",
     "name_of",
 ]
 
-Kind = Literal["subject", "source", "tag", "segment", "model", "campaign"]
-KINDS: tuple[Kind, ...] = ("subject", "source", "tag", "segment", "model", "campaign")
+Kind = Literal["subject", "source", "tag", "segment", "model", "campaign", "grading", "cast", "yearbook"]
+KINDS: tuple[Kind, ...] = (
+    "subject",
+    "source",
+    "tag",
+    "segment",
+    "model",
+    "campaign",
+    "grading",
+    "cast",
+    "yearbook",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +402,7 @@ class CampaignDef:
             raise InvalidDefinition(f"Campaign {self.campaign!r}: `limit` and `days` are at least 1.")
 
 
-Definition = SubjectDef | SourceDef | TagDef | SegmentDef | ModelDef | CampaignDef
+Definition = SubjectDef | SourceDef | TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef
 
 CLASSES: Mapping[Kind, type[Definition]] = {
     "subject": SubjectDef,
@@ -387,11 +411,14 @@ CLASSES: Mapping[Kind, type[Definition]] = {
     "segment": SegmentDef,
     "model": ModelDef,
     "campaign": CampaignDef,
+    "grading": GradingDef,
+    "cast": CastDef,
+    "yearbook": YearbookDef,
 }
 
 
 def kind_of(definition: Definition) -> Kind:
-    """Return which of the six kinds a definition is."""
+    """Return which of the kinds a definition is."""
     for kind, class_ in CLASSES.items():
         if isinstance(definition, class_):
             return kind

@@ -10,14 +10,19 @@ from typing import Any
 from gongbi.catalog import tables
 from gongbi.catalog.base import (
     CampaignDef,
+    CastDef,
     CategoryType,
     Definition,
+    GradingDef,
     ModelDef,
     SegmentDef,
     SourceDef,
     SubjectDef,
     TagDef,
+    YearbookDef,
 )
+from gongbi.catalog.drawn import check_cast, check_yearbook
+from gongbi.catalog.grades import grading_tags
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
@@ -68,6 +73,9 @@ class Catalog:
     world: World
     expressions: Mapping[tuple[str, str], Expr] = field(default_factory=dict)
     conditions: Mapping[str, Expr] = field(default_factory=dict)
+    gradings: Mapping[str, GradingDef] = field(default_factory=dict)
+    casts: Mapping[str, CastDef] = field(default_factory=dict)
+    yearbooks: Mapping[str, YearbookDef] = field(default_factory=dict)
 
     def tags_of(self, subject: str) -> dict[str, Expr]:
         """Checked expressions of one subject's tags, each after those it uses."""
@@ -101,6 +109,24 @@ class Catalog:
             raise UnknownName("campaign", name, self.campaigns, titles=titles(self.campaigns))
         return self.campaigns[name]
 
+    def grading(self, name: str) -> GradingDef:
+        """Return a grading's definition."""
+        if name not in self.gradings:
+            raise UnknownName("grading", name, self.gradings, titles=titles(self.gradings))
+        return self.gradings[name]
+
+    def cast(self, name: str) -> CastDef:
+        """Return a cast's definition."""
+        if name not in self.casts:
+            raise UnknownName("cast", name, self.casts, titles=titles(self.casts))
+        return self.casts[name]
+
+    def yearbook(self, name: str) -> YearbookDef:
+        """Return a yearbook's definition."""
+        if name not in self.yearbooks:
+            raise UnknownName("yearbook", name, self.yearbooks, titles=titles(self.yearbooks))
+        return self.yearbooks[name]
+
     def features(self, patterns: Sequence[str], subject: str) -> list[str]:
         """Tags of a subject that fit names or patterns such as ``rfm.*``, in the order of the patterns."""
         known = list(self.tags_of(subject))
@@ -113,7 +139,10 @@ class Catalog:
         return list(found)
 
 
-def titles(definitions: Mapping[str, TagDef | SegmentDef | ModelDef | CampaignDef]) -> dict[str, tuple[str, str]]:
+Titled = TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef
+
+
+def titles(definitions: Mapping[str, Titled]) -> dict[str, tuple[str, str]]:
     """What pages call definitions, in both languages."""
     return {name: (one.name.zh, one.name.en) for name, one in definitions.items()}
 
@@ -135,6 +164,15 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     segments = {d.segment: d for d in definitions if isinstance(d, SegmentDef)}
     models = {d.model: d for d in definitions if isinstance(d, ModelDef)}
     campaigns = {d.campaign: d for d in definitions if isinstance(d, CampaignDef)}
+    gradings = {d.grading: d for d in definitions if isinstance(d, GradingDef)}
+    casts = {d.cast: d for d in definitions if isinstance(d, CastDef)}
+    yearbooks = {d.yearbook: d for d in definitions if isinstance(d, YearbookDef)}
+    for tag in (tag for grading in gradings.values() for tag in grading_tags(grading)):
+        if tag.tag in tags:
+            raise InvalidDefinition(f"Tag {tag.tag!r} is that of a grading.", hint="Rename yours.").at(
+                tags[tag.tag].place or Place(f"tag {tag.tag}")
+            )
+        tags[tag.tag] = tag
     world = World(
         subjects=_subject_shapes(subjects, sources),
         facts=_fact_shapes(subjects, sources),
@@ -150,7 +188,24 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     conditions = {
         s.segment: check_condition(s.expr, world, s.subject, place=expr_place(s) or s.place) for s in segments.values()
     }
-    catalog = Catalog(subjects, sources, tags, segments, models, campaigns, world, expressions, conditions)
+    catalog = Catalog(
+        subjects,
+        sources,
+        tags,
+        segments,
+        models,
+        campaigns,
+        world,
+        expressions,
+        conditions,
+        gradings,
+        casts,
+        yearbooks,
+    )
+    for cast in casts.values():
+        check_cast(cast, world, models, segments)
+    for yearbook in yearbooks.values():
+        check_yearbook(yearbook, world)
     for model in models.values():
         _check_model(model, catalog)
     for campaign in campaigns.values():

@@ -54,7 +54,7 @@ class Decoder:
         self._parts: dict[Path, Place] = {}
 
     def definition(self, node: Node, kind: Kind | None = None) -> Definition:
-        """Read a definition; without `kind`, the first key says which of the six it is."""
+        """Read a definition; without `kind`, the first key says which it is."""
         if not isinstance(node, MappingNode) or not node.value:
             raise self._error(node, f"A definition is a mapping, not {seen(node)}.", "Begin with `tag: NAME`.")
         self._parts = {}

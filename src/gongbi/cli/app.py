@@ -30,6 +30,7 @@ from gongbi.cli.output import (
     show_runs,
     show_trained,
 )
+from gongbi.cli.portraits import grading
 from gongbi.cli.segment import segment_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
@@ -51,6 +52,7 @@ app.add_typer(tags_app, name="tags")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 add_to(app)
+app.command()(grading)
 
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 

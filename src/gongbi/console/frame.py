@@ -54,6 +54,7 @@ NAVIGATION: dict[str, tuple[str, str]] = {
     "segments": ("/segments", "groups"),
     "customer": ("/customer", "person_search"),
     "models": ("/models", "insights"),
+    "grading": ("/grading", "grid_view"),
     "campaigns": ("/campaigns", "campaign"),
     "data": ("/data", "storage"),
     "runs": ("/runs", "history"),

@@ -17,7 +17,7 @@ from gongbi.store.values import digest
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-KINDS = ("subject", "source", "tag", "segment", "model", "campaign")
+KINDS = ("subject", "source", "tag", "segment", "model", "campaign", "grading", "cast", "yearbook")
 
 
 class DefinitionKey(NamedTuple):

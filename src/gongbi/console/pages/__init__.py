@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gongbi.console.frame import PageDef
-from gongbi.console.pages import campaigns, customer, data, models, overview, runs, segments, tags
+from gongbi.console.pages import campaigns, customer, data, grading, models, overview, runs, segments, tags
 
 PAGES: tuple[PageDef, ...] = (
     overview.PAGE,
@@ -14,6 +14,7 @@ PAGES: tuple[PageDef, ...] = (
     customer.PAGE,
     customer.ONE,
     models.PAGE,
+    grading.PAGE,
     campaigns.PAGE,
     data.PAGE,
     runs.PAGE,
