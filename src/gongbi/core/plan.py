@@ -39,6 +39,10 @@ class Plan:
             raise Bug("An empty plan has no result.")
         return self.steps[-1]
 
+    def as_query(self) -> str:
+        """Return the whole plan as a query that can stand in a step of another plan; nothing is computed beforehand."""
+        return Plan(tuple(Step(step.name, step.sql) for step in self.steps)).to_sql()
+
     def to_sql(self) -> str:
         """Return the whole plan as one statement: a chain of common table expressions.
 

@@ -11,6 +11,10 @@ from gongbi.core.types import Type
 
 BinKind = Literal["value", "range", "other", "absent"]
 
+#: How members without a value of a tag count: among all others in its shares, or apart from them, in none.
+Unknown = Literal["among", "apart"]
+UNKNOWN: tuple[Unknown, ...] = ("among", "apart")
+
 #: Labels that stand for something in any language; `Index.kind` tells them from values that are written so.
 ABSENT = "—"
 OTHER = "…"
@@ -71,6 +75,9 @@ class Index:
         95 % interval of the index.
     p_adjusted
         Probability of a difference this large by chance, after Holm's correction for all bins compared.
+    q_value
+        The share of false discoveries to expect among the bins with this value or a smaller one, after Benjamini and
+        Hochberg's procedure.
     support
         Members of the group in the bin.
     """
@@ -86,6 +93,7 @@ class Index:
     low: float | None
     high: float | None
     p_adjusted: float | None
+    q_value: float | None
 
     def to_json(self) -> dict[str, Any]:
         """For doors."""

@@ -152,3 +152,56 @@ def profile_plans(
         sql = f"select {', '.join(counts)} from _result m {' '.join(joins)}"
         plans.append(members.then("_profile", sql))
     return plans
+
+
+def values_plan(request: Request, column: str, world: World, dialect: Dialect, *, limit: int) -> Plan:
+    """The commonest values of a requested column: ``value`` (as text), ``n``; ties in order of the text."""
+    name, text = dialect.ident(column), dialect.types["text"]
+    counted = f"select cast({name} as {text}) as value, count(*) as n from _result where {name} is not null group by 1"
+    plan = compile_members(request, world, dialect).then("_values", counted)
+    return plan.then("_commonest", f"select value, n from _values order by n desc, value limit {int(limit)}")
+
+
+def fifths_plan(request: Request, columns: Sequence[tuple[str, Type]], world: World, dialect: Dialect) -> Plan:
+    """Four cuts per requested column; see `quintiles_plan`."""
+    plan = compile_members(request, world, dialect)
+    return plan.then("_fifths", quintiles_plan("_result", columns, dialect).result.sql)
+
+
+def cells_plan(
+    request: Request,
+    dimensions: Sequence[tuple[str, Sequence[Bin]]],
+    group: str,
+    base: str | None,
+    world: World,
+    dialect: Dialect,
+) -> Plan:
+    """Count the members of a group and of a base by the bins of several columns, in one pass.
+
+    Parameters
+    ----------
+    request
+        Its columns are the dimensions and the conditions.
+    dimensions
+        Column → its bins.
+    group, base
+        Columns that are true of the members of the group and of the base; without the latter it is everybody.
+
+    Returns
+    -------
+    Plan
+        Columns ``b0``, ``b1``, … (number of the bin in each dimension), ``n_group``, ``n_base``, ``n_both``. Grain: one
+        row per cell that somebody is in.
+    """
+    places = []
+    for i, (column, bins) in enumerate(dimensions):
+        name = dialect.ident(column)
+        cases = " ".join(f"when {condition(bin_, dialect, name)} then {j}" for j, bin_ in enumerate(bins))
+        places.append(f"case {cases} end as b{i}")
+    who = f"{dialect.ident(group)} as g, {'true' if base is None else dialect.ident(base)} as b"
+    plan = compile_members(request, world, dialect)
+    plan = plan.then("_placed", f"select {', '.join(places)}, {who} from _result")
+    keys = ", ".join(f"b{i}" for i in range(len(dimensions)))
+    counts = "count(*) filter (where g) as n_group, count(*) filter (where b) as n_base"
+    counts += ", count(*) filter (where g and b) as n_both"
+    return plan.then("_cells", f"select {keys}, {counts} from _placed group by {keys}")

@@ -15,12 +15,14 @@ from gongbi.core.compiler import Request, Stored
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
-from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Index, Profile
+from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Index, Profile, Unknown
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
 
 #: Types that are cut at days.
 DAYS = ("date", "timestamp")
+#: A column with more values than this has a bin for all others, or fifths.
+MOST_VALUES = 12
 
 
 def count_members(engine: Engine, world: World, request: Request) -> int:
@@ -78,6 +80,37 @@ def binned(
             values = {row[f"q{i}_{k}"] for k in range(1, 5)} - {None}
             cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
     return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
+
+
+def binned_column(engine: Engine, world: World, request: Request, column: TagColumn, zone: str) -> BinnedTag | None:
+    """Cut a requested column into bins as a tag is cut: few values each by itself, numbers and days by fifths."""
+    commonest = engine.query(
+        plans.values_plan(request, column.name, world, engine.dialect, limit=MOST_VALUES + 1)
+    ).to_pylist()
+    ordered = column.type.is_number or column.type.name in DAYS
+    if len(commonest) > MOST_VALUES and ordered:
+        asked = [(column.name, column.type)]
+        (row,) = engine.query(plans.fifths_plan(request, asked, world, engine.dialect)).to_pylist()
+        values = {row[f"q0_{k}"] for k in range(1, 5)} - {None}
+        return _bins(column, None, sorted(values) if column.type.is_number else _days(values), zone)
+    top = [{"value": found["value"], "count": found["n"]} for found in commonest[:MOST_VALUES]]
+    # One more than there are bins for says that there are others.
+    present = sum(found["n"] for found in commonest)
+    return _bins(column, TagStats(column.name, present, 1.0, top=top), (), zone) if top else None
+
+
+def count_cells(
+    engine: Engine,
+    world: World,
+    request: Request,
+    dimensions: Sequence[tuple[str, Sequence[Bin]]],
+    group: str,
+    base: str | None,
+) -> dict[tuple[int, ...], tuple[int, int, int]]:
+    """Cell (number of the bin in each dimension) → members of the group, of the base and of both."""
+    rows = engine.query(plans.cells_plan(request, dimensions, group, base, world, engine.dialect)).to_pylist()
+    keys = [f"b{i}" for i in range(len(dimensions))]
+    return {tuple(row[key] for key in keys): (row["n_group"], row["n_base"], row["n_both"]) for row in rows}
 
 
 def _days(numbers: Iterable[float]) -> list[date]:
@@ -150,31 +183,48 @@ def profile(
     return Profile(**totals, group=counts["g"], base=counts["b"], both=counts["c"])
 
 
-def indices(bins: Sequence[Bin], counts: Profile, *, min_support: int) -> list[Index]:
+def indices(bins: Sequence[Bin], counts: Profile, *, min_support: int, unknown: Unknown = "among") -> list[Index]:
     """TGI of every bin with at least `min_support` members in the group or expected there, most different first.
 
-    Group and base may share members: see `interval` and `p_value`. The p-values are corrected by Holm's method for all
-    bins compared.
+    Group and base may share members: see `interval` and `p_value`. The p-values are corrected for all bins compared.
+
+    Parameters
+    ----------
+    unknown
+        ``among``: the unknown are a bin, and count in the shares of all bins of the tag. ``apart``: shares are of the
+        members with a value only.
     """
-    n_group, n_base = counts.n_group, counts.n_base
-    if not n_group or not n_base:
-        return []
+    known = _known(bins, counts) if unknown == "apart" else {}
     kept = []
     for bin_, inside, below, shared in zip(bins, counts.group, counts.base, counts.both, strict=True):
-        if max(inside, below * n_group / n_base) >= min_support:
-            kept.append((bin_, inside, below, parts(counts, inside, below, shared)))
-    adjusted = holm([p_value(cells) for *_, cells in kept])
+        sizes = known.get(bin_.tag, counts)
+        if not sizes.n_group or not sizes.n_base or (unknown == "apart" and bin_.kind == "absent"):
+            continue
+        if max(inside, below * sizes.n_group / sizes.n_base) >= min_support:
+            kept.append((bin_, inside, below, sizes, parts(sizes, inside, below, shared)))
+    p_values = [p_value(cells) for *_, cells in kept]
+    corrected = zip(kept, holm(p_values), benjamini_hochberg(p_values), strict=True)
     found = []
-    for (bin_, inside, below, cells), p in zip(kept, adjusted, strict=True):
-        share, base_share = inside / n_group, below / n_base
+    for (bin_, inside, below, sizes, cells), p, q in corrected:
+        share, base_share = inside / sizes.n_group, below / sizes.n_base
         tgi = low = high = None
         if below:
-            tgi = 100 * inside * n_base / (below * n_group)
+            tgi = 100 * inside * sizes.n_base / (below * sizes.n_group)
             # The half members can push the interval past its own estimate where that is 0 or as large as can be.
             low, high = (100 * end for end in interval(cells))
             low, high = min(low, tgi), max(high, tgi)
-        found.append(Index(bin_.tag, bin_.label, bin_.kind, inside, share, below, base_share, tgi, low, high, p))
+        found.append(Index(bin_.tag, bin_.label, bin_.kind, inside, share, below, base_share, tgi, low, high, p, q))
     return sorted(found, key=lambda i: (-_difference(i), i.tag, i.label))
+
+
+def _known(bins: Sequence[Bin], counts: Profile) -> dict[str, Profile]:
+    """Tag → how many members of the group, of the base and of both have a value."""
+    found: dict[str, Profile] = {}
+    for bin_, inside, below, shared in zip(bins, counts.group, counts.base, counts.both, strict=True):
+        if bin_.kind == "absent":
+            sizes = (counts.n_group - inside, counts.n_base - below, counts.n_both - shared)
+            found[bin_.tag] = Profile(*sizes, group=(), base=(), both=())
+    return found
 
 
 def _difference(index: Index) -> float:
@@ -249,4 +299,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     for rank, i in enumerate(order):
         largest = max(largest, min(1.0, p_values[i] * (len(p_values) - rank)))
         adjusted[i] = largest
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """The step-up procedure of Benjamini and Hochberg (1995, Journal of the Royal Statistical Society B 57)."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i], reverse=True)
+    adjusted, least = [0.0] * len(p_values), 1.0
+    for place, i in enumerate(order):
+        least = min(least, p_values[i] * len(p_values) / (len(p_values) - place))
+        adjusted[i] = least
     return adjusted

@@ -10,17 +10,15 @@ from typing import Any
 
 from gongbi.catalog.catalog import model_tags, titles
 from gongbi.core import expr as ir
-from gongbi.core.compiler import Request, Stored
+from gongbi.core.compiler import Request
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.language import check_condition, check_expression
 from gongbi.errors import InvalidExpression, InvalidInput, NotYet, UnknownName
-from gongbi.segments.base import BinnedTag
-from gongbi.segments.run import binned, count_members, count_values, indices, list_members, profile
+from gongbi.segments.run import count_members, list_members
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
-from gongbi.services.warnings import warn_of_nobody, warn_of_request
-from gongbi.tags.base import TagColumn
+from gongbi.services.warnings import warn_of_request
 
 
 def condition(ctx: Context, expression: str, subject: str = "customer") -> tuple[Expr, str]:
@@ -165,113 +163,6 @@ def column(ctx: Context, name: str, subject: str) -> Expr:
         bare = name.removeprefix("tag.")
         return TagValue(bare, tags[bare])
     return check_expression(name, world, subject)
-
-
-def insight(
-    ctx: Context,
-    expression: str,
-    *,
-    base: str | None = None,
-    subject: str = "customer",
-    tags: Sequence[str] | None = None,
-    min_support: int = 20,
-    limit: int | None = None,
-    include_absent: bool = True,
-) -> dict[str, Any]:
-    """What sets a group apart: the TGI of every value of every tag against a base, most different first.
-
-    Parameters
-    ----------
-    base
-        Another group; by default everybody known.
-    tags
-        Only these; by default all tags of the subject.
-    min_support
-        Bins in which the group has fewer members are left out, unless it would be expected to have as many as that:
-        that nobody in it does what most others do is worth knowing.
-    include_absent
-        Whether the unknown are shown as a bin of their own. They always count in the shares' denominators.
-
-    Returns
-    -------
-    dict
-        ``size``, ``base_size``, ``as_of``, ``rows`` (see `segments.base.Index`), ``left_out`` (tags that cannot be
-        compared, with the reason), ``note``, ``warnings``: among them the reason where there are no rows.
-    """
-    if min_support < 0 or (limit is not None and limit < 0):
-        raise InvalidInput("`min_support` and `limit` are 0 or more.")
-    wanted = request(ctx, expression, subject)
-    about, world = wanted.subject, ctx.catalog().world
-    other = None if base is None else request(ctx, base, subject)
-    if other is not None and other.subject != about:
-        raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
-    ctx.progress("insight: values of the tags", 0, 2)
-    names = list(world.tags_of(about))
-    if tags is not None:
-        chosen = {t.removeprefix("tag.") for t in tags}
-        if unknown := sorted(chosen - set(names)):
-            raise UnknownName(f"tag of {about}", unknown[0], names)
-        names = [name for name in names if name in chosen]
-    cut = [b for b in _binned(ctx, about, wanted.stored) if b.tag in names]
-    ctx.progress("insight: the group", 1, 2)
-    counts = profile(ctx.engine, world, wanted, other, cut, wanted.stored)
-    bins = [bin_ for tag in cut for bin_ in tag.bins]
-    found = indices(bins, counts, min_support=min_support)
-    if not include_absent:
-        found = [index for index in found if index.kind != "absent"]
-    return {
-        "size": counts.n_group,
-        "base_size": counts.n_base,
-        "as_of": wanted.as_of.isoformat(),
-        "expression": expression,
-        "base": base,
-        "rows": [index.to_json() for index in found[:limit]],
-        "compared": len(found),
-        "left_out": _left_out(ctx, about, [name for name in names if name not in {b.tag for b in cut}]),
-        "note": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
-        "warnings": [
-            *warn_of_nobody(counts.n_group, counts.n_base, len(found), min_support),
-            *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
-        ],
-    }
-
-
-def _left_out(ctx: Context, subject: str, tags: Sequence[str]) -> list[dict[str, Any]]:
-    """Say why tags cannot be compared."""
-    types, stored = ctx.catalog().world.tags_of(subject), ctx.stored(subject)
-    reasons = {
-        "list": ("值是列表", "Its values are lists."),
-        "not_made": ("还没有值：尚未构建或训练", "It has no values yet: it was not built or trained."),
-        "empty": ("没有人有值", "Nobody has a value."),
-    }
-    found = []
-    for tag in tags:
-        code = "not_made" if tag not in stored else "list" if types[tag].name == "list" else "empty"
-        zh, en = reasons[code]
-        found.append({"tag": tag, "code": code, "reason": {"zh": zh, "en": en}})
-    return found
-
-
-def _binned(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[BinnedTag]:
-    """The bins of all tags that have values: those of the build, then the scores of models."""
-    build = ctx.current_build(subject)
-    if build is None:
-        raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
-    columns = [TagColumn.from_json(tag) for tag in build.tags]
-    of_build, types = {column.name for column in columns}, ctx.catalog().world.tags_of(subject)
-    scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
-
-    def of_tags() -> list[BinnedTag]:
-        stats = {s.tag: s for s in ctx.store.builds.stats(build.id)}
-        return binned(ctx.engine, columns, stored, stats, ctx.zone)
-
-    def of_scores() -> list[BinnedTag]:
-        counted = count_values(ctx.engine, [t for t in scores if t.name.startswith("cluster.")], stored)
-        return binned(ctx.engine, scores, stored, counted, ctx.zone)
-
-    # Scores are written anew by work that is on record.
-    found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)
-    return [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
 
 
 def export(

@@ -1,0 +1,277 @@
+"""What sets a group apart, and where else its likes are: the TGI of every value of every tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from gongbi.core.compiler import Request, Stored
+from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.segments.base import UNKNOWN, BinnedTag, Profile, Unknown
+from gongbi.segments.conditions import both, members_of
+from gongbi.segments.run import binned, count_values, indices, profile
+from gongbi.services.context import Context
+from gongbi.services.leakage import WHY, defining
+from gongbi.services.past import moment, needed, tags_at
+from gongbi.services.segments import condition, count, request
+from gongbi.services.warnings import warn_of_nobody, warn_of_request
+from gongbi.tags.base import TagColumn
+
+#: Of the traits named, so many may be there by chance.
+FALSE_DISCOVERIES = 0.05
+NOTES: Mapping[Unknown, str] = {
+    "among": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
+    "apart": "Shares are of the members with a value; the unknown count nowhere. “…” is all other values.",
+}
+
+
+def insight(
+    ctx: Context,
+    expression: str,
+    *,
+    base: str | None = None,
+    against_as_of: str | None = None,
+    subject: str = "customer",
+    tags: Sequence[str] | None = None,
+    min_support: int = 20,
+    limit: int | None = None,
+    unknown: Unknown = "among",
+    include_absent: bool = True,
+) -> dict[str, Any]:
+    """What sets a group apart: the TGI of every value of every tag against a base, most different first.
+
+    Parameters
+    ----------
+    base
+        Another group; by default everybody known, or with `against_as_of` the group itself.
+    against_as_of
+        Compare with the base as it was at a past instant: an ISO date or instant. Scores of models are left out.
+    tags
+        Only these; by default all tags of the subject.
+    min_support
+        Bins in which the group has fewer members are left out, unless it would be expected to have as many as that:
+        that nobody in it does what most others do is worth knowing.
+    unknown
+        ``among``: the unknown count in the shares' denominators. ``apart``: shares are of members with a value.
+    include_absent
+        Whether the unknown are shown as a bin of their own, where they count among the others.
+
+    Returns
+    -------
+    dict
+        ``size``, ``base_size``, ``as_of``, ``base_as_of``, ``rows`` (see `segments.base.Index`), ``left_out`` (tags
+        that cannot be compared, with the reason), ``note``, ``warnings``: among them the reason where there are no
+        rows.
+    """
+    if min_support < 0 or (limit is not None and limit < 0):
+        raise InvalidInput("`min_support` and `limit` are 0 or more.")
+    if unknown not in UNKNOWN:
+        raise UnknownName("way to count the unknown", unknown, UNKNOWN)
+    wanted = request(ctx, expression, subject)
+    about = wanted.subject
+    compared = base if base is not None or against_as_of is None else expression
+    other = None if compared is None else request(ctx, compared, subject)
+    if other is not None and other.subject != about:
+        raise InvalidInput(f"The group is about {about}s and the base about {other.subject}s.")
+    ctx.progress("insight: values of the tags", 0, 2)
+    names = _chosen(ctx, about, tags)
+    cut = [b for b in binned_tags(ctx, about, wanted.stored) if b.tag in names]
+    ctx.progress("insight: the group", 1, 2)
+    base_as_of = wanted.as_of
+    if against_as_of is not None:
+        assert compared is not None
+        base_as_of = moment(ctx, against_as_of, about)
+        catalog = ctx.catalog()
+        cut = [b for b in cut if b.tag in catalog.tags_of(about)]
+        counts = _beside_the_past(ctx, wanted, compared, base_as_of, cut)
+    else:
+        counts = profile(ctx.engine, ctx.catalog().world, wanted, other, cut, wanted.stored)
+    bins = [bin_ for tag in cut for bin_ in tag.bins]
+    found = indices(bins, counts, min_support=min_support, unknown=unknown)
+    if not include_absent:
+        found = [index for index in found if index.kind != "absent"]
+    return {
+        "size": counts.n_group,
+        "base_size": counts.n_base,
+        "as_of": wanted.as_of.isoformat(),
+        "base_as_of": base_as_of.isoformat(),
+        "expression": expression,
+        "base": base,
+        "unknown": unknown,
+        "rows": [index.to_json() for index in found[:limit]],
+        "compared": len(found),
+        "left_out": _left_out(
+            ctx, about, [name for name in names if name not in {b.tag for b in cut}], past=against_as_of is not None
+        ),
+        "note": NOTES[unknown],
+        "warnings": [
+            *warn_of_nobody(counts.n_group, counts.n_base, len(found), min_support),
+            *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
+        ],
+    }
+
+
+def hidden(
+    ctx: Context,
+    expression: str,
+    *,
+    channel: str | None = None,
+    subject: str = "customer",
+    tags: Sequence[str] | None = None,
+    min_support: int = 20,
+    limit: int | None = 30,
+) -> dict[str, Any]:
+    """Where the likes of a group are outside the channel that everybody thinks of first.
+
+    A trait is a value of a tag that is commoner in the group, beyond doubt (95 % interval above 1, at most one false
+    discovery in twenty). Tags by which the group or the channel is defined are left out: they would only say it again.
+
+    Parameters
+    ----------
+    channel
+        The obvious place: a condition or a segment. What counts then is who of the group is found outside it. By
+        default the group is its own channel, and the lift is what having the trait says of being in the group.
+
+    Returns
+    -------
+    dict
+        ``size``, ``in_channel`` (members of the channel), ``known_outside`` (members of the group who are not in the
+        channel), ``base_rate`` (share of the group among those compared), ``rows``: ``tag``, ``label``, ``outside``
+        (members with the trait outside the channel), ``there`` (of those compared, how many with the trait are in the
+        group), ``rate`` (their share), ``lift`` with ``low`` and ``high``, ``q_value``, ``members_are`` (an expression
+        for the audience outside), surest lift first; ``excluded``, ``as_of``, ``warnings``.
+    """
+    if min_support < 0 or (limit is not None and limit < 0):
+        raise InvalidInput("`min_support` and `limit` are 0 or more.")
+    where, about = condition(ctx, expression, subject)
+    obvious, other = (where, about) if channel is None else condition(ctx, channel, subject)
+    if other != about:
+        raise InvalidInput(f"The group is about {about}s and the channel about {other}s.")
+    excluded = defining(ctx, about, [where, obvious])
+    names = [name for name in _chosen(ctx, about, tags) if name not in excluded]
+    spelled, outside = spoken(ctx, expression), f"not ({spoken(ctx, channel or expression)} is true)"
+    ctx.progress("hidden audience", 0)
+    wanted = request(ctx, expression, subject)
+    cut = [b for b in binned_tags(ctx, about, wanted.stored) if b.tag in names]
+    base = None
+    if channel is not None:
+        wanted, base = request(ctx, both(spelled, outside), about), request(ctx, outside, about)
+    counts = profile(ctx.engine, ctx.catalog().world, wanted, base, cut, wanted.stored)
+    types = {tag.tag: tag.type for tag in cut}
+    places = {(bin_.tag, bin_.label, bin_.kind): bin_ for tag in cut for bin_ in tag.bins}
+    rows: list[dict[str, Any]] = []
+    for index in indices(list(places.values()), counts, min_support=min_support):
+        assert index.q_value is not None
+        sure = index.low is not None and index.low > 100 and index.q_value <= FALSE_DISCOVERIES
+        if not sure or index.kind in ("absent", "other"):
+            continue
+        assert index.tgi is not None
+        assert index.low is not None
+        assert index.high is not None
+        trait = members_of(places[index.tag, index.label, index.kind], types[index.tag], f"tag.{index.tag}")
+        rows.append(
+            {
+                "tag": index.tag,
+                "label": index.label,
+                "outside": index.base_count - (index.support if channel is None else 0),
+                "there": index.support,
+                "rate": index.support / index.base_count,
+                "lift": index.tgi / 100,
+                "low": index.low / 100,
+                "high": index.high / 100,
+                "q_value": index.q_value,
+                "members_are": both(trait, outside),
+            }
+        )
+    rows.sort(key=lambda row: (-row["low"], row["tag"], row["label"]))
+    return {
+        "subject": about,
+        "expression": expression,
+        "channel": channel,
+        "as_of": wanted.as_of.isoformat(),
+        "size": count(ctx, expression, subject=about)["count"],
+        "in_channel": count(ctx, channel or expression, subject=about)["count"],
+        "known_outside": counts.n_group if channel is not None else 0,
+        "base_rate": counts.n_group / counts.n_base if counts.n_base else None,
+        "rows": rows[:limit],
+        "found": len(rows),
+        "excluded": [{"tag": tag, "reason": WHY[why]} for tag, why in excluded.items()],
+        "warnings": [
+            *warn_of_nobody(counts.n_group, counts.n_base, len(rows) or 1, min_support),
+            *warn_of_request(ctx, wanted, names),
+        ],
+    }
+
+
+def spoken(ctx: Context, expression: str) -> str:
+    """A group inside a larger expression: a saved one by its name, else its condition in brackets."""
+    name = expression.strip().removeprefix("segment.")
+    return f"segment.{name}" if name in ctx.catalog().segments else f"({expression.strip()})"
+
+
+def _chosen(ctx: Context, subject: str, tags: Sequence[str] | None) -> list[str]:
+    names = list(ctx.catalog().world.tags_of(subject))
+    if tags is None:
+        return names
+    chosen = {t.removeprefix("tag.") for t in tags}
+    if unknown := sorted(chosen - set(names)):
+        raise UnknownName(f"tag of {subject}", unknown[0], names)
+    return [name for name in names if name in chosen]
+
+
+def _beside_the_past(
+    ctx: Context, group: Request, base: str, base_as_of: datetime, cut: Sequence[BinnedTag]
+) -> Profile:
+    """Members of the group now and of the base then; the same person at two dates counts in both."""
+    engine, world = ctx.engine, ctx.catalog().world
+    now = profile(engine, world, group, None, cut, group.stored)
+    where, _ = condition(ctx, base, group.subject)
+    used = needed(ctx, group.subject, [where])
+    with tags_at(ctx, group.subject, base_as_of, [*(tag.tag for tag in cut), *used]) as stored:
+        past = Request(group.subject, {}, base_as_of, stored, where=where, single=group.single)
+        then = profile(engine, world, past, None, cut, stored)
+    # Two samples: that many are the same people makes the difference surer than is said.
+    return Profile(now.n_group, then.n_group, 0, now.group, then.group, [0] * len(now.group))
+
+
+def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = False) -> list[dict[str, Any]]:
+    """Say why tags cannot be compared."""
+    catalog, stored = ctx.catalog(), ctx.stored(subject)
+    types, made = catalog.world.tags_of(subject), catalog.tags_of(subject)
+    reasons = {
+        "list": ("值是列表", "Its values are lists."),
+        "not_made": ("还没有值：尚未构建或训练", "It has no values yet: it was not built or trained."),
+        "empty": ("没有人有值", "Nobody has a value."),
+        "score": ("模型得分没有过去的值", "Scores of models have no values of the past."),
+    }
+    found = []
+    for tag in tags:
+        code = "not_made" if tag not in stored else "list" if types[tag].name == "list" else "empty"
+        if past and tag not in made:
+            code = "score"
+        zh, en = reasons[code]
+        found.append({"tag": tag, "code": code, "reason": {"zh": zh, "en": en}})
+    return found
+
+
+def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[BinnedTag]:
+    """The bins of all tags that have values: those of the build, then the scores of models."""
+    build = ctx.current_build(subject)
+    if build is None:
+        raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
+    columns = [TagColumn.from_json(tag) for tag in build.tags]
+    of_build, types = {column.name for column in columns}, ctx.catalog().world.tags_of(subject)
+    scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
+
+    def of_tags() -> list[BinnedTag]:
+        stats = {s.tag: s for s in ctx.store.builds.stats(build.id)}
+        return binned(ctx.engine, columns, stored, stats, ctx.zone)
+
+    def of_scores() -> list[BinnedTag]:
+        counted = count_values(ctx.engine, [t for t in scores if t.name.startswith("cluster.")], stored)
+        return binned(ctx.engine, scores, stored, counted, ctx.zone)
+
+    # Scores are written anew by work that is on record.
+    found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)
+    return [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]

@@ -1,0 +1,76 @@
+"""Tags that only repeat how a group is defined: they tell its members apart without saying anything new of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from gongbi.core import expr as ir
+from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, RelatedColumn
+from gongbi.services.context import Context
+
+#: The definition names the tag; the tag is made from one that it names, or the other way round; both read the same.
+Why = Literal["named", "made_from", "same_rows"]
+WHY: Mapping[Why, Mapping[str, str]] = {
+    "named": {"zh": "客群的定义用到它", "en": "The definition names it."},
+    "made_from": {"zh": "与定义所用的标签互为来源", "en": "It is made from a tag of the definition, or that from it."},
+    "same_rows": {"zh": "与定义读取同一事实的同样几列", "en": "It reads the same columns of a fact as the definition."},
+}
+
+
+def defining(ctx: Context, subject: str, conditions: Sequence[Expr]) -> dict[str, Why]:
+    """Tag → why it repeats the definition of a group; all others can be learned from.
+
+    Two aggregates read the same where fact, columns (the time aside) and the texts that their filters name agree,
+    whatever they count or sum up, and over whatever stretch of time.
+    """
+    catalog = ctx.catalog()
+    expressions = catalog.tags_of(subject)
+    named = {tag for part in conditions for tag in ir.tags_used(part)}
+    below = _below(named, expressions)
+    read = set[object]()
+    for expr in [*conditions, *(expressions[tag] for tag in below if tag in expressions)]:
+        read |= _read(expr)
+    found: dict[str, Why] = {}
+    for tag, expr in expressions.items():
+        if tag in named:
+            found[tag] = "named"
+        elif tag in below or ir.tags_used(expr) & named:
+            found[tag] = "made_from"
+        elif _read(expr) & read:
+            found[tag] = "same_rows"
+        elif any(found.get(used) == "made_from" and used not in below for used in ir.tags_used(expr)):
+            found[tag] = "made_from"
+    found |= {tag: "named" for tag in named if tag not in expressions}
+    return found
+
+
+def _below(tags: Iterable[str], expressions: Mapping[str, Expr]) -> set[str]:
+    """The tags, and all that they are made from."""
+    found, waiting = set[str](), set(tags)
+    while waiting:
+        tag = waiting.pop()
+        found.add(tag)
+        if tag in expressions:
+            waiting |= ir.tags_used(expressions[tag]) - found
+    return found
+
+
+def _read(expr: Expr) -> set[object]:
+    """What an expression reads: attributes, and for each aggregate its fact, columns and texts."""
+    found: set[object] = {e for e in ir.walk(expr, into_aggregates=False) if isinstance(e, Attribute)}
+    return found | {_rows(call) for call in ir.aggregates(expr)}
+
+
+def _rows(call: Call) -> tuple[str | None, frozenset[Expr], frozenset[str]]:
+    parts = list(ir.walk(call))
+    columns = (e for e in parts if isinstance(e, RelatedColumn) or (isinstance(e, FactColumn) and e.column != "ts"))
+    texts = (e.value for e in ir.walk(call.filter) if isinstance(e, Constant)) if call.filter is not None else ()
+    # The texts of windows are their units.
+    return call.fact, frozenset(columns), frozenset(t for t in texts if isinstance(t, str) and t not in _UNITS)
+
+
+_UNITS = frozenset(
+    [*("minute", "hour", "day", "week", "month", "quarter", "year")]
+    + [f"calendar_{unit}" for unit in ("day", "week", "month", "quarter", "year")]
+)

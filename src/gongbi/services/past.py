@@ -1,0 +1,117 @@
+"""Groups and tags as of another instant than that of the tags in force."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from gongbi.core import expr as ir
+from gongbi.core.clock import Window
+from gongbi.core.compiler import Request, Stored
+from gongbi.core.expr import Expr
+from gongbi.errors import InvalidInput, NotYet
+from gongbi.services.build import DRAFT
+from gongbi.services.context import Context
+from gongbi.services.digests import build_key
+from gongbi.services.segments import condition, instant
+from gongbi.tags.run import build_tags
+
+
+def moment(ctx: Context, given: str | datetime | None, subject: str) -> datetime:
+    """Read an instant that is not after the present; that of the tags in force where none is given."""
+    if given is None:
+        return instant(ctx, subject)
+    found = ctx.as_of(given)
+    if found > ctx.now() + timedelta(minutes=1):
+        raise InvalidInput(f"{given} lies in the future.", hint="Name a date that has passed.")
+    return found
+
+
+def stored_at(ctx: Context, subject: str, as_of: datetime) -> Mapping[str, Stored]:
+    """Where the tags as of an instant are kept; empty where no build of the definitions and data in force has them."""
+    build = ctx.store.builds.find(subject, as_of, build_key(ctx.catalog(), ctx.store, subject), ctx.data_version())
+    if build is None or build.table not in ctx.tables():
+        return {}
+    return {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
+
+
+def needed(ctx: Context, subject: str, parts: Iterable[Expr]) -> dict[str, Expr]:
+    """The tags that some expressions rest on, each after those it uses itself.
+
+    Raises
+    ------
+    NotYet
+        One of them is the score of a model, which is known as of its training only.
+    """
+    expressions = ctx.catalog().tags_of(subject)
+    wanted, waiting = set[str](), {tag for part in parts for tag in ir.tags_used(part)}
+    while waiting:
+        tag = waiting.pop()
+        if tag not in expressions:
+            raise NotYet(
+                f"The tag {tag!r} is the score of a model and has no value as of an earlier instant.",
+                hint="Compare groups that do without it.",
+            )
+        if tag not in wanted:
+            wanted.add(tag)
+            waiting |= ir.tags_used(expressions[tag])
+    return {tag: expr for tag, expr in expressions.items() if tag in wanted}
+
+
+def request_at(
+    ctx: Context,
+    where: Expr,
+    subject: str,
+    as_of: datetime,
+    columns: Mapping[str, Expr] | None = None,
+    *,
+    during: Window | None = None,
+) -> Request:
+    """The request for a condition as of any instant; tags that no build holds are computed with it.
+
+    Its result has the columns that were asked for, and those tags.
+    """
+    asked = dict(columns or {})
+    stored = dict(stored_at(ctx, subject, as_of))
+    if as_of == instant(ctx, subject):
+        stored |= ctx.stored(subject)
+    parts = [*asked.values(), where]
+    missing = {tag for part in parts for tag in ir.tags_used(part)} - stored.keys()
+    computed = needed(ctx, subject, parts) if missing else {}
+    return Request(
+        subject,
+        {**{tag: expr for tag, expr in computed.items() if tag not in stored}, **asked},
+        as_of,
+        stored,
+        during=during,
+        where=where,
+        single=ctx.single(subject),
+    )
+
+
+def group_at(ctx: Context, expression: str, subject: str, as_of: datetime) -> Request:
+    """The request for a group, by name or expression, as of any instant."""
+    where, about = condition(ctx, expression, subject)
+    return request_at(ctx, where, about, as_of)
+
+
+@contextmanager
+def tags_at(ctx: Context, subject: str, as_of: datetime, tags: Iterable[str]) -> Iterator[Mapping[str, Stored]]:
+    """Tags as of an instant, in a build that is there or in a table that lasts as long as the block."""
+    stored = stored_at(ctx, subject, as_of)
+    names = set(tags)
+    if names <= stored.keys():
+        yield stored
+        return
+    catalog = ctx.catalog()
+    kept = [tag for tag in names if tag in catalog.tags_of(subject)]
+    types = catalog.world.tags_of(subject)
+    wanted = needed(ctx, subject, [ir.TagValue(tag, types[tag]) for tag in kept])
+    table = f"{DRAFT}{secrets.token_hex(6)}"
+    try:
+        build_tags(ctx.engine, catalog.world, Request(subject, wanted, as_of, {}, single=ctx.single(subject)), table)
+        yield {tag: Stored(table, tag) for tag in wanted}
+    finally:
+        ctx.engine.drop(table)
