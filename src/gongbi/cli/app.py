@@ -15,6 +15,7 @@ import typer
 from gongbi.cli.behind import add_to
 from gongbi.cli.bench import bench_app
 from gongbi.cli.calls import call, emit, no_options_before
+from gongbi.cli.groups import segment_app
 from gongbi.cli.messages import line_of
 from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
 from gongbi.cli.output import (
@@ -31,7 +32,6 @@ from gongbi.cli.output import (
     show_trained,
 )
 from gongbi.cli.portraits import grading
-from gongbi.cli.segment import segment_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
 from gongbi.errors import Cancelled, GongbiError

@@ -154,7 +154,7 @@ _SHOWN = {
     "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
     "segment": ("segment", "name", "subject", "count", "of", "problem"),
-    "tgi": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted"),
+    "p_adjusted": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted", "q_value"),
     "bytes": (
         "id",
         "source",

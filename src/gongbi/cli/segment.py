@@ -60,7 +60,16 @@ def segment_members(
 @segment_app.command("insight")
 def segment_insight(
     expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
-    base: Annotated[str | None, typer.Option(help="Another group to compare with; everybody by default.")] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", "--against", help="Another group to compare with; everybody by default.")
+    ] = None,
+    against_as_of: Annotated[
+        str | None, typer.Option(help="Compare with the past: the group, or the base, as of this date or instant.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Only this tag; repeatable.")] = None,
+    unknown: Annotated[
+        str, typer.Option(help="among: the unknown count in shares; apart: shares of those with a value.")
+    ] = "among",
     min_support: Annotated[
         int, typer.Option(min=0, help="Leave out values with fewer members, seen and expected.")
     ] = 20,
@@ -70,7 +79,8 @@ def segment_insight(
     as_json: Json = False,
 ) -> None:
     """What sets a group apart: TGI of every tag. 客群洞察。"""
-    params = {"expression": expression, "base": base, "min_support": min_support, "limit": limit, "subject": subject}
+    params: dict[str, Any] = {"base": base, "against_as_of": against_as_of, "unknown": unknown, "tags": tag or None}
+    params |= {"expression": expression, "min_support": min_support, "limit": limit, "subject": subject}
     emit(call(workspace, None, "insight", **params), as_json)
 
 

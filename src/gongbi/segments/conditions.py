@@ -7,6 +7,9 @@ from datetime import UTC, date, datetime
 from gongbi.core.types import Type
 from gongbi.segments.base import Bin
 
+#: After the point, of an exact number in the language.
+MOST_DIGITS = 9
+
 
 def members_of(bin_: Bin, type_: Type, name: str) -> str:
     """Write the condition that holds for the members in a bin.
@@ -42,12 +45,20 @@ def _value(text: str, type_: Type) -> str:
     if type_.name == "timestamp":
         return _quoted(datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat())
     if type_.name == "double":
-        return repr(float(text))
+        return _number(float(text))
     return text if type_.is_number else _quoted(text)
 
 
 def _edge(cut: float | date) -> str:
-    return _quoted(cut.isoformat()) if isinstance(cut, date) else repr(float(cut))
+    return _quoted(cut.isoformat()) if isinstance(cut, date) else _number(float(cut))
+
+
+def _number(value: float) -> str:
+    """A number as a literal; as a double where an exact one would have too many digits."""
+    text = repr(value)
+    if "e" in text or len(text.partition(".")[2]) <= MOST_DIGITS:
+        return text.removesuffix(".0")
+    return f"{text}e0"
 
 
 def _quoted(text: str) -> str:

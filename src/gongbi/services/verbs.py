@@ -35,6 +35,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "insight": ("insight", "insight"),
     "hidden": ("insight", "hidden"),
     "drill": ("drill", "drill"),
+    "rules": ("baskets", "rules"),
+    "next_items": ("baskets", "next_items"),
     "export": ("segments", "export"),
     "exports": ("segments", "exports"),
     "overlap": ("overlap", "overlap"),
