@@ -8,7 +8,7 @@ import typer
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.options import HERE, Json, Subject, Where
-from gongbi.cli.segment import segment_app
+from gongbi.cli.segment import segment_app as segment_app
 
 Group = Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")]
 Limit = Annotated[int, typer.Option(min=0, help="How many rows.")]
