@@ -40,6 +40,8 @@ class GongbiError(Exception):
 
     code: ClassVar[str] = "error"
     kind: ClassVar[Kind] = "caller"
+    #: Kind and name of the definition that it is about, where that was noted.
+    about: tuple[str, str] | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, place: Place | None = None) -> None:
         super().__init__(message)

@@ -32,6 +32,7 @@ from gongbi.ownership.files import private_folder
 from gongbi.ownership.lock import Lock, Owner
 from gongbi.packs import demo
 from gongbi.services.context import Context, Progress, silent
+from gongbi.services.governance import GOVERNED, MODES
 from gongbi.services.runs import CHANGING, taking_turns
 from gongbi.services.verbs import VERBS
 
@@ -55,6 +56,7 @@ class Settings:
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     store: str = ""
     quality: Quality = NO_LIMITS
+    governance: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(root: Path) -> Settings:
@@ -82,6 +84,7 @@ def read_settings(root: Path) -> Settings:
             f"{str(root)!r} has format {version}; this Gongbi knows formats up to {FORMAT}.", hint="Upgrade Gongbi."
         )
     engine, limits = body.pop("engine", {}), body.pop("quality", {})
+    governance = _governance(path, body.pop("governance", {}))
     known = {"name", "zone", "store"}
     if unknown := sorted(set(body) - known):
         raise WorkspaceProblem(
@@ -100,7 +103,22 @@ def read_settings(root: Path) -> Settings:
         raise WorkspaceProblem(f"{path}: {error.message}", hint=error.hint) from None
     zone_of(body.get("zone", "UTC"))
     options = {k: v for k, v in engine.items() if k != "name"}
-    return Settings(engine=engine.get("name", "duckdb"), engine_options=options, quality=quality, **body)
+    name = engine.get("name", "duckdb")
+    return Settings(engine=name, engine_options=options, quality=quality, governance=governance, **body)
+
+
+def _governance(path: Path, said: Any) -> dict[str, str]:
+    kinds = sorted(GOVERNED.values())
+    if not isinstance(said, dict):
+        raise WorkspaceProblem(f"{path}: `governance` is a table.", hint='Write [governance] and tags = "reviewed".')
+    for kind, mode in said.items():
+        if kind not in kinds:
+            raise WorkspaceProblem(
+                f"{path}: `governance` has the unknown entry {kind!r}.", hint=f"Known: {', '.join(kinds)}."
+            )
+        if mode not in MODES:
+            raise WorkspaceProblem(f"{path}: `governance.{kind}` is {' or '.join(MODES)}, not {mode!r}.")
+    return dict(said)
 
 
 def init(path: str | Path, *, name: str | None = None, zone: str = "UTC", engine: str = "duckdb") -> Path:
@@ -226,7 +244,8 @@ def _own(root: Path, settings: Settings, actor: str) -> Context:
             raise WorkspaceProblem(f"The engine {settings.engine!r} cannot be opened: {error}.", hint=hint) from error
         opened.enter_context(closing(engine))
         owner = secrets.token_hex(8)
-        context = Context(root, settings.zone, engine, store, actor=actor, owner=owner, quality=settings.quality)
+        rules: dict[str, Any] = {"quality": settings.quality, "governance": settings.governance}
+        context = Context(root, settings.zone, engine, store, actor=actor, owner=owner, **rules)
         store.runs.mark_interrupted(owner)
         repair_builds(context)
         repair_loads(context)
@@ -293,12 +312,16 @@ class Workspace:
 
     def call(self, verb: str, /, **params: Any) -> Any:
         """Carry out a use case by name, here or at the owner's."""
+        return self.call_as(self.actor, verb, **params)
+
+    def call_as(self, actor: str, verb: str, /, **params: Any) -> Any:
+        """Carry out a use case in somebody's name; it is recorded and, until accounts exist, not verified."""
         while (remote := self._remote) is not None:
             try:
-                return call_owner(remote, verb, params, self.actor, self.progress)
+                return call_owner(remote, verb, params, actor, self.progress)
             except OwnerGone:
                 self.attach(instead_of=remote)
-        return self._call_here(verb, params, self.actor, self.progress)
+        return self._call_here(verb, params, actor, self.progress)
 
     def _call_here(
         self,

@@ -36,6 +36,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "shown": {"type": "boolean", "lookup": {"reference": "r", "on": {"a": "b"}, "expr": "any(x)"}},
         },
     },
+    "scheme": {
+        "scheme": "bank",
+        "categories": [{"path": "资产", "name": {"zh": "资产", "en": "Assets"}}],
+        "strict": True,
+    },
+    "library": {"library": "east", "name": {"zh": "华东", "en": "East"}, "extends": "coast"},
     "tag": {
         "tag": "rfm.recency",
         "expr": "score(max(purchase.ts), 5)",

@@ -1,4 +1,4 @@
-"""What a definition is: subjects, sources, tags, segments, models and campaigns, as small frozen values.
+"""What a definition is: subjects, sources, tags, segments, models, campaigns and more, as small frozen values.
 
 A definition refuses nonsense about itself at birth; what it says about others (names, types, cycles) is checked when
 the whole set is put together in a `Catalog`. In YAML the first key of a document is its kind and name, and every
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from gongbi.catalog.makers import Maker
@@ -32,6 +33,7 @@ from gongbi.catalog.portraits import (
     YearFigure,
 )
 from gongbi.catalog.quality import Quality
+from gongbi.catalog.scheme import Category, LibraryDef, SchemeDef
 from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
 
@@ -44,6 +46,7 @@ __all__ = [
     "CampaignDef",
     "Care",
     "CastDef",
+    "Category",
     "CategoryType",
     "Cohort",
     "ColumnMap",
@@ -52,12 +55,15 @@ __all__ = [
     "History",
     "Identifier",
     "Kind",
+    "LibraryDef",
     "Lookup",
     "ModelDef",
     "Origin",
+    "Privacy",
     "Quality",
     "Refresh",
     "SchemaRule",
+    "SchemeDef",
     "SegmentDef",
     "SourceDef",
     "SubjectDef",
@@ -73,10 +79,14 @@ __all__ = [
     "name_of",
 ]
 
-Kind = Literal["subject", "source", "tag", "segment", "model", "campaign", "grading", "cast", "yearbook"]
+Kind = Literal[
+    "subject", "source", "scheme", "library", "tag", "segment", "model", "campaign", "grading", "cast", "yearbook"
+]
 KINDS: tuple[Kind, ...] = (
     "subject",
     "source",
+    "scheme",
+    "library",
     "tag",
     "segment",
     "model",
@@ -155,6 +165,19 @@ MOST_CLUSTERS = 30
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 History = Literal["keep", "daily", "weekly", "monthly"]
 
+#: The most builds that a tag may ask to be kept.
+MOST_KEPT = 100
+
+#: How close a value comes to a person, from least to most.
+Privacy = Literal["none", "indirect", "direct", "sensitive"]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class TagDef:
@@ -177,6 +200,20 @@ class TagDef:
         What a build must keep to be published; the workspace's limits hold where none is said here.
     history
         Keep values over time: of every build (``keep``), or of one a day, a week or a month.
+    library
+        The library of a department or branch that it belongs to; its name then begins with the library's. Empty for
+        the enterprise's. Files below ``libraries/NAME/`` are in that library without saying so.
+    refines
+        The tag of a library below that this one answers better for its own: the same question, for instance with other
+        cut-offs. What it does not say of itself (name, category, unit, about, owner, pii) is as there.
+    pii
+        How close its values come to a person. ``direct`` (a name, a phone) and ``sensitive`` (health, religion) are
+        masked in lists and exports, unless a named person gives a reason. By default as the tags that it uses.
+    expires
+        ISO date from which it is not to be used: nothing new may use it, and it is retired once nothing does.
+    keep
+        How many builds of its subject are kept beside the current one, for its former values; the most that a tag asks
+        for counts.
     """
 
     tag: str
@@ -192,11 +229,22 @@ class TagDef:
     quality: Quality | None = None
     history: History | None = None
     about: Words = NO_WORDS
+    library: str = ""
+    refines: str = ""
+    pii: Privacy | None = None
+    expires: str | None = None
+    keep: int | None = None
     place: Place | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_name(self.tag, "tag", dotted=True)
         check_name(self.subject, "subject")
+        if self.expires is not None and not _is_day(self.expires):
+            raise InvalidDefinition(
+                f"Tag {self.tag!r}: `expires` is a date, not {self.expires!r}.", hint="Write it as 2027-01-31."
+            )
+        if self.keep is not None and not 1 <= self.keep <= MOST_KEPT:
+            raise InvalidDefinition(f"Tag {self.tag!r}: `keep` is 1 to {MOST_KEPT} builds, not {self.keep}.")
         if not self.expr.strip() and self.maker is None:
             raise InvalidDefinition(f"Tag {self.tag!r} has an empty `expr`.", hint="Write an `expr` or a `maker`.")
         if self.expr.strip() and self.maker is not None:
@@ -402,11 +450,25 @@ class CampaignDef:
             raise InvalidDefinition(f"Campaign {self.campaign!r}: `limit` and `days` are at least 1.")
 
 
-Definition = SubjectDef | SourceDef | TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef
+Definition = (
+    SubjectDef
+    | SourceDef
+    | SchemeDef
+    | LibraryDef
+    | TagDef
+    | SegmentDef
+    | ModelDef
+    | CampaignDef
+    | GradingDef
+    | CastDef
+    | YearbookDef
+)
 
 CLASSES: Mapping[Kind, type[Definition]] = {
     "subject": SubjectDef,
     "source": SourceDef,
+    "scheme": SchemeDef,
+    "library": LibraryDef,
     "tag": TagDef,
     "segment": SegmentDef,
     "model": ModelDef,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,15 +15,28 @@ from gongbi.catalog.base import (
     CategoryType,
     Definition,
     GradingDef,
+    LibraryDef,
     ModelDef,
+    SchemeDef,
     SegmentDef,
     SourceDef,
     SubjectDef,
     TagDef,
     YearbookDef,
+    kind_of,
+    name_of,
 )
 from gongbi.catalog.drawn import check_cast, check_yearbook
 from gongbi.catalog.grades import grading_tags
+from gongbi.catalog.libraries import (
+    check_categories,
+    check_libraries,
+    check_refined_types,
+    check_schemes,
+    completed,
+    general,
+    grades,
+)
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
@@ -62,6 +76,12 @@ class Catalog:
         segment → checked expression.
     world
         All names with their types.
+    schemes, libraries
+        The trees of categories, the general one where none is defined; the libraries of departments and branches.
+    privacy
+        tag → privacy grade, its own or that of what it uses.
+    notes
+        What is not wrong and should be known, as warnings: categories that no scheme has.
     """
 
     subjects: Mapping[str, SubjectDef]
@@ -76,6 +96,10 @@ class Catalog:
     gradings: Mapping[str, GradingDef] = field(default_factory=dict)
     casts: Mapping[str, CastDef] = field(default_factory=dict)
     yearbooks: Mapping[str, YearbookDef] = field(default_factory=dict)
+    schemes: Mapping[str, SchemeDef] = field(default_factory=dict)
+    libraries: Mapping[str, LibraryDef] = field(default_factory=dict)
+    privacy: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[Mapping[str, Any]] = ()
 
     def tags_of(self, subject: str) -> dict[str, Expr]:
         """Checked expressions of one subject's tags, each after those it uses."""
@@ -128,15 +152,21 @@ class Catalog:
         return self.yearbooks[name]
 
     def features(self, patterns: Sequence[str], subject: str) -> list[str]:
-        """Tags of a subject that fit names or patterns such as ``rfm.*``, in the order of the patterns."""
+        """Tags of a subject that fit names or patterns such as ``rfm.*``, in the order of the patterns.
+
+        A pattern that begins with ``!`` takes out what fits it.
+        """
         known = list(self.tags_of(subject))
         found: dict[str, None] = {}
         for pattern in patterns:
+            if pattern.startswith("!"):
+                continue
             fitting = [tag for tag in known if fnmatch.fnmatchcase(tag, pattern)]
             if not fitting:
                 raise UnknownName(f"tag of {subject}", pattern, known)
             found |= dict.fromkeys(fitting)
-        return list(found)
+        out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+        return [tag for tag in found if not any(fnmatch.fnmatchcase(tag, pattern) for pattern in out)]
 
 
 Titled = TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef
@@ -160,7 +190,12 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     definitions = list(definitions)
     subjects = {d.subject: d for d in definitions if isinstance(d, SubjectDef)}
     sources = {d.source: d for d in definitions if isinstance(d, SourceDef)}
-    tags = {d.tag: d for d in definitions if isinstance(d, TagDef)}
+    schemes = {d.scheme: d for d in definitions if isinstance(d, SchemeDef)}
+    libraries = {d.library: d for d in definitions if isinstance(d, LibraryDef)}
+    written = {d.tag: d for d in definitions if isinstance(d, TagDef)}
+    check_schemes(schemes.values())
+    check_libraries(written, libraries)
+    tags = completed(written)
     segments = {d.segment: d for d in definitions if isinstance(d, SegmentDef)}
     models = {d.model: d for d in definitions if isinstance(d, ModelDef)}
     campaigns = {d.campaign: d for d in definitions if isinstance(d, CampaignDef)}
@@ -185,9 +220,14 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     if clash:
         raise InvalidDefinition(f"{clash[0]!r} names both a fact and a subject.", hint="Rename one of them.")
     expressions, world = _checked_tags(tags, world)
-    conditions = {
-        s.segment: check_condition(s.expr, world, s.subject, place=expr_place(s) or s.place) for s in segments.values()
-    }
+    check_refined_types(tags, world.tags)
+    conditions = {}
+    for s in segments.values():
+        with about(s):
+            conditions[s.segment] = check_condition(s.expr, world, s.subject, place=expr_place(s) or s.place)
+    schemes = schemes or {general().scheme: general()}
+    notes = check_categories((tags[name] for name in written), list(schemes.values()))
+    privacy = grades(tags, {name: ir.tags_used(expr) for (_, name), expr in expressions.items()})
     catalog = Catalog(
         subjects,
         sources,
@@ -201,16 +241,34 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
         gradings,
         casts,
         yearbooks,
+        schemes,
+        libraries,
+        privacy,
+        notes,
     )
     for cast in casts.values():
-        check_cast(cast, world, models, segments)
+        with about(cast):
+            check_cast(cast, world, models, segments)
     for yearbook in yearbooks.values():
-        check_yearbook(yearbook, world)
+        with about(yearbook):
+            check_yearbook(yearbook, world)
     for model in models.values():
-        _check_model(model, catalog)
+        with about(model):
+            _check_model(model, catalog)
     for campaign in campaigns.values():
-        _check_campaign(campaign, catalog)
+        with about(campaign):
+            _check_campaign(campaign, catalog)
     return catalog
+
+
+@contextmanager
+def about(definition: Definition) -> Iterator[None]:
+    """Note on an error which definition it is about, where nobody did yet."""
+    try:
+        yield
+    except GongbiError as error:
+        error.about = error.about or (kind_of(definition), name_of(definition))
+        raise
 
 
 def _subject_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, SourceDef]) -> dict[str, SubjectShape]:
@@ -341,7 +399,8 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         if tag.subject not in world.subjects:
             raise UnknownName("subject", tag.subject, world.subjects, place=tag.place)
         here = replace(world, tags=types, expressions=expressions)
-        expr = checked_tag(tag, here)
+        with about(tag):
+            expr = checked_tag(tag, here)
         if model := next((used for used in sorted(ir.tags_used(expr)) if (tag.subject, used) in world.tags), None):
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."

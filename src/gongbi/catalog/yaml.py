@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ import yaml
 from yaml.nodes import Node, ScalarNode, SequenceNode
 from yaml.reader import Reader
 
-from gongbi.catalog.base import Definition, Kind, kind_of, name_of
+from gongbi.catalog.base import Definition, Kind, TagDef, kind_of, name_of
 from gongbi.catalog.decode import Decoder, TooManyValues, to_node
 from gongbi.catalog.encode import encode, to_json
 from gongbi.catalog.shape import NULL, RESOLVERS, InvalidDefinitions, Spot
@@ -103,7 +104,24 @@ def read_definitions(folder: Path | str) -> list[Definition]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
-    return _checked([_read_file(path) for path in paths])
+    return _checked([_in_library(*_read_file(path), path.relative_to(root)) for path in paths])
+
+
+def _in_library(
+    definitions: list[Definition], errors: list[GongbiError], path: Path
+) -> tuple[list[Definition], list[GongbiError]]:
+    """Tags below `libraries/NAME/` are in that library."""
+    if len(path.parts) < 3 or path.parts[0] != "libraries":
+        return definitions, errors
+    library, found = path.parts[1], list[Definition]()
+    for definition in definitions:
+        if isinstance(definition, TagDef):
+            if definition.library not in ("", library):
+                message = f"Tag {definition.tag!r} is in the folder of {library!r} and says {definition.library!r}."
+                errors.append(InvalidDefinition(message, place=place_of(definition, "library")))
+            definition = replace(definition, library=library)
+        found.append(definition)
+    return found, errors
 
 
 def _checked(read: Iterable[tuple[list[Definition], list[GongbiError]]]) -> list[Definition]:
@@ -117,7 +135,11 @@ def _checked(read: Iterable[tuple[list[Definition], list[GongbiError]]]) -> list
             before = first.setdefault((kind, name), definition)
             if before is not definition:
                 message = f"The {kind} {name!r} is defined twice, first at {before.place}."
-                errors.append(InvalidDefinition(message, hint="Remove or rename one.", place=definition.place))
+                hint = "Remove or rename one."
+                library = getattr(definition, "library", "") or getattr(before, "library", "")
+                if isinstance(definition, TagDef) and library:
+                    hint = f"A library refines a tag under its own name: `{library}.{name}` with `refines: {name}`."
+                errors.append(InvalidDefinition(message, hint=hint, place=definition.place))
             definitions.append(definition)
     if errors:
         raise InvalidDefinitions(errors)
@@ -235,7 +257,8 @@ def write_definitions(definitions: Iterable[Definition], folder: Path | str) -> 
     files: dict[Path, list[Definition]] = {}
     for definition in sorted(definitions, key=name_of):
         stem = name_of(definition).split(".")[0]
-        files.setdefault(Path(folder, f"{kind_of(definition)}s", f"{stem}.yaml"), []).append(definition)
+        plural = {"library": "library"}.get(kind_of(definition), f"{kind_of(definition)}s")
+        files.setdefault(Path(folder, plural, f"{stem}.yaml"), []).append(definition)
     for path, some in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")

@@ -32,6 +32,7 @@ from gongbi.cli.output import (
     show_trained,
 )
 from gongbi.cli.portraits import grading
+from gongbi.cli.requests import requests_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
 from gongbi.errors import Cancelled, GongbiError
@@ -49,6 +50,7 @@ runs_app = typer.Typer(help="What ran, when, with what result. 运行记录。")
 app.add_typer(sources_app, name="sources")
 app.add_typer(segment_app, name="segment")
 app.add_typer(tags_app, name="tags")
+app.add_typer(requests_app, name="requests")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 add_to(app)

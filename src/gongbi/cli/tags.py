@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from gongbi.cli.calls import call, emit
-from gongbi.cli.options import HERE, Json, Where
+from gongbi.cli.library import show_diff, show_done, show_drafts, show_impact, show_scheme, show_unused, show_versions
+from gongbi.cli.options import HERE, As, Json, Where
+from gongbi.errors import InvalidInput
 
 
 class Library(TyperGroup):
@@ -23,13 +26,134 @@ class Library(TyperGroup):
 
 tags_app = typer.Typer(help="The tag library. 标签库。", cls=Library)
 
+Name = Annotated[str, typer.Argument(help="A tag; segment.NAME for a segment.")]
+Names = Annotated[list[str], typer.Argument(help="Tags, or patterns such as rfm.*; segment.NAME for a segment.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; put on record.")]
+
 
 @tags_app.command("list")
 def tags_list(
     search: Annotated[str, typer.Argument(help="Part of a name, title or category.")] = "",
     subject: Annotated[str | None, typer.Option("--subject", "-s", help="Only of this subject.")] = None,
+    library: Annotated[
+        str | None, typer.Option("--library", help="Only of this library; `enterprise` for those of none.")
+    ] = None,
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
     """The tag library with coverage and figures; `gongbi tags SEARCH` does the same. 标签库。"""
-    emit(call(workspace, None, "tags", subject=subject, search=search), as_json)
+    emit(call(workspace, None, "tags", subject=subject, search=search, library=library), as_json)
+
+
+@tags_app.command("save")
+def tags_save(
+    file: Annotated[Path, typer.Argument(help="YAML with one or more tags or segments.")],
+    why: Why = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Keep tags as drafts beside what is in force. 存为草稿。"""
+    from gongbi.catalog.base import kind_of
+    from gongbi.catalog.yaml import read_file, to_json
+
+    read = read_file(file)
+    if not read:
+        raise InvalidInput(f"{str(file)!r} holds no definitions (*.yaml).")
+    done = [
+        call(workspace, actor, "save_tag", definition=to_json(one), kind=kind_of(one), why=why or "") for one in read
+    ]
+    emit(done, as_json, show_done)
+
+
+@tags_app.command("drafts")
+def tags_drafts(workspace: Where = HERE, as_json: Json = False) -> None:
+    """Drafts and what is in review, with what they change. 草稿与待审。"""
+    emit(call(workspace, None, "drafts"), as_json, show_drafts)
+
+
+@tags_app.command("submit")
+def tags_submit(names: Names, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:
+    """Ask for a review of drafts. 提交审核。"""
+    emit(call(workspace, actor, "submit_tag", names=names, why=why), as_json, show_done)
+
+
+@tags_app.command("approve")
+def tags_approve(names: Names, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:
+    """Publish what is in review and somebody else wrote. 审核通过并发布。"""
+    emit(call(workspace, actor, "approve_tag", names=names, why=why), as_json, show_done)
+
+
+@tags_app.command("reject")
+def tags_reject(names: Names, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:
+    """Turn drafts down, with a reason. 驳回。"""
+    emit(call(workspace, actor, "reject_tag", names=names, why=why), as_json, show_done)
+
+
+@tags_app.command("retire")
+def tags_retire(names: Names, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None) -> None:
+    """Take tags that nothing uses out of use, with a reason. 退役。"""
+    emit(call(workspace, actor, "retire_tag", names=names, why=why), as_json, show_done)
+
+
+@tags_app.command("restore")
+def tags_restore(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The version.")],
+    why: Why = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Make a new draft of an old version. 恢复旧版为草稿。"""
+    emit([call(workspace, actor, "restore_tag", name=name, version=version, why=why)], as_json, show_done)
+
+
+@tags_app.command("history")
+def tags_history(name: Name, workspace: Where = HERE, as_json: Json = False) -> None:
+    """Versions of a definition: who, when, why, and what changed. 版本历史。"""
+    emit(call(workspace, None, "tag_versions", name=name), as_json, show_versions)
+
+
+@tags_app.command("diff")
+def tags_diff(
+    name: Name,
+    old: Annotated[int | None, typer.Argument(help="A version; the one in force otherwise.")] = None,
+    new: Annotated[int | None, typer.Argument(help="A later version; the newest otherwise.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What changed between two versions, in words. 版本对比。"""
+    emit(call(workspace, None, "tag_diff", name=name, old=old, new=new), as_json, show_diff)
+
+
+@tags_app.command("impact")
+def tags_impact(
+    name: Annotated[str, typer.Argument(help="A tag; segment.NAME or model.NAME for others.")],
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Everything that rests on a definition. 影响范围。"""
+    emit(call(workspace, None, "tag_impact", name=name), as_json, show_impact)
+
+
+@tags_app.command("unused")
+def tags_unused(
+    days: Annotated[int, typer.Option(min=0, help="For so many days.")] = 90,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Tags that nothing uses and nobody handed out. 闲置标签。"""
+    emit(call(workspace, None, "unused_tags", days=days), as_json, show_unused)
+
+
+@tags_app.command("scheme")
+def tags_scheme(workspace: Where = HERE, as_json: Json = False) -> None:
+    """Portrait dimensions and categories, with how many tags each has. 分类体系。"""
+    emit(call(workspace, None, "scheme"), as_json, show_scheme)
+
+
+@tags_app.command("libraries")
+def tags_libraries(workspace: Where = HERE, as_json: Json = False) -> None:
+    """The enterprise's library and those that extend it. 标签库与分库。"""
+    emit(call(workspace, None, "libraries"), as_json)

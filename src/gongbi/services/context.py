@@ -56,6 +56,8 @@ class Context:
         The run on whose record the work goes; None for work that leaves none.
     quality
         The workspace's limits, which hold for tags that say none of their own.
+    governance
+        ``tags``, ``segments`` → ``open`` or ``reviewed``, as the workspace's settings say.
     """
 
     root: Path
@@ -70,6 +72,7 @@ class Context:
     memory: dict[str, Any] = field(default_factory=dict)
     run_id: int | None = None
     quality: Quality = NO_LIMITS
+    governance: Mapping[str, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """The present instant, UTC."""

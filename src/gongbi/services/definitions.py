@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
-from gongbi.catalog.catalog import assemble
+from gongbi.catalog.base import KINDS, Definition, SourceDef, kind_of, name_of
 from gongbi.catalog.finding import fit
+from gongbi.catalog.libraries import MASKED
+from gongbi.catalog.uses import Key, key_of, users_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
 from gongbi.errors import EngineFailure, InvalidInput, Refused
 from gongbi.services.context import Context
+from gongbi.services.filing import ENTERPRISE, check_library, filing, overdue
+from gongbi.services.governance import (
+    GOVERNED,
+    NAMED,
+    Planned,
+    assembled,
+    check_expired,
+    check_gone,
+    due_for_retirement,
+    expiry_warnings,
+    in_force_after,
+    mode_of,
+    named,
+    planned,
+    restored,
+)
 from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
 
@@ -25,12 +43,18 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
     folder
         By default the workspace's ``definitions``.
     retire
-        Definitions that are in force and not in the folder are retired.
+        Definitions that came from a folder and are not in this one are retired, where governance is ``open``.
 
     Returns
     -------
     dict
-        ``added``, ``changed``, ``unchanged``, ``retired`` (lists of ``kind name``), ``counts`` by kind.
+        ``added``, ``changed``, ``drafted`` and ``retired`` (lists of ``kind name``), ``unchanged``, ``counts`` by kind,
+        ``governance`` (kind → ``open`` or ``reviewed``), ``warnings``.
+
+    Raises
+    ------
+    Refused
+        What is not in the folder any more is used by what stays; something new uses a tag that has expired.
     """
     path = Path(folder) if folder else ctx.root / "definitions"
     if not os.path.isdir(path):  # noqa: PTH112 (a name that cannot be is no folder)
@@ -40,34 +64,91 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
         raise InvalidInput(
             f"{str(path)!r} holds no definitions (*.yaml).", hint="`gongbi init --demo retail` writes some."
         )
-    catalog = assemble(definitions, zone=ctx.zone)
+    plan = planned(ctx, definitions, retire=retire)
+    before = restored(ctx.store.definitions.current())
+    # Those of the folder rather than those of the store where they are the same: they know their file and line.
+    after = in_force_after(ctx, [*plan.publish, *plan.same], plan.gone)
+    waiting = {key_of(d): d for d in (*plan.draft, *plan.waiting)}
+    check_gone(plan.gone, before, after | waiting)
+    if waiting:
+        assembled(ctx, after | waiting, [*plan.publish, *waiting.values()])
+    catalog = assembled(ctx, after, plan.publish)
+    check_expired(ctx, [*plan.publish, *plan.draft], after | waiting)
     _check_migrations(ctx, definitions)
-    given = {(kind_of(d), name_of(d)) for d in definitions}
-    known = {(d.kind, d.name) for d in ctx.store.definitions.current()}
-    gone = sorted(known - given) if retire else []
-    with ctx.run("apply", str(path)):
+    over = [key for key in due_for_retirement(ctx, after) if not _mentions(key, waiting.values())]
+    new = [(d, False) for d in (*plan.publish, *plan.same)] + [(d, True) for d in plan.draft]
+    with ctx.run("apply", str(path)), ctx.store.transaction():
         applied = ctx.store.definitions.put_all(
-            [NewDefinition(kind_of(d), name_of(d), to_json(d), d.place.file if d.place else None) for d in definitions],
+            [
+                NewDefinition(kind_of(d), name_of(d), to_json(d), d.place.file if d.place else None, draft)
+                for d, draft in new
+            ],
             ctx.actor,
             ctx.now(),
-            retire=gone,
+            retire=plan.gone,
+            why="It is not in the folder any more.",
         )
-    if applied.anything:
-        ctx.store.audit.append(
-            actor=ctx.actor,
-            action="apply",
-            object=str(path),
-            now=ctx.now(),
-            details={"added": len(applied.added), "changed": len(applied.changed), "retired": len(applied.retired)},
-        )
+        ctx.store.definitions.retire(over, ctx.actor, ctx.now(), why="It has expired.", how="library")
+        if applied.anything or over:
+            ctx.store.audit.append(
+                actor=ctx.actor,
+                action="apply",
+                object=str(path),
+                now=ctx.now(),
+                details={
+                    "added": len(applied.added),
+                    "changed": len(applied.changed),
+                    "retired": len(applied.retired) + len(over),
+                    "drafted": len(applied.drafted),
+                },
+            )
+    counts = {kind: sum(1 for d in definitions if kind_of(d) == kind) for kind in KINDS}
+    left = [tag for tag in catalog.tags.values() if key_of(tag) not in over]
     return {
         "added": [f"{k.kind} {k.name}" for k in applied.added],
         "changed": [f"{k.kind} {k.name}" for k in applied.changed],
         "unchanged": len(applied.unchanged),
-        "retired": [f"{k.kind} {k.name}" for k in applied.retired],
-        "counts": {kind: sum(1 for d in definitions if kind_of(d) == kind) for kind in KINDS},
+        "drafted": [f"{k.kind} {k.name}" for k in applied.drafted],
+        "retired": [f"{kind} {name}" for kind, name in (*applied.retired, *over)],
+        "counts": {kind: n for kind, n in counts.items() if n or kind not in ("scheme", "library")},
         "tags": {s: len(catalog.tags_of(s)) for s in catalog.subjects if catalog.tags_of(s)},
+        "governance": {GOVERNED[kind]: mode_of(ctx, kind) for kind in GOVERNED},
+        "warnings": [*catalog.notes, *expiry_warnings(ctx, left), *_kept(plan)],
     }
+
+
+def _mentions(key: Key, definitions: Iterable[Definition]) -> bool:
+    return any(use.used == key for uses in users_of(definitions).values() for use in uses)
+
+
+def _kept(plan: Planned) -> list[dict[str, Any]]:
+    """Say what stays as it is although the folder says something else."""
+    words = {
+        "newer_in_library": (
+            plan.newer,
+            "标签库里发布过更新的版本，而文件还是以前的，因此保留新版：{}。",
+            "A later version was published in the library, and the file is the one before; it stays: {}.",
+        ),
+        "stays_retired": (
+            plan.stay_retired,
+            "已在标签库退役，文件还在也不会恢复：{}。要恢复请用 gongbi tags restore。",
+            "Retired in the library, though still in the folder: {}. `gongbi tags restore` brings it back.",
+        ),
+        "not_in_folder": (
+            plan.unlisted,
+            "不在文件夹里，但仍在使用：{}。只有 gongbi tags retire 能让它退役。",
+            "Not in the folder and still in force: {}. Only `gongbi tags retire` takes it away.",
+        ),
+    }
+    found = []
+    for code, (keys, zh, en) in words.items():
+        if keys:
+            names = [named(key) for key in keys]
+            more = len(names) - NAMED
+            zh_names = "、".join(names[:NAMED]) + (f" 等 {len(names)} 个" if more > 0 else "")
+            en_names = ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+            found.append({"code": code, "tags": names, "zh": zh.format(zh_names), "en": en.format(en_names)})
+    return found
 
 
 def _check_migrations(ctx: Context, definitions: list[Any]) -> None:
@@ -108,12 +189,13 @@ def pending(ctx: Context) -> list[str]:
     path = ctx.root / "definitions"
     if not path.is_dir():
         return []
-    here: dict[tuple[str, str], Any] = {(kind_of(d), name_of(d)): to_json(d) for d in read_definitions(path)}
-    force: dict[tuple[str, str], Any] = {(d.kind, d.name): d.body for d in ctx.store.definitions.current()}
-    return sorted(" ".join(key) for key in here.keys() | force.keys() if here.get(key) != force.get(key))
+    plan = planned(ctx, read_definitions(path))
+    return sorted(map(str, [*map(key_of, (*plan.publish, *plan.draft)), *plan.gone]))
 
 
-def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[dict[str, Any]]:
+def tags(
+    ctx: Context, *, subject: str | None = None, search: str = "", library: str | None = None
+) -> list[dict[str, Any]]:
     """The tag library: definitions with the figures of the current build, ordered by subject, category and name.
 
     Tags that were edited since, or whose data have changed, carry ``warnings``.
@@ -122,10 +204,13 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
     ----------
     search
         What is typed to find a tag: part of a name, a title or a category, pinyin, its initials; see `finding.search`.
+    library
+        Only the tags of this library; ``enterprise`` for those that belong to none.
     """
     if subject:
         ctx.check_subject(subject)
     catalog = ctx.catalog()
+    check_library(catalog, library)
     users: dict[str, list[str]] = {}
     for name, expr in [*((f"tag {t}", e) for (_, t), e in catalog.expressions.items())] + [
         (f"segment {s}", e) for s, e in catalog.conditions.items()
@@ -141,12 +226,19 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
             builds |= {(owner, tag["name"]): build.id for tag in build.tags}
     warned = {owner: _warnings(ctx, owner) for owner in catalog.subjects}
     found = []
-    ordered = sorted(catalog.expressions.items(), key=lambda one: (one[0][0], catalog.tags[one[0][1]].category, one[0]))
+    filed, versions = filing(catalog), {d.name: d for d in ctx.store.definitions.current("tag")}
+    waiting = {d.name: d.state for d in ctx.store.definitions.open_versions("tag")}
+    ordered = sorted(
+        catalog.expressions.items(), key=lambda one: (one[0][0], filed.place(catalog.tags[one[0][1]]), one[0])
+    )
     for (owner, name), expr in ordered:
         tag = catalog.tags[name]
         if (subject and owner != subject) or fit(search, (tag.name.zh, tag.name.en, name, tag.category)) is None:
             continue
+        if library is not None and tag.library != library.removeprefix(ENTERPRISE):
+            continue
         figures = stats.get((owner, name))
+        hidden = catalog.privacy.get(name) in MASKED
         found.append(
             {
                 "tag": name,
@@ -154,6 +246,15 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "name": tag.name.to_json(),
                 "about": tag.about.to_json(),
                 "category": tag.category,
+                "category_name": filed.named(tag),
+                "library": tag.library,
+                "refines": tag.refines or None,
+                "pii": catalog.privacy.get(name, "none"),
+                "masked": hidden,
+                "expires": tag.expires,
+                "version": versions[name].version if name in versions else None,
+                "draft": waiting.get(name),
+                "overdue": overdue(ctx, tag, ctx.current_build(owner)),
                 "type": str(expr.type),
                 "unit": tag.unit,
                 "owner": tag.owner,
@@ -166,12 +267,12 @@ def tags(ctx: Context, *, subject: str | None = None, search: str = "") -> list[
                 "coverage": figures.coverage if figures else None,
                 "present": figures.present if figures else None,
                 "distinct": figures.distinct if figures else None,
-                "min": figures.minimum if figures else None,
-                "max": figures.maximum if figures else None,
+                "min": figures.minimum if figures and not hidden else None,
+                "max": figures.maximum if figures and not hidden else None,
                 "mean": figures.mean if figures else None,
-                "histogram": figures.histogram if figures else None,
-                "top": figures.top if figures else None,
-                "warnings": warned[owner].get(name, []),
+                "histogram": figures.histogram if figures and not hidden else None,
+                "top": figures.top if figures and not hidden else None,
+                "warnings": [*warned[owner].get(name, []), *expiry_warnings(ctx, [tag])],
             }
         )
     return found

@@ -16,7 +16,9 @@ from gongbi.store.runs import Run
 QUEUED = "queued"
 
 #: Verbs that change what others read; they take turns.
-CHANGING = frozenset({"apply", "ingest", "undo", "repair", "build", "train", "demo", "resume"})
+CHANGING = frozenset(
+    {"apply", "ingest", "undo", "repair", "build", "train", "demo", "resume", "approve_tag", "retire_tag"}
+)
 
 
 def as_json(run: Run) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from gongbi.store.audit import Audit, Entry, Verified
 from gongbi.store.builds import Build, Builds, BuildStatus, TagStats
 from gongbi.store.campaigns import HELD_OUT, Assignment, CampaignRun, Campaigns
-from gongbi.store.definitions import KINDS, Applied, Definition, DefinitionKey, Definitions, NewDefinition
+from gongbi.store.definitions import KINDS, Applied, Change, Definition, DefinitionKey, Definitions, NewDefinition
 from gongbi.store.exports import Export, Exports
 from gongbi.store.loads import Load, Loads, LoadStatus
 from gongbi.store.models import Model, Models, ModelStatus
+from gongbi.store.requests import Request, Requests
 from gongbi.store.runs import Run, Runs, RunStatus
 from gongbi.store.settings import Settings
 from gongbi.store.store import Store
@@ -22,6 +23,7 @@ __all__ = [
     "Builds",
     "CampaignRun",
     "Campaigns",
+    "Change",
     "Definition",
     "DefinitionKey",
     "Definitions",
@@ -35,6 +37,8 @@ __all__ = [
     "ModelStatus",
     "Models",
     "NewDefinition",
+    "Request",
+    "Requests",
     "Run",
     "RunStatus",
     "Runs",

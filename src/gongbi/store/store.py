@@ -17,6 +17,7 @@ from gongbi.store.exports import Exports
 from gongbi.store.loads import Loads
 from gongbi.store.migrate import migrate
 from gongbi.store.models import Models
+from gongbi.store.requests import Requests
 from gongbi.store.runs import Runs
 from gongbi.store.settings import Settings
 
@@ -26,7 +27,7 @@ class Store:
 
     Attributes
     ----------
-    definitions, loads, runs, builds, exports, audit, settings, campaigns, models
+    definitions, loads, runs, builds, exports, audit, settings, campaigns, models, requests
         The parts. Each of their methods is a transaction; `transaction` makes one of several.
     """
 
@@ -41,6 +42,7 @@ class Store:
         self.settings = Settings(database)
         self.campaigns = Campaigns(database)
         self.models = Models(database)
+        self.requests = Requests(database)
 
     @classmethod
     def open(cls, url: str | Path) -> Self:

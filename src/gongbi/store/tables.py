@@ -41,7 +41,7 @@ def _json(name: str, *, nullable: bool = False) -> Column[object]:
     return Column(name, JSON(none_as_null=nullable), nullable=nullable)
 
 
-# One row per version of a definition. The highest version is the current one, unless it was retired.
+# One row per version of a definition. The highest published version is the current one, unless it was retired.
 definitions = Table(
     "definitions",
     metadata,
@@ -54,6 +54,53 @@ definitions = Table(
     Column("applied_at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("retired_at", Instant),
+)
+
+# One row per version of a definition that began as a draft or was given a reason; any other is published.
+definition_states = Table(
+    "definition_states",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+# One row per change of the state of a version after it was kept; `how` is "apply" or "library", where it was asked for.
+definition_changes = Table(
+    "definition_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Index("ix_definition_changes_key", "kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+# One row per question that somebody wants a tag for; who did what with it is in the audit trail.
+tag_requests = Table(
+    "tag_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("proposed", Text, nullable=False),
+    Column("expression", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("tag", Text),
+    Column("answer", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # One row per attempt to load one file (or table) of a source. At most one is active for a (source, path).
