@@ -122,6 +122,16 @@ def _lists(definition: Definition) -> Iterator[tuple[str, Sequence[str]]]:
             yield f"fields.{name}", patterns
 
 
+def _fitting(patterns: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The tags of a list, each with the pattern that it fits; one that begins with `!` takes tags out."""
+    out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    for pattern in (pattern for pattern in patterns if not pattern.startswith("!")):
+        fitting = [pattern] if pattern in tags else [tag for tag in tags if fnmatch.fnmatchcase(tag, pattern)]
+        for tag in fitting or [pattern]:
+            if not any(fnmatch.fnmatchcase(tag, one) for one in out):
+                yield tag, pattern
+
+
 def writers(definitions: Iterable[Definition]) -> dict[str, Key]:
     """Tag → the model or grading that writes it."""
     found: dict[str, Key] = {}
@@ -156,14 +166,8 @@ def uses_of(
         for key in mentioned(text):
             found[stands_for(key.name) if key.kind == "tag" else key, how] = None
     for how, patterns in _lists(definition):
-        out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-        for pattern in patterns:
-            if pattern.startswith("!"):
-                continue
-            fitting = [pattern] if pattern in known else [tag for tag in known if fnmatch.fnmatchcase(tag, pattern)]
-            for tag in fitting or [pattern]:
-                if not any(fnmatch.fnmatchcase(tag, one) for one in out):
-                    found[stands_for(tag), how if tag == pattern else f"{how} ({pattern})"] = None
+        for tag, pattern in _fitting(patterns, known):
+            found[stands_for(tag), how if tag == pattern else f"{how} ({pattern})"] = None
     if isinstance(definition, CastDef):
         if definition.clusters:
             found[Key("model", definition.clusters), "clusters"] = None
