@@ -20,7 +20,6 @@ from gongbi.catalog.base import (
     ModelDef,
     TagDef,
     YearbookDef,
-    YearFigure,
     kind_of,
     name_of,
 )
@@ -105,8 +104,8 @@ def _texts(definition: Definition) -> Iterator[tuple[str, str]]:
                 yield f"{which}.population", cohort.population
                 yield f"{which}.target", cohort.target
     if isinstance(definition, YearbookDef):
-        for part in (*definition.figures, *definition.charts):
-            yield "figures" if isinstance(part, YearFigure) else "charts", part.expr
+        yield from (("figures", figure.expr) for figure in definition.figures)
+        yield from (("charts", chart.expr) for chart in definition.charts)
     if isinstance(definition, CampaignDef):
         for which in ("reasons", "funnel"):
             for text in getattr(definition, which):
