@@ -40,19 +40,23 @@ WRITTEN = {
 CHAPTERS = {
     "arithmetic": "运算", "comparison": "比较", "logic": "逻辑", "choice": "选择", "numbers": "数字", "text": "文本",
     "conversion": "转换", "calendar": "日历", "windows": "时间窗口", "aggregates": "聚合",
-    "preferences and rhythm": "偏好与节奏", "ranks": "排名", "phrases": "短语",
+    "preferences and rhythm": "偏好与节奏", "sequences": "序列", "ranks": "排名", "phrases": "短语",
 }  # fmt: skip
 ACCEPTED = {
     "number": "number (whole, decimal or double)", "integer": "whole number", "text": "text", "boolean": "condition",
     "date": "date", "timestamp": "instant", "moment": "date or instant", "any": "anything",
     "same": "anything; all such arguments share one type", "ordered": "anything that can be sorted",
-    "fact": "a fact, or a value of its rows",
+    "fact": "a fact, or a value of its rows", "step": "a step: `step(fact, condition)`",
+    "column": "a column that every step's fact has, or an attribute of a subject that they name",
+    "interval": "`interval 1 day`: minutes, hours, days or weeks",
 }  # fmt: skip
 KINDS = {
     "scalar": "works on values",
     "time": "works on the time of a fact's row, or on the instant given first",
     "aggregate": "turns the rows of one fact into one value per member; takes `filter (where …)`",
     "rank": "compares a member with all members",
+    "sequence": "says of a member in which order rows of several facts came",
+    "step": "stands in a sequence",
     "phrase": "says of a member what several aggregates say together; takes `filter (where …)`",
 }
 
@@ -144,6 +148,7 @@ def long_form(phrase: Phrase, example: Example) -> str:
 
 def argument(param: Param) -> str:
     notes = [
+        *([f"written `{param.name} => …`"] if param.named else []),
         *(["written out, not computed"] if param.constant else []),
         *(["may be left out"] if param.optional else []),
         *(["any number of times"] if param.repeated else []),

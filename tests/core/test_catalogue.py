@@ -136,7 +136,7 @@ FORMS: dict[str, list[str]] = {
 def battery() -> Iterator[tuple[str, str]]:
     """(function, expression) for every function that works on values."""
     for name, entry in CATALOGUE.items():
-        if entry.kind in ("aggregate", "rank", "phrase") or entry.looks_ahead:
+        if entry.kind in ("aggregate", "rank", "phrase", "sequence", "step") or entry.looks_ahead:
             continue
         for text in FORMS.get(name) or plain_calls(entry):
             yield name, text

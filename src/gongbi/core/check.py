@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from gongbi.core import clock
+from gongbi.core import clock, steps
 from gongbi.core.expand import expanded
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Param, Phrase, Regroup, function
@@ -246,13 +246,13 @@ class _Checker:
     def apply(self, node: Apply, at: Setting) -> Expr:
         if node.star:
             raise InvalidExpression("`*` counts nothing by itself.", hint="Write count(fact), e.g. count(purchase).")
-        if node.named:
-            raise InvalidExpression(f"`{node.function}` takes no named arguments ({node.named[0][0]} => …).")
         entry = self.entry(node)
         if at.raw is not None and entry.relative:
             raise InvalidExpression(f"`{entry.name}` depends on the instant, and a source's columns do not.")
         if isinstance(entry.duckdb, Phrase) and not node.distinct:
             return self.phrase(entry, entry.duckdb, node, at)
+        if entry.kind in ("sequence", "step"):
+            return steps.sequence(self, entry, node, at)
         if entry.kind != "aggregate" and (node.filter is not None or node.distinct):
             word = "filter (where …)" if node.filter is not None else "distinct"
             raise InvalidExpression(f"`{word}` belongs to an aggregate; `{entry.name}` is none.")
@@ -281,7 +281,12 @@ class _Checker:
             if node.function != "count":
                 raise InvalidExpression(f"`distinct` stands in count(distinct …) only, not in `{node.function}`.")
             return CATALOGUE["count_distinct"]
-        return function(node.function)
+        if node.function == "interval":
+            raise InvalidExpression("An interval stands after `within =>` only.", hint="See followed_by.")
+        entry = function(node.function)
+        if node.named and not any(param.named for param in entry.params):
+            raise InvalidExpression(f"`{node.function}` takes no named arguments ({node.named[0][0]} => …).")
+        return entry
 
     def timed(self, entry: Function, args: list[Expr], at: Setting) -> list[Expr]:
         """Put the row's own time first where no instant was given."""
@@ -327,13 +332,15 @@ class _Checker:
             fact = self.fact_of(entry, node, at)
             inner = replace(at, fact=fact, inside=True)
         args = self.aggregate_args(entry, node, inner)
-        condition = None
-        if node.filter is not None:
-            condition = self.of(node.filter, inner)
-            demand(condition, "boolean", "A filter")
-            condition = widened(condition, BOOLEAN)
+        condition = self.condition(node.filter, inner, "A filter") if node.filter is not None else None
         call = typed_call(entry, args)
         return replace(call, level="member", fact=fact.name if fact else at.group, filter=condition)
+
+    def condition(self, node: Node, at: Setting, what: str) -> Expr:
+        """Read what must be true or false of a row."""
+        found = self.of(node, at)
+        demand(found, "boolean", what)
+        return widened(found, BOOLEAN)
 
     def aggregate_args(self, entry: Function, node: Apply, inner: Setting) -> list[Expr]:
         row = inner.fact.name if inner.fact else inner.group
@@ -405,7 +412,12 @@ class _Checker:
                 text, part = next(iter(near.items()))
                 raise self.placed(UnknownName("fact", text.split(".")[0], at.world.facts), part)
             raise InvalidExpression(f"`{entry.name}` does not say which fact it reads.", hint=hint)
-        fact = at.world.fact(found.pop())
+        return self.describing(found.pop(), at)
+
+    @staticmethod
+    def describing(name: str, at: Setting) -> FactShape:
+        """The fact of that name, whose rows must name the described subject."""
+        fact = at.world.fact(name)
         if at.subject not in fact.subjects:
             raise InvalidExpression(
                 f"A row of {fact.name!r} names no {at.subject}, so it cannot describe one.",

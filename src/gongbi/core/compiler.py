@@ -1,8 +1,9 @@
 """Typed expressions about the members of a subject → one plan that reads each fact once.
 
 The plan has these steps: a *scan* per fact (the columns that anybody needs, the related attributes joined, nothing that
-is not visible), the plain aggregates of the fact, its regroupings, then a *base* with one row per known member, then
-one level after another of ranks and of expressions that use what the level before has computed.
+is not visible), the plain aggregates of the fact, its regroupings, the sequences over several facts, then a *base* with
+one row per known member, then one level after another of ranks and of expressions that use what the level before has
+computed.
 
 Columns that steps pass on carry a prefix by kind, so that no name of a definition meets one of ours: ``_c.`` of the
 fact's row, ``_r.`` of a related subject, ``_attr.`` of the member, ``_tag.`` stored, ``_v.`` requested; ``_a0`` is an
@@ -11,6 +12,7 @@ aggregate, ``_r0`` a rank, ``_h0`` a part of a row that was worked out beforehan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +29,7 @@ from gongbi.core.hoist import NOTHING, Hoisted, absent_without_row, hoisted, lea
 from gongbi.core.plan import Plan
 from gongbi.core.relations import SELF, related_tags, shape_of, with_used
 from gongbi.core.render import Rendering, render
+from gongbi.core.sequences import StepRows, members_of
 from gongbi.core.traits import Traits
 from gongbi.core.types import BOOLEAN, TIMESTAMP
 from gongbi.core.world import FactShape, SubjectShape, World
@@ -128,7 +131,9 @@ class _Compiler:
         self.quote = dialect.ident
         self.exprs = [*request.columns.values(), *([request.where] if request.where is not None else [])]
         self.aggregates = list(dict.fromkeys(call for e in self.exprs for call in ir.aggregates(e)))
-        self.alias = {call: f"_a{i}" for i, call in enumerate(self.aggregates)}
+        self.sequences = list(dict.fromkeys(e for e in self.everything() if isinstance(e, Call) and e.is_sequence))
+        lifted = [*(call for call in self.aggregates if not call.is_step), *self.sequences]
+        self.alias = {call: f"_a{i}" for i, call in enumerate(lifted)}
         self.related = with_used(set().union(*(related_tags(e, world) for e in self.exprs)), world)
         tags = {subject: f"{prefix}tags{i}_result" for i, subject in enumerate(self.related)}
         self.traits = Traits(world, dialect, request.as_of, self.rendering, request.single, tags)
@@ -147,9 +152,15 @@ class _Compiler:
     def plan(self) -> Plan:
         plan = self.of_others()
         sources: list[tuple[str, list[str]]] = []
+        steps: dict[Call, StepRows] = {}
         for fact in dict.fromkeys(call.fact for call in self.aggregates):
             assert fact is not None
-            plan = self.with_fact(plan, shape_of(self.world, fact), sources)
+            plan = self.with_fact(plan, shape_of(self.world, fact), sources, steps)
+        for i, call in enumerate(self.sequences):
+            rows = [steps[arg] for arg in call.args if isinstance(arg, Call)]
+            text = members_of(call, rows, self.request.as_of, self.dialect, self.alias[call])
+            plan = plan.then(f"{self.prefix}sequence_{i}", text)
+            sources.append((f"{self.prefix}sequence_{i}", [self.alias[call]]))
         return self.with_members(plan, sources)
 
     def of_others(self) -> Plan:
@@ -169,7 +180,9 @@ class _Compiler:
 
     # -- facts ------------------------------------------------------------------------------------
 
-    def with_fact(self, plan: Plan, fact: FactShape, sources: list[tuple[str, list[str]]]) -> Plan:
+    def with_fact(
+        self, plan: Plan, fact: FactShape, sources: list[tuple[str, list[str]]], steps: dict[Call, StepRows]
+    ) -> Plan:
         calls = [call for call in self.aggregates if call.fact == fact.name]
         ahead = any(ir.looks_ahead(call) for call in calls)
         seen = [self.visible(call, fact) if ahead and not ir.looks_ahead(call) else call for call in calls]
@@ -178,14 +191,14 @@ class _Compiler:
             seen = [replace(call, filter=None) for call in seen]
         parts = hoisted([*seen, *([shared] if shared is not None else [])], lambda leaf: self.place(fact, leaf))
         rendering = self.rendering(self.row_name, parts.names())
-        plain = [(new, old) for new, old in zip(seen, calls, strict=True) if not self.regroup(new)]
-        grouped = [
-            self.grouped(new, self.alias[old], rendering)
-            for new, old in zip(seen, calls, strict=True)
-            if self.regroup(new)
-        ]
+        pairs = [(new, old) for new, old in zip(seen, calls, strict=True) if not new.is_step]
+        plain = [(new, old) for new, old in pairs if not self.regroup(new)]
+        grouped = [self.grouped(new, self.alias[old], rendering) for new, old in pairs if self.regroup(new)]
         scan = f"{self.prefix}scan_{self.label(fact)}"
-        consumers = bool(plain) + len({call.shares for call in grouped})
+        own = {old: self.step(new, scan, rendering) for new, old in zip(seen, calls, strict=True) if new.is_step}
+        steps |= own
+        uses = Counter(arg for call in self.sequences for arg in call.args)
+        consumers = bool(plain) + len({call.shares for call in grouped}) + sum(uses[call] for call in own)
         plan = plan.then(scan, self.scan(fact, seen, shared, everything=ahead, parts=parts), materialize=consumers > 1)
         if plain:
             name = f"{self.prefix}agg_{self.label(fact)}"
@@ -193,6 +206,12 @@ class _Compiler:
             plan = plan.then(name, f"select _m, {', '.join(columns)} from {self.quote(scan)} group by _m")
             sources.append((name, [self.alias[old] for _, old in plain]))
         return self.with_regroups(plan, fact, scan, grouped, sources, rendering)
+
+    def step(self, call: Call, scan: str, rendering: Rendering) -> StepRows:
+        """The rows of a step, read off the scan of its fact."""
+        time, *shared = (render(arg, rendering) for arg in call.args)
+        condition = render(call.filter, rendering) if call.filter is not None else None
+        return StepRows(self.quote(scan), time, shared[0] if shared else None, condition)
 
     def visible(self, call: Call, fact: FactShape) -> Call:
         """Bound an aggregate that must not look ahead, in a scan that does."""
@@ -482,7 +501,7 @@ class _Compiler:
             wanted["_where"] = where
         found = (e for x in wanted.values() for e in ir.walk(x, into_aggregates=False) if _rank(e))
         ranks = {e: f"_r{i}" for i, e in enumerate(dict.fromkeys(found))}
-        known: dict[Expr, str] = {call: self.alias[call] for call in self.aggregates}
+        known: dict[Expr, str] = dict(self.alias.items())
         pending = {alias: e for e, alias in ranks.items()} | wanted
         level, last = 0, f"{self.prefix}base"
         while pending:

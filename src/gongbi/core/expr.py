@@ -89,7 +89,9 @@ class RawColumn:
 class Call:
     """A function of the catalogue applied to arguments.
 
-    `fact` is set on aggregates: the fact whose rows they read. `filter` is a boolean at row level.
+    `fact` is set on aggregates and steps: the fact whose rows they read. `filter` is a boolean at row level.
+    A step's arguments are the row's time and, where the rows of a sequence share a value, that value; a sequence's are
+    its steps and then, where it is bounded, the microseconds of its window.
     """
 
     function: Function
@@ -102,7 +104,15 @@ class Call:
 
     @property
     def is_aggregate(self) -> bool:
-        return self.function.kind == "aggregate"
+        return self.function.kind in ("aggregate", "step")
+
+    @property
+    def is_step(self) -> bool:
+        return self.function.kind == "step"
+
+    @property
+    def is_sequence(self) -> bool:
+        return self.function.kind == "sequence"
 
     @property
     def is_rank(self) -> bool:
@@ -130,7 +140,7 @@ def walk(expr: Expr, *, into_aggregates: bool = True) -> Iterator[Expr]:
 
 
 def aggregates(expr: Expr) -> list[Call]:
-    """The aggregates of an expression, each once, in order of appearance."""
+    """The aggregates of an expression, and the steps of its sequences, each once, in order of appearance."""
     found = (e for e in walk(expr, into_aggregates=False) if isinstance(e, Call) and e.is_aggregate)
     return list(dict.fromkeys(found))
 

@@ -238,6 +238,8 @@ class _Parser:
             return Literal(token.word == "true", token.span)
         if self.is_word("case"):
             return self.case()
+        if token.word == "interval" and self.begins_interval():
+            return self.interval()
         if token.kind == "quoted" or (token.kind == "name" and token.word not in _WORDS):
             after = self.tokens[self.at + 1]
             called = token.kind == "name" and after.kind == "sign" and after.text == "("
@@ -265,6 +267,21 @@ class _Parser:
         if len(digits) > 19 or int(digits) > 2**63 - 1:
             raise self.fault("A whole number has at most 64 bits.", token.span)
         return Literal(int(digits), token.span)
+
+    def begins_interval(self) -> bool:
+        """`interval` is a word like any other, unless an amount follows, also a negative one with a unit."""
+        kinds = [token.kind for token in self.tokens[self.at + 1 : self.at + 4]]
+        return kinds[0] in ("number", "text") or kinds == ["sign", "number", "name"]
+
+    def interval(self) -> Node:
+        """Read ``interval 1 day``: how many, then the unit, which may have the plural's s."""
+        start, number = self.take(), self.here
+        n = self.number() if number.kind == "number" else None
+        if not isinstance(n, Literal) or self.here.kind != "name":
+            raise self.fault("An interval is a whole number and a unit.", number.span, "Write `interval 1 day`.")
+        unit = self.take()
+        word = Literal(unit.word.removesuffix("s"), unit.span)
+        return Apply("interval", (n, word), start.span.to(unit.span))
 
     def case(self) -> Node:
         start = self.take()

@@ -10,7 +10,7 @@ from typing import Any
 from gongbi.core import clock
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr
-from gongbi.core.functions.base import Cannot, Phrase, Regroup
+from gongbi.core.functions.base import Cannot, Phrase, Regroup, Run
 from gongbi.core.types import Type
 from gongbi.errors import Bug, Refused
 
@@ -98,7 +98,7 @@ def template(call: Call, args: list[str], to: Rendering) -> str:
     sql = call.function.sql(to.dialect.name)
     if isinstance(sql, Cannot):
         raise Refused(f"`{call.function.name}` cannot run on {to.dialect.name}: {sql.reason}")
-    if isinstance(sql, Regroup | Phrase):
+    if isinstance(sql, Regroup | Phrase | Run):
         raise Bug(f"`{call.function.name}` must be planned as what it stands for, not rendered.")
     if isinstance(sql, str):
         types = to.dialect.types

@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from gongbi.core.functions import aggregates, dates, groups, moments, numbers, operators, phrases, ranks, special, texts
-from gongbi.core.functions.base import Cannot, Example, Function, Param, Phrase, Regroup
+from gongbi.core.functions import (
+    aggregates,
+    dates,
+    groups,
+    moments,
+    numbers,
+    operators,
+    phrases,
+    ranks,
+    sequences,
+    special,
+    texts,
+)
+from gongbi.core.functions.base import Cannot, Example, Function, Param, Phrase, Regroup, Run
 from gongbi.errors import Bug, UnknownName
 
-__all__ = ["CATALOGUE", "MEANING", "Cannot", "Example", "Function", "Param", "Phrase", "Regroup", "function"]
+__all__ = ["CATALOGUE", "MEANING", "Cannot", "Example", "Function", "Param", "Phrase", "Regroup", "Run", "function"]
 
 #: Raised when a function, or the plan that it is part of, gives other values than before: builds made with an earlier
 #: one are then no answer to the same definitions.
 MEANING = 2
 
-_CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, ranks, phrases)
+_CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, sequences, ranks, phrases)
 
 
 def _collected() -> Mapping[str, Function]:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from gongbi.core.expr import Call
     from gongbi.core.render import Rendering
 
-Kind = Literal["scalar", "time", "aggregate", "rank", "phrase"]
+Kind = Literal["scalar", "time", "aggregate", "rank", "phrase", "step", "sequence"]
 #: What an argument may be. `constant …` must be known when the plan is made; `same` shares one type with its like.
 Accepts = Literal[
-    "number", "integer", "text", "boolean", "date", "timestamp", "moment", "any", "same", "ordered", "fact"
-]
+    "number", "integer", "text", "boolean", "date", "timestamp", "moment", "any", "same", "ordered", "fact", "step",
+    "column", "interval",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,14 @@ class Param:
     ----------
     accepts
         ``moment`` is a date or an instant, ``ordered`` anything that can be sorted, ``fact`` the name of a fact,
-        ``same`` a type that all `same` arguments share after widening.
+        ``same`` a type that all `same` arguments share after widening, ``column`` a column that several facts have,
+        ``interval`` a length of time (``interval 1 day``).
     constant
         The value must stand in the expression itself.
     optional, repeated
         May be left out; may come any number of times (at least once unless optional).
+    named
+        Written ``name => value``.
     """
 
     name: str
@@ -44,6 +48,12 @@ class Param:
     constant: bool = False
     optional: bool = False
     repeated: bool = False
+    named: bool = False
+
+    def __str__(self) -> str:
+        if self.named:
+            return f"{self.name} => {'interval 1 day' if self.accepts == 'interval' else self.accepts}"
+        return self.name + ("?" if self.optional else "") + ("…" if self.repeated else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +121,22 @@ class Phrase:
     text: Callable[[Sequence[Any]], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A function that follows the steps of a sequence through the rows of several facts; see `core.sequences`.
+
+    Parameters
+    ----------
+    completed
+        True for members whose run got to the last step, false for those whose run waited for it in vain. None for a
+        step, which is nothing by itself.
+    """
+
+    completed: bool | None
+
+
 Render = Callable[["Call", Sequence[str], "Rendering"], str]
-Sql = str | Render | Cannot | Regroup | Phrase
+Sql = str | Render | Cannot | Regroup | Phrase | Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +149,8 @@ class Function:
         As written; operators are named by their sign.
     kind
         ``scalar`` works on values, ``time`` on the time of a fact's row, ``aggregate`` on rows of a member, ``rank``
-        on all members; a ``phrase`` stands for a longer expression.
+        on all members; a ``phrase`` stands for a longer expression; a ``sequence`` holds some of kind ``step``, each of which
+        reads rows of one fact.
     group
         The chapter of the documentation.
     params, returns
@@ -137,7 +162,7 @@ class Function:
     ties
         Which of several equal candidates is taken, where that can matter.
     duckdb, spark
-        How each engine writes it: a template with ``{0}``, ``{1}``, a function, a regrouping, or `Cannot`; or the phrase.
+        How each engine writes it: a template with ``{0}``, ``{1}``, a function, or `Cannot`; or how it is planned.
     check
         Further demands on constant arguments; called with their values (None where not constant).
     looks_ahead
@@ -178,8 +203,7 @@ class Function:
     @property
     def signature(self) -> str:
         """For people: ``round(x, digits?)``."""
-        parts = [p.name + ("?" if p.optional else "") + ("…" if p.repeated else "") for p in self.params]
-        return f"{self.name}({', '.join(parts)})"
+        return f"{self.name}({', '.join(map(str, self.params))})"
 
     def arity_error(self, given: int) -> WrongType:
         """The error for a wrong number of arguments."""

@@ -1,0 +1,74 @@
+"""Sequences of steps → one query over the rows of their facts.
+
+Every step's rows are read off the scan of its fact: member, shared value, time, number of the step. Their union is
+sorted once by member, value and time, and runs are followed along it. No row is paired with another, so that the work
+grows with the rows and not with their square.
+
+A run is worth what its start is worth: of all runs that have come to a step, the one that began latest has the most
+time left. So for each row of step k + 1 it is enough to know the latest start among the rows of step k before it.
+Rows at one instant are ordered from the last step to the first: what stands before a row is then strictly earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gongbi.core.dialect import Dialect
+from gongbi.core.expr import Call, Constant
+from gongbi.core.functions import Run
+from gongbi.errors import Bug
+
+
+@dataclass(frozen=True, slots=True)
+class StepRows:
+    """The rows of one step as SQL: where they are read, the value that they share, which of them count."""
+
+    scan: str
+    time: str
+    shared: str | None = None
+    condition: str | None = None
+
+    def select(self, number: int) -> str:
+        """Grain: one row per row of the fact that makes the step."""
+        kept = [f"{self.shared} is not null"] if self.shared is not None else []
+        kept += [self.condition] if self.condition is not None else []
+        value = f", {self.shared} as k" if self.shared is not None else ""
+        where = f" where {' and '.join(f'({c})' for c in kept)}" if kept else ""
+        return f"select _m{value}, {self.time} as t, {number} as s from {self.scan}{where}"
+
+
+def members_of(call: Call, steps: Sequence[StepRows], as_of: datetime, dialect: Dialect, alias: str) -> str:
+    """The members for whom a sequence is true. Grain: one row per such member: `_m`, and true under the alias."""
+    run = call.function.sql(dialect.name)
+    if not isinstance(run, Run) or run.completed is None:
+        raise Bug(f"`{call.function.name}` is no sequence.")
+    last = call.args[-1]
+    window = last.value if isinstance(last, Constant) else None
+    shared = steps[0].shared is not None
+    follow = len(steps) if run.completed else len(steps) - 1
+    text = " union all ".join(step.select(i) for i, step in enumerate(steps, 1))
+    kept = "_m, k, t, s" if shared else "_m, t, s"
+    over = f"partition by {'_m, k' if shared else '_m'} order by t, s desc rows between"
+    before, after = f"({over} unbounded preceding and 1 preceding)", f"({over} 1 following and unbounded following)"
+    text = f"select {kept}, case when s = 1 then t end as b from ({text}) e"
+    for number in range(2, follow + 1):
+        begun = f"max(case when s = {number - 1} then b end) over {before}"
+        text = f"select {kept}, case when s = {number} then {begun} end as b from ({text}) e"
+    end = "" if window is None else _later("b", window, dialect)
+    true = "b is not null" if window is None else f"t < {end}"
+    if not run.completed:
+        text = f"select {kept}, b, min(case when s = {len(steps)} then t end) over {after} as next from ({text}) e"
+        if window is None:
+            true += " and next is null"
+        else:
+            true += f" and {end} <= {dialect.literal(as_of)} and (next is null or next >= {end})"
+    return f"select _m, true as {alias} from ({text}) e where s = {follow} and {true} group by _m"
+
+
+def _later(moment: str, microseconds: int, dialect: Dialect) -> str:
+    """An instant so much later; intervals are whole seconds."""
+    seconds = microseconds // 1_000_000
+    length = f"'{seconds}' second" if dialect.name == "spark" else f"'{seconds} seconds'"
+    return f"({moment} + interval {length})"
