@@ -40,7 +40,7 @@ WRITTEN = {
 CHAPTERS = {
     "arithmetic": "运算", "comparison": "比较", "logic": "逻辑", "choice": "选择", "numbers": "数字", "text": "文本",
     "conversion": "转换", "calendar": "日历", "windows": "时间窗口", "aggregates": "聚合",
-    "preferences and rhythm": "偏好与节奏", "sequences": "序列", "ranks": "排名", "phrases": "短语",
+    "preferences and rhythm": "偏好与节奏", "sequences": "序列", "members": "成员", "ranks": "排名", "phrases": "短语",
 }  # fmt: skip
 ACCEPTED = {
     "number": "number (whole, decimal or double)", "integer": "whole number", "text": "text", "boolean": "condition",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -267,6 +268,8 @@ class _Checker:
         args = [self.of(arg, at) for arg in node.args]
         if entry.kind == "time":
             args = self.timed(entry, args, at)
+        if entry.of_member and len(args) == len(entry.params) - 1:
+            args = [self.own_id(entry, at), *args]
         if entry.name == "case":
             return self.case(entry, args)
         return typed_call(entry, args)
@@ -302,6 +305,15 @@ class _Checker:
                 hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",
             )
         return [FactColumn(at.fact.name, "ts", TIMESTAMP), *args]
+
+    def own_id(self, entry: Function, at: Setting) -> Expr:
+        """The id of the described member; of the one that a row names, inside an aggregate."""
+        if at.subject is None or at.raw is not None:
+            raise InvalidExpression(f"`{entry.name}` needs a member; here there is only a row.")
+        subject = at.world.subject(at.subject)
+        if at.fact is not None:
+            return FactColumn(at.fact.name, subject.name, subject.id_type)
+        return Attribute(subject.name, "id", subject.id_type)
 
     def case(self, entry: Function, args: list[Expr]) -> Expr:
         for condition in args[:-1:2]:
@@ -500,9 +512,19 @@ def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
             args = [*args[:i], value, *args[i + 1 :]]
     args = [_defaulted(arg, param) for arg, param in zip(args, params, strict=True)]
     if entry.check is not None:
-        entry.check([arg.value if isinstance(arg, Constant) else None for arg in args])
+        entry.check([_written(arg) for arg in args])
     type_ = entry.result([arg.type for arg in args])
     return Call(entry, tuple(args), type_, joint_level(args))
+
+
+def _written(arg: Expr) -> Any:
+    """The value of an argument that stands in the expression itself, also as ``date('2017-09-01')``."""
+    if isinstance(arg, Constant):
+        return arg.value
+    if isinstance(arg, Call) and arg.function.name == "date" and isinstance(text := arg.args[0], Constant):
+        with suppress(TypeError, ValueError):
+            return date.fromisoformat(text.value)
+    return None
 
 
 def _defaulted(arg: Expr, param: Param) -> Expr:

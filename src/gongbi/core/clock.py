@@ -122,6 +122,34 @@ def calendar(as_of: datetime, n: int, period: str, zone: str, ago: int = 0) -> W
     return Window(start, end)
 
 
+def year_before(as_of: datetime, period: str, zone: str, *, so_far: bool = False) -> Window:
+    """The period of the year before that corresponds to the current one, whole or as far as the current one has got.
+
+    Months, quarters and years correspond by name, weeks by their ISO number (the last one where the year before has no
+    53rd), days by their date (29 February by the 28th). As far as it has got means to the same date, of weeks to the
+    same weekday, and the same time of day.
+    """
+    local = as_of.astimezone(zone_of(zone))
+    today = local.date()
+    first = _year_earlier(period_start(today, period), period)
+    end = midnight(add_periods(first, 1, period), zone)
+    if so_far:
+        day = first + timedelta(days=today.weekday()) if period == "week" else _year_earlier(today, "day")
+        end = min(end, _in_utc(datetime.combine(day, local.time(), tzinfo=zone_of(zone))))
+    return Window(midnight(first, zone), end)
+
+
+def _year_earlier(day: date, period: str) -> date:
+    try:
+        if period == "week":
+            year, week, _ = day.isocalendar()
+            weeks = date(year - 1, 12, 28).isocalendar().week
+            return date.fromisocalendar(year - 1, min(week, weeks), 1)
+        return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
+    except ValueError as error:
+        raise InvalidInput(f"There is no year before {day.year}.") from error
+
+
 def ahead(as_of: datetime, n: int, unit: str) -> Window:
     """The n units from `as_of` on: what a model is to predict."""
     return Window(as_of, shift(as_of, n, unit))

@@ -36,7 +36,8 @@ class StepRows:
         kept += [self.condition] if self.condition is not None else []
         value = f", {self.shared} as k" if self.shared is not None else ""
         where = f" where {' and '.join(f'({c})' for c in kept)}" if kept else ""
-        return f"select _m{value}, {self.time} as t, {number} as s from {self.scan}{where}"
+        # With a name of its own, since Spark takes a table's `where (x)` for a name with a column.
+        return f"select _m{value}, {self.time} as t, {number} as s from {self.scan} r{where}"
 
 
 def members_of(call: Call, steps: Sequence[StepRows], as_of: datetime, dialect: Dialect, alias: str) -> str:

@@ -9,6 +9,7 @@ from gongbi.core.functions import (
     aggregates,
     dates,
     groups,
+    members,
     moments,
     numbers,
     operators,
@@ -17,6 +18,7 @@ from gongbi.core.functions import (
     sequences,
     special,
     texts,
+    workdays,
 )
 from gongbi.core.functions.base import Cannot, Example, Function, Param, Phrase, Regroup, Run
 from gongbi.errors import Bug, UnknownName
@@ -27,7 +29,21 @@ __all__ = ["CATALOGUE", "MEANING", "Cannot", "Example", "Function", "Param", "Ph
 #: one are then no answer to the same definitions.
 MEANING = 2
 
-_CHAPTERS = (operators, numbers, texts, dates, moments, special, aggregates, groups, sequences, ranks, phrases)
+_CHAPTERS = (
+    operators,
+    numbers,
+    texts,
+    dates,
+    workdays,
+    moments,
+    special,
+    aggregates,
+    groups,
+    sequences,
+    members,
+    ranks,
+    phrases,
+)
 
 
 def _collected() -> Mapping[str, Function]:

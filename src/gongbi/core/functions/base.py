@@ -171,6 +171,8 @@ class Function:
         Its value moves with the as-of instant, so that it means nothing where there is none (a source's columns).
     empty
         Value of an aggregate over no rows, where it is not absent.
+    of_member
+        The member's id is its first argument, where none was given.
     """
 
     name: str
@@ -191,6 +193,7 @@ class Function:
     empty: Any = None
     sign: bool = False
     convert: Type | None = None
+    of_member: bool = False
 
     def result(self, types: Sequence[Type]) -> Type:
         """Type of the result for these argument types."""

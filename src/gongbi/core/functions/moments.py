@@ -43,6 +43,11 @@ def _period(ago: int) -> Render:
     return write
 
 
+def _last_year(call: Call, args: Sequence[str], to: Rendering) -> str:
+    unit, *so_far = _constants(call)
+    return to.bounds(args[0], clock.year_before(to.as_of, unit, to.zone, so_far=so_far == [True]))
+
+
 def _between_dates(call: Call, args: Sequence[str], to: Rendering) -> str:
     start, end = (clock.parse_instant(text, to.zone) for text in _constants(call))
     return to.bounds(args[0], clock.Window(start, end))
@@ -117,6 +122,12 @@ FUNCTIONS: tuple[Function, ...] = (
           (Example("count(sample) filter (where this('month'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _period(0), _check_period),
     _time("previous", (UNIT,), "在上一个整日、周、月、季、年之内。", "In the whole day, week, month, quarter or year before the current one.",
           (Example("count(sample) filter (where previous('month'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _period(1), _check_period),
+    _time("last_year", (UNIT, Param("so_far", "boolean", constant=True, optional=True)),
+          "在去年的同一日、周（ISO 周数）、月、季、年之内；so_far 为真则只到去年的同一时点。",
+          "In the same day, week (by ISO number), month, quarter or year of the year before, whole; with `so_far` true only as far as the current one has got.",
+          (Example("count(sample) filter (where last_year('month'))", {1: 0, 2: 0, 3: 0, 4: 0}),
+           Example("last_year(instant('2016-09-20'), 'month')", True), Example("last_year(instant('2016-09-20'), 'month', true)", False)),
+          _last_year, _check_period),
     _time("between_dates", (DAY, Param("end", "text", constant=True)), "在两个日期之间，含首不含尾。", "From one date to another, the second excluded.",
           (Example("count(sample) filter (where between_dates('2017-08-01', '2017-09-01'))", {1: 1, 2: 0, 3: 0, 4: 0}),),
           _between_dates, _check_dates),
