@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from gongbi.core import clock, steps
+from gongbi.core.demands import ACCEPTED, demand, literal, written
 from gongbi.core.expand import expanded
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, Level, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Param, Phrase, Regroup, function
@@ -19,7 +19,7 @@ from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
 from gongbi.core.relations import follow, neighbours, trait
 from gongbi.core.syntax import Apply, Literal, Name, Node, walk
-from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type, decimal
+from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type
 from gongbi.core.world import FactShape, Hop, RelationShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
 
@@ -450,51 +450,6 @@ def _both(relation: RelationShape) -> tuple[str, str]:
 # -- types ------------------------------------------------------------------------------------------
 
 
-def literal(value: str | int | Decimal | float | bool | None) -> Constant:
-    """A constant and its type."""
-    if value is None:
-        return Constant(None, NULL)
-    if isinstance(value, bool):
-        return Constant(value, BOOLEAN)
-    if isinstance(value, int):
-        return Constant(value, INTEGER)
-    if isinstance(value, float):
-        return Constant(value, DOUBLE)
-    if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        return Constant(value, decimal(max(-exponent, 0) if isinstance(exponent, int) else 0))
-    return Constant(value, TEXT)
-
-
-_ACCEPTED: Mapping[str, tuple[str, ...]] = {
-    "number": ("integer", "decimal", "double"),
-    "integer": ("integer",),
-    "text": ("text",),
-    "boolean": ("boolean",),
-    "date": ("date",),
-    "timestamp": ("timestamp",),
-    "moment": ("date", "timestamp"),
-    "ordered": ("boolean", "integer", "decimal", "double", "text", "date", "timestamp"),
-}
-_SPOKEN = {
-    "number": "a number",
-    "integer": "a whole number",
-    "text": "a text",
-    "boolean": "a condition",
-    "date": "a date",
-    "timestamp": "an instant",
-    "moment": "a date or an instant",
-    "ordered": "a value that can be sorted",
-}
-
-
-def demand(arg: Expr, accepts: str, what: str) -> None:
-    """Refuse an argument of the wrong type."""
-    names = _ACCEPTED.get(accepts)
-    if names is not None and arg.type != NULL and arg.type.name not in names:
-        raise WrongType(f"{what} must be {_SPOKEN[accepts]}, not {arg.type}.")
-
-
 def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
     """Apply a function, after its arguments were checked and widened."""
     params = matched(entry, len(args))
@@ -512,24 +467,14 @@ def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
             args = [*args[:i], value, *args[i + 1 :]]
     args = [_defaulted(arg, param) for arg, param in zip(args, params, strict=True)]
     if entry.check is not None:
-        entry.check([_written(arg) for arg in args])
+        entry.check([written(arg) for arg in args])
     type_ = entry.result([arg.type for arg in args])
     return Call(entry, tuple(args), type_, joint_level(args))
 
 
-def _written(arg: Expr) -> Any:
-    """The value of an argument that stands in the expression itself, also as ``date('2017-09-01')``."""
-    if isinstance(arg, Constant):
-        return arg.value
-    if isinstance(arg, Call) and arg.function.name == "date" and isinstance(text := arg.args[0], Constant):
-        with suppress(TypeError, ValueError):
-            return date.fromisoformat(text.value)
-    return None
-
-
 def _defaulted(arg: Expr, param: Param) -> Expr:
     """Give a bare null the type that its place asks for."""
-    if arg.type != NULL or param.accepts not in _ACCEPTED:
+    if arg.type != NULL or param.accepts not in ACCEPTED:
         return arg
     wanted = {"number": INTEGER, "moment": TIMESTAMP, "ordered": INTEGER, "date": DATE, "timestamp": TIMESTAMP}
     return Constant(None, wanted.get(param.accepts) or Type(param.accepts))  # type: ignore[arg-type]
