@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from gongbi.errors import InvalidInput
-from gongbi.synthetic import retail
+from gongbi.synthetic import draws, retail
 from gongbi.synthetic.retail import KINDS, write_retail
 
 
@@ -38,7 +39,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_are_exactly_as_many_as_asked_for_in_blocks_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retail, "BLOCK_EVENTS", 3_000)
+    monkeypatch.setattr(draws, "BLOCK_EVENTS", 3_000)
     told: list[tuple[int, int]] = []
     rows = write_retail(
         tmp_path, customers=1_003, events=10_007, seed=1, on_rows=lambda done, of: told.append((done, of))
@@ -126,13 +127,13 @@ def test_nothing_is_written_over(company: Path) -> None:
 def test_a_company_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     to, block = tmp_path / "company", retail._block
 
-    def stopped(days: retail.Calendar, seed: int, number: int, *places: int) -> Mapping[str, pa.Table]:
-        if number:
+    def stopped(rng: np.random.Generator, first: int, *places: int) -> Mapping[str, pa.Table]:
+        if first:
             raise KeyboardInterrupt
-        return block(days, seed, number, *places)
+        return block(rng, first, *places)
 
     with monkeypatch.context() as patch:
-        patch.setattr(retail, "BLOCK_EVENTS", 300)
+        patch.setattr(draws, "BLOCK_EVENTS", 300)
         patch.setattr(retail, "_block", stopped)
         with pytest.raises(KeyboardInterrupt):
             write_retail(to, customers=100, events=1_000)
