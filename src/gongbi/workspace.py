@@ -398,6 +398,15 @@ class Workspace:
         """How good the tags of the newest builds are, or the figures of one tag across builds."""
         return self.call("quality", tag=tag, subject=subject, limit=limit)  # type: ignore[no-any-return]
 
+    def explain(self, tag: str, id: Any, *, subject: str | None = None, limit: int = 20) -> dict[str, Any]:  # noqa: A002
+        """Why a member has its value of a tag: the definition in words, the tags it uses, the rows of facts behind."""
+        given = {"tag": tag, "id": id, "subject": subject, "limit": limit}
+        return _told(self.call("explain", **given))  # type: ignore[no-any-return]
+
+    def lineage(self, name: str, *, steps: int | None = None) -> dict[str, Any]:
+        """What a definition or a column is made from, back to the file, and what is made of it: `nodes` and `edges`."""
+        return self.call("lineage", name=name, steps=steps)  # type: ignore[no-any-return]
+
     @property
     def tags(self) -> Rows:
         """The tag library with the figures of the current build."""

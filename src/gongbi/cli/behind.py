@@ -17,7 +17,8 @@ FIGURES = ("light", "coverage", "absent_rise", "distinct", "psi", "freshness_day
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command()(quality)
+    for command in (quality, explain, lineage):
+        app.command()(command)
 
 
 def quality(
@@ -46,3 +47,41 @@ def _show_quality(found: Mapping[str, Any]) -> None:
 
 def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
+
+
+def explain(
+    tag: Annotated[str, typer.Argument(help="A tag's name.")],
+    id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
+    limit: Annotated[int, typer.Option(min=0, help="So many rows of facts behind each part.")] = 20,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Why a member has its value of a tag: words, tags, rows. 标签解释。"""
+    emit(call(workspace, None, "explain", tag=tag, id=id, limit=limit), as_json, _show_explanation)
+
+
+def _show_explanation(found: Mapping[str, Any]) -> None:
+    print(f"{found['subject']} {found['id']}, as of {found['as_of']}")
+    for step in found["steps"]:
+        indent = "  " * step["depth"]
+        print(f"{indent}{step['tag']} = {step['value']}")
+        for text in (*step["said"].values(), step["expr"]):
+            print(f"{indent}  {' '.join(text.split())}")
+        for name, value in step["attributes"].items():
+            print(f"{indent}  {name}: {value}")
+    show({"parts": found["parts"]})
+
+
+def lineage(
+    name: Annotated[str, typer.Argument(help="A tag, segment, model, campaign, fact or column.")],
+    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps away.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """From the column of a file to the campaign: what is made from what. 数据血缘。"""
+    emit(call(workspace, None, "lineage", name=name, steps=steps), as_json, _show_lineage)
+
+
+def _show_lineage(found: Mapping[str, Any]) -> None:
+    print(found["focus"])
+    show([{"from": edge["from"], "to": edge["to"]} for edge in found["edges"]])

@@ -73,7 +73,7 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
         "id": member,
         "as_of": as_of.isoformat(),
         "identifiers": identifiers,
-        "attributes": _attributes(ctx, subject, member),
+        "attributes": attributes_of(ctx, subject, member),
         "tags": tags,
         "timeline": _timeline(ctx, subject, member, events),
         "facts": _counts(ctx, subject, member),
@@ -81,7 +81,8 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
     }
 
 
-def _attributes(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
+def attributes_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
+    """A member's attributes as of the instant of its tags; absent ones too."""
     dialect, shape = ctx.engine.dialect, ctx.catalog().world.subject(subject)
     now = dialect.literal(instant(ctx, subject))
     found: dict[str, Any] = dict.fromkeys(shape.attributes)
@@ -101,16 +102,20 @@ def _attributes(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
     return found
 
 
-def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
-    catalog, dialect = ctx.catalog(), ctx.engine.dialect
-    stored = ctx.stored(subject)
+def values_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
+    """A member's tags that were built: name → value."""
+    dialect, stored = ctx.engine.dialect, ctx.stored(subject)
     values: dict[str, Any] = {}
     for table in dict.fromkeys(s.table for s in stored.values()):
         sql = f"select * from {dialect.ident(table)} where id = {dialect.literal(member)}"
         row: dict[str, Any] = next(iter(ctx.engine.query(sql).to_pylist()), {})
         values |= {tag: row.get(s.column) for tag, s in stored.items() if s.table == table}
-    found = []
-    for tag, value in values.items():
+    return values
+
+
+def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
+    catalog, found = ctx.catalog(), []
+    for tag, value in values_of(ctx, subject, member).items():
         definition = catalog.tags.get(tag)
         found.append(
             {
@@ -185,11 +190,10 @@ def evidence(
     for owner, call in _aggregates_behind(catalog.expressions[subject, tag], tag, catalog.tags_of(subject)):
         plan = evidence_plan(call, subject, member, as_of, catalog.world, ctx.engine.dialect, limit=limit)
         parts.append({"tag": owner, "fact": call.fact, "table": ctx.engine.query(plan)})
-    values = {row["tag"]: row["value"] for row in _tags(ctx, subject, member)}
     return {
         "tag": tag,
         "id": member,
-        "value": values.get(tag),
+        "value": values_of(ctx, subject, member).get(tag),
         "expr": definition.expression,
         "as_of": as_of.isoformat(),
         "parts": parts,

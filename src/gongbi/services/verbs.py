@@ -49,6 +49,8 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "repair": ("sources", "repair"),
     "build": ("build", "build"),
     "quality": ("quality", "quality"),
+    "explain": ("explain", "explain"),
+    "lineage": ("explain", "lineage"),
     "segments": ("segments", "segments"),
     "count": ("segments", "count"),
     "members": ("segments", "members"),

@@ -1,0 +1,294 @@
+"""From the column of a file to the campaign that rests on it: a graph of what is made from what. Pure.
+
+An edge goes from what is read to what is made of it. A node is known by its kind and name, written ``kind:name``:
+
+- ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns;
+- ``column:FACT.COLUMN``, ``attribute:SUBJECT.NAME``, ``fact:FACT`` (its rows as such, which are counted);
+- ``tag:NAME``, ``segment:NAME``, ``model:NAME``, ``campaign:NAME``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gongbi.catalog.catalog import Catalog, model_tags, titles
+from gongbi.catalog.mapping import ColumnMap, Lookup, Origin, SourceDef, TimeMap
+from gongbi.core import expr as ir
+from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RelatedColumn, TagValue
+from gongbi.core.language import check_expression
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Name, walk
+from gongbi.errors import GongbiError, UnknownName
+
+#: Kinds in the order in which data flow.
+KINDS = ("file", "raw", "fact", "column", "attribute", "tag", "segment", "model", "campaign")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A thing that is made, or read. `title` is what people call it; `detail` where a file lies, or an expression."""
+
+    kind: str
+    name: str
+    title: tuple[str, str] = ("", "")
+    detail: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """For doors."""
+        title = {"zh": self.title[0], "en": self.title[1]}
+        return {"id": self.id, "kind": self.kind, "name": self.name, "title": title, "detail": self.detail}
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes by id, and edges (from, to)."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def add(self, node: Node) -> str:
+        """Take in a node; one that is there stays."""
+        self.nodes.setdefault(node.id, node)
+        return node.id
+
+    def link(self, read: str, made: str) -> None:
+        """Say that one is read to make the other."""
+        if read != made:
+            self.edges[read, made] = None
+
+    def around(self, id_: str, *, up: bool = True, down: bool = True, steps: int | None = None) -> Graph:
+        """What a node is made from, and what is made of it, at most so many steps away."""
+        keep = {id_}
+        for wanted, (here, there) in ((up, (1, 0)), (down, (0, 1))):
+            near: dict[str, list[str]] = {}
+            for edge in self.edges:
+                near.setdefault(edge[here], []).append(edge[there])
+            layer, left = {id_} if wanted else set(), steps
+            seen = set(layer)
+            while layer and (left is None or left > 0):
+                layer = {other for one in layer for other in near.get(one, ())} - seen
+                seen |= layer
+                left = None if left is None else left - 1
+            keep |= seen
+        nodes = {name: node for name, node in self.nodes.items() if name in keep}
+        return Graph(nodes, {edge: None for edge in self.edges if edge[0] in keep and edge[1] in keep})
+
+
+def lineage_of(catalog: Catalog) -> Graph:
+    """The graph of all definitions."""
+    graph = Graph()
+    for source in catalog.sources.values():
+        _source(graph, source, catalog)
+    called = titles(catalog.tags)
+    for (subject, tag), expr in catalog.expressions.items():
+        text = catalog.tags[tag].expression
+        made = graph.add(Node("tag", tag, called[tag], text))
+        _reads(graph, made, expr, text, subject, catalog)
+    for model in catalog.models.values():
+        made = graph.add(Node("model", model.model, (model.name.zh, model.name.en), model.estimator))
+        for tag in model_tags(model):
+            graph.link(made, graph.add(Node("tag", tag)))
+    for segment in catalog.segments.values():
+        made = graph.add(Node("segment", segment.segment, (segment.name.zh, segment.name.en), segment.expr))
+        _reads(graph, made, catalog.conditions[segment.segment], segment.expr, segment.subject, catalog)
+    for model in catalog.models.values():
+        made = f"model:{model.model}"
+        if model.fact is not None:
+            for column in ("ts", model.subject, model.amount or "ts"):
+                graph.link(_column(graph, model.fact, column), made)
+        for tag in catalog.features(model.features, model.subject) if model.features else ():
+            graph.link(graph.add(Node("tag", tag)), made)
+        texts = [text for c in (*model.train, *model.test) for text in (c.population, c.target)]
+        _texts(graph, made, [*texts, model.score or ""], model.subject, catalog)
+    for campaign in catalog.campaigns.values():
+        made = graph.add(Node("campaign", campaign.campaign, (campaign.name.zh, campaign.name.en)))
+        texts = [campaign.eligible, campaign.score, campaign.received, campaign.responded, campaign.outcome]
+        _texts(graph, made, [*texts, *campaign.reasons, *campaign.funnel], "customer", catalog)
+        for tag in (*campaign.match_on, *campaign.by):
+            graph.link(graph.add(Node("tag", tag)), made)
+    return graph
+
+
+def find(graph: Graph, name: str) -> str:
+    """The node of a name: ``kind:name``, a bare name, or as expressions write it (``tag.NAME``, ``segment.NAME``).
+
+    Raises
+    ------
+    UnknownName
+        Nothing is called so; with the nearest name.
+    """
+    name = name.strip()
+    if name in graph.nodes:
+        return name
+    head, _, rest = name.partition(".")
+    given = [f"{head}:{rest}"] if head in KINDS and rest else []
+    given += [
+        f"{kind}:{name}" for kind in ("tag", "segment", "model", "campaign", "fact", "column", "attribute", "file")
+    ]
+    for one in [*given, f"raw:{name}"]:
+        if one in graph.nodes:
+            return one
+    raise UnknownName("definition or column", name, {node.name for node in graph.nodes.values()})
+
+
+# -- sources ----------------------------------------------------------------------------------------
+
+
+def _source(graph: Graph, source: SourceDef, catalog: Catalog) -> None:
+    base = source.from_.fact
+    raw = _Raw(graph, source, catalog)
+    if base is None:
+        graph.add(Node("file", source.source, (source.name.zh, source.name.en), origin(source.from_)))
+    if source.fact is not None:
+        rows = graph.add(Node("fact", source.fact, (source.name.zh, source.name.en)))
+        for column in source.key:
+            graph.link(raw.column(column), rows)
+        for column in source.from_.group_by:
+            graph.link(raw.column(column), rows)
+        if base is None and not source.key:
+            graph.link(f"file:{source.source}", rows)
+        _linked(graph, raw.time(source.time) if base is None else [raw.column("ts")], _column(graph, source.fact, "ts"))
+        for subject, how in source.subjects.items():
+            named = [how.column] if how.column is not None else list(how.identifiers.values())
+            _linked(graph, [raw.column(c) for c in named if c], _column(graph, source.fact, subject))
+    for name, mapping in source.columns.items():
+        if source.fact is not None:
+            made = _column(graph, source.fact, name)
+        elif source.attributes is not None:
+            made = graph.add(Node("attribute", f"{source.attributes}.{name}"))
+        else:
+            made = graph.add(Node("column", f"{source.relation or source.reference}.{name}"))
+        _linked(graph, raw.read(name, mapping), made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The columns that a source reads: of its files, or of the fact that it is derived from."""
+
+    graph: Graph
+    source: SourceDef
+    catalog: Catalog
+
+    def column(self, name: str) -> str:
+        if self.source.from_.fact is not None:
+            return _column(self.graph, self.source.from_.fact, name)
+        file = self.graph.add(Node("file", self.source.source, detail=origin(self.source.from_)))
+        found = self.graph.add(Node("raw", f"{self.source.source}.{name}", detail=origin(self.source.from_)))
+        self.graph.link(file, found)
+        return found
+
+    def time(self, time: TimeMap | None) -> list[str]:
+        if time is None:
+            return []
+        return [self.column(time.column)] if time.column is not None else self.lookup(time.lookup)
+
+    def lookup(self, lookup: Lookup | None) -> list[str]:
+        if lookup is None:
+            return []
+        found = [self.column(name) for name in lookup.on.values()]
+        for other in self.catalog.sources.values():
+            if other.reference == lookup.reference:
+                named = [n for n in _names(lookup.expr) if n in other.columns]
+                found += [self.graph.add(Node("column", f"{other.reference}.{n}")) for n in [*named, *lookup.on]]
+        return found
+
+    def read(self, name: str, mapping: ColumnMap) -> list[str]:
+        if mapping.lookup is not None:
+            return self.lookup(mapping.lookup)
+        if mapping.expr is None:
+            return [self.column(mapping.from_ or name)]
+        base = self.source.from_.fact
+        names = list(_names(mapping.expr))
+        if base is None:
+            return [self.column(n) for n in names]
+        shape = self.catalog.world.fact(base)
+        found = [self.column(n) for n in names if shape.column(n) is not None]
+        return found or [self.graph.add(Node("fact", base))]
+
+
+def origin(from_: Origin) -> str:
+    """Where rows come from, for people; a database without its password."""
+    if from_.package is not None:
+        return f"{from_.package}/{from_.table}"
+    if from_.database is not None:
+        return f"{from_.database.rpartition('@')[2]} {from_.query}"
+    return from_.file or f"fact {from_.fact}"
+
+
+def _names(text: str) -> Iterator[str]:
+    for part in walk(parse(text)):
+        if isinstance(part, Name):
+            yield part.parts[-1]
+
+
+def _column(graph: Graph, fact: str, column: str) -> str:
+    return graph.add(Node("column", f"{fact}.{column}"))
+
+
+def _linked(graph: Graph, read: Iterable[str], made: str) -> None:
+    for one in read:
+        graph.link(one, made)
+
+
+# -- expressions ------------------------------------------------------------------------------------
+
+
+def _texts(graph: Graph, made: str, texts: Iterable[str], subject: str, catalog: Catalog) -> None:
+    for text in texts:
+        if text.strip():
+            expr = check_expression(text, catalog.world, subject, ahead=True)
+            _reads(graph, made, expr, text, subject, catalog)
+
+
+def _reads(graph: Graph, made: str, expr: Expr, text: str, subject: str, catalog: Catalog) -> None:
+    """Link what an expression reads; what a segment in it reads is linked to the segment."""
+    through = [s for s in _segments(text) if s in catalog.segments]
+    inside = {one for s in through for one in _parts(catalog.conditions.get(s), subject)}
+    for segment in through:
+        graph.link(graph.add(Node("segment", segment)), made)
+    for kind, name in _parts(expr, subject):
+        if (kind, name) not in inside:
+            graph.link(graph.add(Node(kind, name)), made)
+
+
+def _segments(text: str) -> list[str]:
+    try:
+        parts = [part.parts for part in walk(parse(text)) if isinstance(part, Name)]
+    except GongbiError:
+        return []
+    return [p[1] for p in parts if p[0] == "segment" and len(p) == 2]
+
+
+def _parts(expr: Expr | None, subject: str) -> list[tuple[str, str]]:
+    found: dict[tuple[str, str], None] = {}
+    for part in ir.walk(expr) if expr is not None else ():
+        if isinstance(part, FactColumn):
+            found["column", f"{part.fact}.{part.column}"] = None
+        elif isinstance(part, RelatedColumn):
+            found["attribute", f"{part.subject}.{part.attribute}"] = None
+            found["column", f"{part.fact}.{part.subject}"] = None
+        elif isinstance(part, Attribute):
+            found["attribute", f"{part.subject}.{part.attribute}"] = None
+        elif isinstance(part, TagValue):
+            found["tag", part.tag] = None
+        elif isinstance(part, Call) and part.is_aggregate and part.fact is not None:
+            found["fact", part.fact] = None
+            found["column", f"{part.fact}.{subject}"] = None
+    return list(found)
+
+
+def as_json(graph: Graph, focus: str) -> Mapping[str, Any]:
+    """For doors: nodes in the order in which data flow, edges as pairs."""
+    order = {kind: i for i, kind in enumerate(KINDS)}
+    nodes = sorted(graph.nodes.values(), key=lambda node: (order[node.kind], node.name))
+    return {
+        "focus": focus,
+        "nodes": [node.to_json() for node in nodes],
+        "edges": [{"from": read, "to": made} for read, made in graph.edges],
+    }

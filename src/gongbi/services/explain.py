@@ -1,0 +1,113 @@
+"""Why a tag has its value, and where it comes from: words, rows, lineage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gongbi.catalog import lineage as graphs
+from gongbi.catalog.titles import titles_of
+from gongbi.core import expr as ir
+from gongbi.core.expr import Attribute, Expr
+from gongbi.core.words import Titles, sentence
+from gongbi.errors import InvalidInput
+from gongbi.services.context import Context
+from gongbi.services.customers import attributes_of, evidence, resolve, values_of
+from gongbi.services.limits import checked
+
+
+def titles(ctx: Context) -> Titles:
+    """What the definitions in force call things."""
+    return ctx.remembered("titles", ctx.fingerprint(), lambda: titles_of(ctx.catalog()))  # type: ignore[no-any-return]
+
+
+def words(ctx: Context, expr: Expr) -> dict[str, str]:
+    """An expression in words, in both languages."""
+    known = titles(ctx)
+    return {"zh": sentence(expr, known, "zh"), "en": sentence(expr, known, "en")}
+
+
+def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limit: int = 20) -> dict[str, Any]:  # noqa: A002
+    """Why a member has its value of a tag.
+
+    Parameters
+    ----------
+    tag, id
+        The tag, and the member as people name it.
+    subject
+        By default the tag's.
+    limit
+        So many rows of facts behind each aggregate, the newest.
+
+    Returns
+    -------
+    dict
+        ``tag``, ``id``, ``subject``, ``value``, ``said`` (the definition in words: ``zh``, ``en``), ``as_of``,
+        ``warnings``;
+        ``steps``: the tag and, after it, every tag that it uses, each with ``tag``, ``name``, ``value``, ``unit``,
+        ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant) and ``depth``;
+        ``parts``: the rows of facts behind them, see `services.customers.evidence`.
+    """
+    limit, catalog = checked(limit), ctx.catalog()
+    definition = catalog.tag(tag.strip().removeprefix("tag."))
+    if subject is not None and subject != definition.subject:
+        raise InvalidInput(f"The tag {definition.tag!r} describes a {definition.subject}, not a {subject}.")
+    subject = definition.subject
+    member, tags = resolve(ctx, id, subject), catalog.tags_of(subject)
+    found = evidence(ctx, member, definition.tag, subject=subject, limit=limit)
+    values, attributes = values_of(ctx, subject, member), attributes_of(ctx, subject, member)
+    steps: list[dict[str, Any]] = []
+    queue, seen = [(definition.tag, 0)], {definition.tag}
+    while queue:
+        name, depth = queue.pop(0)
+        expr, one = tags[name], catalog.tags[name]
+        read = {part.attribute for part in ir.walk(expr) if isinstance(part, Attribute) and part.attribute != "id"}
+        uses = sorted(used for used in ir.tags_used(expr) if used in tags)
+        steps.append(
+            {
+                "tag": name,
+                "name": one.name.to_json(),
+                "value": values.get(name),
+                "unit": one.unit,
+                "expr": one.expression,
+                "said": words(ctx, expr),
+                "uses": uses,
+                "attributes": {name: attributes.get(name) for name in sorted(read)},
+                "depth": depth,
+            }
+        )
+        queue += [(used, depth + 1) for used in uses if used not in seen]
+        seen.update(uses)
+    return {
+        "tag": definition.tag,
+        "subject": subject,
+        "id": member,
+        "value": values.get(definition.tag),
+        "said": steps[0]["said"],
+        "as_of": found["as_of"],
+        "steps": steps,
+        "parts": found["parts"],
+        "warnings": found["warnings"],
+    }
+
+
+def lineage(ctx: Context, name: str, *, steps: int | None = None) -> dict[str, Any]:
+    """What a tag, a segment, a model, a campaign, a fact or a column is made from, and what is made of it.
+
+    Parameters
+    ----------
+    name
+        ``rfm.recency``, ``segment.loyal``, ``purchase.amount``; or with its kind, ``tag:rfm.recency``.
+    steps
+        At most so many steps away; all by default.
+
+    Returns
+    -------
+    dict
+        ``focus`` (the node's id); ``nodes``: ``id``, ``kind`` (file, raw, fact, column, attribute, tag, segment, model,
+        campaign), ``name``, ``title``, ``detail``; ``edges``: ``from`` what is read, ``to`` what is made of it.
+    """
+    if steps is not None:
+        steps = checked(steps)
+    whole = ctx.remembered("lineage", ctx.fingerprint(), lambda: graphs.lineage_of(ctx.catalog()))
+    focus = graphs.find(whole, name)
+    return dict(graphs.as_json(whole.around(focus, steps=steps), focus))

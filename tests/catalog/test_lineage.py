@@ -1,0 +1,100 @@
+"""Lineage: columns of files behind a tag, listed by hand for the retail demo; what is made of them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from gongbi.catalog.catalog import Catalog, assemble
+from gongbi.catalog.lineage import Graph, find, lineage_of
+from gongbi.catalog.yaml import read_definitions, read_text
+from gongbi.errors import UnknownName
+from gongbi.packs import demo
+
+WHO, WHEN = "raw:transactions.household_id", "raw:transactions.transaction_timestamp"
+BASKET, PAID = "raw:transactions.basket_id", "raw:transactions.sales_value"
+PRODUCT = "raw:transactions.product_id"
+
+#: Tag → columns of files that its value rests on, read off the YAML by a person.
+BY_HAND = {
+    "rfm.recency": {WHO, WHEN, BASKET},
+    "value.spend_365d": {WHO, WHEN, BASKET, PAID},
+    "household.marital_status": {"raw:demographics.marital_status"},
+    "category.breadth": {WHO, PRODUCT, BASKET, "raw:products.product_category"},
+    "campaign.coupons_redeemed": {
+        "raw:coupon_redemptions.household_id",
+        "raw:coupon_redemptions.coupon_upc",
+        "raw:coupon_redemptions.campaign_id",
+        "raw:coupon_redemptions.redemption_date",
+    },
+}
+
+
+@cache
+def retail() -> tuple[Catalog, Graph]:
+    catalog = assemble(read_definitions(demo("retail").definitions), zone="America/New_York")
+    return catalog, lineage_of(catalog)
+
+
+@pytest.mark.parametrize("tag", BY_HAND)
+def test_the_columns_behind_a_tag_are_those_that_a_person_finds(tag: str) -> None:
+    _, graph = retail()
+    behind = graph.around(f"tag:{tag}", down=False).nodes.values()
+    assert {node.id for node in behind if node.kind == "raw"} == BY_HAND[tag]
+
+
+def test_downstream_of_a_tag_are_segments_models_and_the_campaign() -> None:
+    _, graph = retail()
+    after = graph.around("tag:rfm.recency", up=False).nodes
+    assert {"tag:rfm.group", "segment:champions", "model:coupon_redemption", "campaign:campaign_18"} <= set(after)
+    assert "tag:household.marital_status" not in after
+    assert not [name for name in after if name.startswith(("raw:", "file:", "column:"))]
+
+
+def test_every_tag_leads_back_to_a_column_of_a_file() -> None:
+    catalog, graph = retail()
+    for tag in catalog.tags:
+        behind = graph.around(f"tag:{tag}", down=False).nodes.values()
+        assert any(node.kind == "raw" for node in behind), tag
+
+
+def test_steps_bound_the_neighbourhood_and_edges_stay_inside() -> None:
+    _, graph = retail()
+    near = graph.around("tag:rfm.recency", steps=1)
+    assert set(near.nodes) < set(graph.around("tag:rfm.recency").nodes)
+    assert all(read in near.nodes and made in near.nodes for read, made in near.edges)
+
+
+def test_names_are_found_as_people_write_them() -> None:
+    _, graph = retail()
+    assert find(graph, "rfm.recency") == find(graph, "tag.rfm.recency") == "tag:rfm.recency"
+    assert find(graph, "segment.champions") == find(graph, "champions") == "segment:champions"
+    assert find(graph, "purchase.amount") == "column:purchase.amount"
+    assert find(graph, "transactions.sales_value") == "raw:transactions.sales_value"
+    with pytest.raises(UnknownName, match="rfm.recentcy"):
+        find(graph, "rfm.recentcy")
+
+
+def test_a_segment_in_a_segment_stands_between() -> None:
+    text = """subject: customer
+---
+source: orders
+from: {file: orders.csv}
+fact: order
+key: [id]
+time: {column: at}
+subjects: {customer: card}
+columns: {amount: {type: double}}
+---
+segment: buyers
+expr: sum(order.amount) > 10
+---
+segment: recent_buyers
+expr: segment.buyers and count(order) filter (where within(30, 'day')) > 0
+"""
+    graph = lineage_of(assemble(read_text(text)))
+    assert ("segment:buyers", "segment:recent_buyers") in graph.edges
+    assert ("column:order.amount", "segment:buyers") in graph.edges
+    assert ("column:order.amount", "segment:recent_buyers") not in graph.edges
+    assert "raw:orders.amount" in graph.around("segment:recent_buyers", down=False).nodes
