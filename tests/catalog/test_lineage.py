@@ -72,7 +72,7 @@ def test_names_are_found_as_people_write_them() -> None:
     assert find(graph, "segment.champions") == find(graph, "champions") == "segment:champions"
     assert find(graph, "purchase.amount") == "column:purchase.amount"
     assert find(graph, "transactions.sales_value") == "raw:transactions.sales_value"
-    with pytest.raises(UnknownName, match="rfm.recentcy"):
+    with pytest.raises(UnknownName, match=r"rfm\.recentcy"):
         find(graph, "rfm.recentcy")
 
 
