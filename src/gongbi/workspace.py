@@ -529,9 +529,17 @@ class Segment:
         return int(found["count"])
 
     def members(
-        self, columns: Sequence[str] | str = (), *, limit: int | None = None, order: Sequence[str] | str = ()
+        self,
+        columns: Sequence[str] | str = (),
+        *,
+        limit: int | None = None,
+        order: Sequence[str] | str = (),
+        reveal: str | None = None,
     ) -> Members:
-        """Their ids and chosen columns: tags, attributes or expressions; a single one may stand by itself."""
+        """Their ids and chosen columns: tags, attributes or expressions; a single one may stand by itself.
+
+        With `reveal`, the reason, values that are masked otherwise are shown; it is put on record.
+        """
         columns, order = ([x] if isinstance(x, str) else x for x in (columns, order))
         found = self.workspace.call(
             "members",
@@ -540,6 +548,7 @@ class Segment:
             columns=list(columns),
             limit=limit,
             order=list(order),
+            reveal=reveal,
         )
         return Members(_told(found)["table"])
 

@@ -38,6 +38,7 @@ def segment_members(
     overwrite: Overwrite = False,
     limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
     order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
+    reveal: Annotated[str | None, typer.Option("--reveal", help="Why masked values are to be seen; recorded.")] = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
@@ -49,6 +50,7 @@ def segment_members(
         "subject": subject,
         "columns": column or [],
         "order": order or [],
+        "reveal": reveal,
     }
     if to is not None:
         found = call(workspace, actor, "export", to=str(to.resolve()), overwrite=overwrite, limit=limit, **given)

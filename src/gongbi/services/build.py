@@ -181,9 +181,11 @@ def _built(row: Build, *, reused: bool, current: bool) -> Built:
 
 
 def drop_old(ctx: Context, subject: str | None = None) -> list[int]:
-    """Drop builds that the retention rule gives up; the current ones always stay."""
+    """Drop builds that the retention rule gives up, and no tag asks to `keep`; the current ones always stay."""
     dropped = []
-    for old in ctx.store.builds.droppable(keep=KEPT, subject=subject):
+    tags = ctx.catalog().tags.values()
+    asked = [tag.keep for tag in tags if tag.keep is not None and subject in (None, tag.subject)]
+    for old in ctx.store.builds.droppable(keep=max([KEPT, *asked]), subject=subject):
         ctx.engine.drop(old.table)
         ctx.store.builds.drop(old.id)
         dropped.append(old.id)

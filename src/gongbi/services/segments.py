@@ -18,6 +18,7 @@ from gongbi.segments.run import count_members, list_members
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
+from gongbi.services.privacy import check_reveal, hidden, masked
 from gongbi.services.warnings import warn_of_request
 
 
@@ -125,32 +126,46 @@ def members(
     columns: Sequence[str] = (),
     limit: int | None = None,
     order: Sequence[str] = (),
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """The members of a group with chosen columns: tags, attributes, or any expression.
+
+    Parameters
+    ----------
+    reveal
+        Why values that are masked otherwise are to be seen, by a named person; put on record.
 
     Returns
     -------
     dict
         ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``, ``warnings``.
     """
-    return _listed(ctx, expression, subject, columns, limit, order)[0]
+    return _listed(ctx, expression, subject, columns, limit, order, reveal)[0]
 
 
 def _listed(
-    ctx: Context, expression: str, subject: str, columns: Sequence[str], limit: int | None, order: Sequence[str]
+    ctx: Context,
+    expression: str,
+    subject: str,
+    columns: Sequence[str],
+    limit: int | None,
+    order: Sequence[str],
+    reveal: str | None = None,
 ) -> tuple[dict[str, Any], set[str | None]]:
     """What `members` answers, and the tables of tags that it is from."""
+    check_reveal(ctx, reveal)
     limit = None if limit is None else checked(limit)
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
+    table, said = masked(ctx, table, hidden(ctx, chosen), reveal, what=expression.strip())
     found = {
         "table": table,
         "as_of": wanted.as_of.isoformat(),
         "subject": about,
-        "warnings": warn_of_request(ctx, wanted),
+        "warnings": [*warn_of_request(ctx, wanted), *said],
     }
     return found, {wanted.known, *(stored.table for stored in wanted.stored.values())}
 
@@ -175,6 +190,7 @@ def export(
     limit: int | None = None,
     order: Sequence[str] = (),
     overwrite: bool = False,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """Write a group to a file (csv, xlsx, parquet); every export is put on record.
 
@@ -182,6 +198,8 @@ def export(
     ----------
     overwrite
         Take the place of a file that is there; it is refused otherwise.
+    reveal
+        As in `members`.
 
     Returns
     -------
@@ -192,12 +210,13 @@ def export(
     check_writable(path, overwrite=overwrite)
     limit = None if limit is None else checked(limit)
     # A slip of the pen is no work that failed: it is told before anything goes on record.
+    check_reveal(ctx, reveal)
     _, about = condition(ctx, expression, subject)
     for wanted in (*columns, *order):
         column(ctx, wanted, about)
     name = expression.strip().removeprefix("segment.")
     with ctx.run("export", expression.strip(), path=str(path)) as inner:
-        found, tables = _listed(inner, expression, subject, columns, limit, order)
+        found, tables = _listed(inner, expression, subject, columns, limit, order, reveal)
         # Another build may have been published since.
         builds = [build.id for build in ctx.store.builds.list(subject=found["subject"]) if build.table in tables]
         done = hand_out(

@@ -15,6 +15,7 @@ from gongbi.core.compiler import Request
 from gongbi.errors import GongbiError
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digest, definition_digests, model_digests
+from gongbi.services.governance import expiry_warnings
 from gongbi.store import Store
 
 #: So many names are given in full.
@@ -157,8 +158,14 @@ def warn_of_scores(ctx: Context, subject: str, tags: Iterable[str]) -> list[dict
 def warn_of_tags(ctx: Context, subject: str, tags: Iterable[str]) -> list[dict[str, Any]]:
     """Say everything that must be known beside the values of these tags."""
     asked = frozenset(tags)
-    warn = (warn_of_edits, warn_of_data, warn_of_scores)
+    warn = (warn_of_edits, warn_of_data, warn_of_scores, warn_of_expiry)
     return [said for one in warn for said in one(ctx, subject, asked)]
+
+
+def warn_of_expiry(ctx: Context, _subject: str, tags: Iterable[str]) -> list[dict[str, Any]]:
+    """Say which of these tags have expired, or will soon."""
+    known = ctx.catalog().tags
+    return expiry_warnings(ctx, (known[tag] for tag in sorted(tags) if tag in known))
 
 
 def warn_of_request(ctx: Context, request: Request, others: Iterable[str] = ()) -> list[dict[str, Any]]:
