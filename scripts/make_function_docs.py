@@ -41,17 +41,20 @@ CHAPTERS = {
     "arithmetic": "运算", "comparison": "比较", "logic": "逻辑", "choice": "选择", "numbers": "数字", "text": "文本",
     "conversion": "转换", "calendar": "日历", "windows": "时间窗口", "aggregates": "聚合",
     "preferences and rhythm": "偏好与节奏", "sequences": "序列", "members": "成员", "ranks": "排名", "phrases": "短语",
+    "lists": "列表与分布", "json": "JSON", "place": "位置",
 }  # fmt: skip
 ACCEPTED = {
     "number": "number (whole, decimal or double)", "integer": "whole number", "text": "text", "boolean": "condition",
     "date": "date", "timestamp": "instant", "moment": "date or instant", "any": "anything",
     "same": "anything; all such arguments share one type", "ordered": "anything that can be sorted",
     "fact": "a fact, or a value of its rows", "step": "a step: `step(fact, condition)`",
+    "list": "list", "distribution": "distribution",
     "column": "a column that every step's fact has, or an attribute of a subject that they name",
     "interval": "`interval 1 day`: minutes, hours, days or weeks",
 }  # fmt: skip
 KINDS = {
     "scalar": "works on values",
+    "place": "works on the longitude and latitude given first, or on those of the fact's row or the member",
     "time": "works on the time of a fact's row, or on the instant given first",
     "aggregate": "turns the rows of one fact into one value per member; takes `filter (where …)`",
     "rank": "compares a member with all members",

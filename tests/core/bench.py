@@ -87,6 +87,10 @@ def same(a: Any, b: Any, tolerance: float = 1e-9) -> bool:
     """Equal, doubles within 1e-9 of each other relatively; dates may be written out."""
     if isinstance(b, str) and isinstance(a, date):
         return a.isoformat() == b
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key], tolerance) for key in a)
     if isinstance(a, Decimal) and isinstance(b, float | int) and not isinstance(b, bool):
         return same(float(a), float(b), tolerance)
     if isinstance(a, float) and isinstance(b, float | int) and not isinstance(b, bool):
@@ -121,6 +125,17 @@ TEXTS = [
     "NaN", "Infinity", "${x}", "{0}", "ABC,abc", "0x1F", "１２", "true", "a\u00a0", "Cat", "a\n", "Ünïcode ΣΩ Жж", None,
 ]  # fmt: skip
 TEXTS_2 = ["a", "", "像", "\\", "'", "😀", "abc", None, "%", "ABC,abc", "12"]
+DOCUMENTS = [
+    '{"a": 1}', '{"a": 1} x', '{"a": 1,}', '{"a": "x"', '{"a": 1, "a": 2}', '{"a": {"b": [1, 2, {"c": "深"}]}}', "1, 2", "[1], [2]",
+    '{"a": 12345678901234567890123}', '{"a": 9223372036854775807}', '{"a": 9223372036854775808}', '{"a": -9223372036854775808}',
+    '{"a": 1.0}', '{"a": 1e3}', '{"a": 1.10}', '{"a": "\\u6df1\\ud83d\\ude00"}', '{"a": "\\ud83d"}', '{"a": null}', "null", "[1, 2]", '"s"',
+    '{"a": true}', '{"a": NaN}', "{'a': 1}", '{"a": "12"}', "", '  {"a": 1}\n', "{a: 1}", '{"a": 1e400}', '{"a": []}', '{"a": {}}', '{"a": "x\ny"}',
+    "[1] [2]", "01", '{"a": 01}', '{"a": -0}', '{"a": 9007199254740993.0}', '{"a.b": 3, "a": {"b": 4}}', '/*c*/{"a": 1}', '{"": 5}',
+    '{"a": ["x", 1, null, "y", {"a": "z"}]}', '{"a": {"b": "it\'s \\"q\\" \\\\"}}', '{"a": [",]", "NaN"], "b": [{"c": 1, "c": 2}]}', '{"a": 2.5, "b": [true, false]}',
+    '{"a": 1}]', '[{"a": false, "a b": {"深": -7}}]', '{"a b": {"深": [0.1]}}', '{"a": 123456789.123456789123456789}', None,
+]  # fmt: skip
+LONS = [0.0, 121.4737, -180.0, 180.0, 179.9999, 181.0, -74.0060, 116.4074, 121.4738, None, 1e300]
+LATS = [0.0, 31.2304, 90.0, -90.0, 89.9999, 40.7128, 39.9042, 31.2305, -91.0, None, 60.0, 31.25, 31.2]
 DAYS = [
     date(2016, 2, 29), date(2017, 1, 1), date(2016, 12, 31), date(2015, 12, 31), date(2018, 12, 31), date(2000, 2, 29),
     date(1900, 2, 28), date(2017, 3, 31), date(2017, 1, 31), date(1970, 1, 1), date(1969, 12, 31), date(1600, 1, 1),
@@ -138,6 +153,8 @@ BATTERY = {
     "x": (DOUBLE, DOUBLES, 1), "y": (DOUBLE, DOUBLES, 4), "s": (TEXT, TEXTS, 1), "u": (TEXT, TEXTS_2, 2),
     "p": (BOOLEAN, [True, False, None], 1), "q": (BOOLEAN, [True, True, False, None], 1),
     "day": (DATE, DAYS, 1), "day2": (DATE, DAYS, 7), "ts": (TIMESTAMP, MOMENTS, 1), "ts2": (TIMESTAMP, MOMENTS, 5),
+    "j": (TEXT, DOCUMENTS, 1), "lon": (DOUBLE, LONS, 1), "lat": (DOUBLE, LATS, 1), "lon2": (DOUBLE, LONS, 2), "lat2": (DOUBLE, LATS, 4),
+    "code": (TEXT, ["310115", "310000", "320500", "31", "3", "", None], 1),
 }  # fmt: skip
 BATTERY_IDS = tuple(range(1, 115))
 

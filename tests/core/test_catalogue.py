@@ -134,6 +134,32 @@ FORMS: dict[str, list[str]] = {
     "between_dates": ["between_dates(ts, '2017-03-12', '2017-11-05')"],
     "since": ["since(ts, '2017-03-12')"],
     "before": ["before(ts, '2017-03-12')"],
+    "list_of": ["list_of(s, u)", "list_of(n, m, 1)", "list_of(d, n)", "list_of(day, day2)", "list_of(p)", "list_of(ts, ts2)"],
+    "split": [f"split(s, {delimiter})" for delimiter in ("','", "'a'", "' '", "'.'", "'\\'", "'^'", "'\n'", "'ab'", "'['", "'-'", "'&&'")],
+    "has": ["has(list_of(1, 2, 7), m)", "has(split(s, ','), u)", "has(list_of(n, 2, null), m)", "has(list_of(d, 0.5, null), n)", "has(list_of(day, null), day2)"],
+    "has_any": ["has_any(list_of(1, 2, 7), m)", "has_any(split(s, ','), u, 'b')", "has_any(list_of(n, 2, null), m, 7)"],
+    "has_all": ["has_all(split(s, ','), u, 'b')", "has_all(list_of(n, 2, null), m, 2)"],
+    "list_length": ["list_length(split(s, ','))", "list_length(list_of(n, m, null))"],
+    "element_at": [f"element_at(split(s, ','), {n})" for n in (1, 2, -1, -3, 9)] + ["element_at(list_of(ts, ts2, null), 2)"],
+    **{
+        name: [f"{name}(split(s, ','), list_of(u, 'b', null))", f"{name}(list_of(n, 2, null), list_of(m, 3, null))", f"{name}(list_of(p, null), list_of(q, null))", f"{name}(list_of(s, null), split(null, ','))"]
+        for name in ("list_intersect", "list_union", "list_except", "overlaps")
+    },
+    "list_join": ["list_join(split(s, ','), '、')", "list_join(list_of(s, u, null), '')"],
+    **{name: [] for name in ("share_in", "top_of", "share_of_top", "values_of")},  # There is no distribution of one value.
+    **{
+        name: [f"{name}(j, '{path}')" for path in ("$", "$.a", "$.a.b", "$[0].a", "$[1]", "$.a[1]", "$.\"a b\".深", "$.\"a b\".深[0]", "$.\"a.b\"", "$.b", "$.a.b[2].c")]
+        + [f"{name}(s, '$')"]
+        for name in ("json_text", "json_number", "json_integer", "json_boolean", "json_list", "json_length", "json_has")
+    },
+    "distance_m": ["distance_m(lon, lat, lon2, lat2)", "distance_m(lon2, lat2)", "distance_m(0, 0)", "distance_m(n, d, m, 0)"],
+    "within_m": ["within_m(lon, lat, lon2, lat2, 50)", "within_m(121.4737, 31.2304, 5000)", "within_m(x, y, 0, 0, 20100000)"],
+    "in_area": [
+        "in_area(code, '310000')", "in_area(n, '31')", "in_area(code, '310115')", "in_area('POLYGON((121 31, 122 31, 121.5 32, 121 31))')",
+        "in_area(lon2, lat2, 'MULTIPOLYGON(((-180 -90, 0 -90, 0 90, -180 -90)), ((100 20, 130 20, 130 50, 100 50, 100 20), (121 31, 122 31, 122 32, 121 31)))')",
+    ],
+    "cell": ["cell(10)", "cell(lon2, lat2, 500)", "cell(lon, lat2, 1000)", "cell(lon2, lat, 100000)"],
+    **{f"cell_{which}": [f"cell_{which}(cell(lon, lat2, 1000))", f"cell_{which}(cell(lon2, lat, 77777))", f"cell_{which}(s)"] for which in ("lon", "lat")},
     "upper": ["upper(u)", "upper('straße'  || 'x') is absent"],
     "lower": ["lower(u)"],
     "ln": ["ln(n)", "ln(x)", "ln(d)", "ln(0)", "ln(-1)"],
@@ -145,7 +171,7 @@ def battery() -> Iterator[tuple[str, str]]:
     for name, entry in CATALOGUE.items():
         if entry.kind in ("aggregate", "rank", "phrase", "sequence", "step") or entry.looks_ahead:
             continue
-        for text in FORMS.get(name) or plain_calls(entry):
+        for text in FORMS[name] if name in FORMS else plain_calls(entry):
             yield name, text
 
 

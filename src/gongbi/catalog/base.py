@@ -56,6 +56,7 @@ __all__ = [
     "Identifier",
     "Kind",
     "LibraryDef",
+    "ListType",
     "Lookup",
     "ModelDef",
     "Origin",
@@ -157,6 +158,13 @@ class CategoryType:
     ordered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ListType:
+    """The declared value type of a tag whose values are lists: the type of the elements, or a closed list of them."""
+
+    list: tuple[Any, ...] | str
+
+
 #: The longest horizon of a model: ten years.
 MOST_DAYS = 3650
 #: The most clusters that a model tries: nobody keeps more apart.
@@ -194,8 +202,8 @@ class TagDef:
     category
         Path in the category tree, its first part the portrait dimension: ``消费特征/价值``.
     type_
-        Declared type, checked against the expression's: a type name, or a closed list of values. A maker that gives
-        names declares them by itself.
+        Declared type, checked against the expression's: a type name, a closed list of values (``category``), or a
+        ``list`` of elements. A maker that gives names declares them by itself.
     quality
         What a build must keep to be published; the workspace's limits hold where none is said here.
     history
@@ -222,7 +230,7 @@ class TagDef:
     name: Words = NO_WORDS
     subject: str = "customer"
     category: str = ""
-    type_: CategoryType | str | None = None
+    type_: CategoryType | ListType | str | None = None
     unit: str | None = None
     owner: str = ""
     refresh: Refresh = "daily"
@@ -256,7 +264,7 @@ class TagDef:
         return self.maker.expression() if self.maker is not None else self.expr.strip()
 
     @property
-    def declared(self) -> CategoryType | str | None:
+    def declared(self) -> CategoryType | ListType | str | None:
         """The declared type; a maker's names, from least to most, where none was."""
         if self.type_ is None and self.maker is not None and (names := self.maker.values()):
             return CategoryType(names, ordered=True)
@@ -264,8 +272,11 @@ class TagDef:
 
     @property
     def closed(self) -> tuple[Any, ...]:
-        """The values it may have, where its type is a closed list; empty otherwise."""
-        return self.declared.category if isinstance(self.declared, CategoryType) else ()
+        """The values it may have, or its elements, where its type is a closed list; empty otherwise."""
+        declared = self.declared
+        if isinstance(declared, ListType):
+            return declared.list if isinstance(declared.list, tuple) else ()
+        return declared.category if isinstance(declared, CategoryType) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from gongbi.catalog.base import (
     Definition,
     GradingDef,
     LibraryDef,
+    ListType,
     ModelDef,
     SchemeDef,
     SegmentDef,
@@ -468,10 +469,12 @@ def _check_declared(tag: TagDef, expr: Expr) -> None:
     if declared is None:
         return
     name = expr.type.name
-    if isinstance(declared, CategoryType):
-        kinds = {
-            "integer" if isinstance(v, int) else "double" if isinstance(v, float) else "text" for v in declared.category
-        }
+    if isinstance(declared, ListType):
+        element = expr.type.element.name if name == "list" and expr.type.element is not None else None
+        kinds = _kinds(declared.list) if isinstance(declared.list, tuple) else {declared.list}
+        fits = element in kinds or (element == "decimal" and kinds <= {"integer", "double", "number"})
+    elif isinstance(declared, CategoryType):
+        kinds = _kinds(declared.category)
         fits = name in kinds or (name in ("decimal", "double") and kinds <= {"integer", "double"})
         strays = [value for value in ir.outcomes(expr) if value not in declared.category]
         if fits and strays:
@@ -488,8 +491,14 @@ def _check_declared(tag: TagDef, expr: Expr) -> None:
         }
         fits = fits or (declared == "money" and expr.type.currency is not None)
     if not fits:
-        error = WrongType(f"Tag {tag.tag!r} is declared as {declared}, but its expression is {expr.type}.")
+        wanted = f"list of {declared.list}" if isinstance(declared, ListType) else declared
+        error = WrongType(f"Tag {tag.tag!r} is declared as {wanted}, but its expression is {expr.type}.")
         raise error.at(tag.place) if tag.place else error
+
+
+def _kinds(values: Iterable[Any]) -> set[str]:
+    """The types of written values."""
+    return {"integer" if isinstance(v, int) else "double" if isinstance(v, float) else "text" for v in values}
 
 
 def _check_model(model: ModelDef, catalog: Catalog) -> None:

@@ -102,8 +102,7 @@ class Decoder:
             if node.tag == NULL and type(None) in arguments:
                 return None
             wanted = [a for a in arguments if a is not type(None)]
-            records = [a for a in wanted if is_dataclass(a)]
-            return self._value(node, (records if isinstance(node, MappingNode) and records else wanted[::-1])[0], path)
+            return self._value(node, _fitting(node, wanted), path)
         if origin is tuple:
             return self._list(node, arguments[0], path)
         if origin is not None and origin is not Literal:
@@ -231,6 +230,17 @@ class Decoder:
         if node.tag == STR:
             return text
         raise self._error(node, f"{label} is not a number that can be kept: {seen(node)}.")
+
+
+def _fitting(node: Node, hints: list[Any]) -> Any:
+    """Which of several types a node is meant to have: the record that knows its first key, a list, a scalar."""
+    records = [hint for hint in hints if is_dataclass(hint)]
+    if isinstance(node, MappingNode) and records:
+        first = str(node.value[0][0].value) if node.value else ""
+        return next((record for record in records if first in keys_of(record)), records[0])  # type: ignore[arg-type]
+    if isinstance(node, SequenceNode):
+        return next((hint for hint in hints if get_origin(hint) is tuple), hints[-1])
+    return hints[-1]
 
 
 def to_node(value: Any) -> Node:

@@ -304,6 +304,8 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
             return str(value["en"] or value["zh"])
         if {"code", "message"} <= set(value):
             return told(value["message"], value.get("hint"))
+        if set(value) == {"value", "share"}:
+            return f"{_words(value['value'])} {value['share']:.1%}"
         return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(_words(v) for v in value[:6]) + (", …" if len(value) > 6 else "")

@@ -106,6 +106,8 @@ class Format:
             return self.date(value)
         if isinstance(value, Sequence) and not isinstance(value, str | bytes):
             return "、".join(map(self.value, value)) if self.language == "zh" else ", ".join(map(self.value, value))
+        if isinstance(value, Mapping) and set(value) == {"value", "share"}:
+            return f"{self.value(value['value'])} {self.percent(value['share'], 0)}"
         text = str(value)
         return VALUES.get(text, text) if self.language == "zh" else text.replace("_", " ")
 

@@ -388,6 +388,7 @@ class _Compiler:
                 inner.append(f"case when count(*){filters[condition]} > 0 then {key} end as k{i}")
         values: dict[str, str] = {}
         places: dict[str, str] = {}
+        totals: dict[str, str] = {}
         outer = []
         for call in calls:
             of = {"k": keys[call.condition]}
@@ -396,10 +397,13 @@ class _Compiler:
             if call.how.rank_by is not None:
                 order = f"{of['k']} is null, {call.how.rank_by.format(**of)}"
                 of["place"] = places.setdefault(order, f"p{len(places)}")
+            for name, text in call.how.over.items():
+                of[name] = totals.setdefault(text.format(**of), f"t{len(totals)}")
             outer.append(f"{call.how.outer(of, rendering)} as {call.alias}")
         inner += [f"{text} as {name}" for text, name in values.items()]
         text = f"select _m, {', '.join(inner)} from {scan} where {where} group by _m, {key}"
         over = [f"row_number() over (partition by _m order by {order}) as {name}" for order, name in places.items()]
+        over += [f"{text} over (partition by _m) as {name}" for text, name in totals.items()]
         if calls[0].how.lag:
             over.append("lag(k) over (partition by _m order by k) as prev")
         if calls[0].how.lead:

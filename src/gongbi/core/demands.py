@@ -38,6 +38,8 @@ ACCEPTED: Mapping[str, tuple[str, ...]] = {
     "timestamp": ("timestamp",),
     "moment": ("date", "timestamp"),
     "ordered": ("boolean", "integer", "decimal", "double", "text", "date", "timestamp"),
+    "list": ("list",),
+    "distribution": ("distribution",),
 }
 _SPOKEN = {
     "number": "a number",
@@ -48,6 +50,8 @@ _SPOKEN = {
     "timestamp": "an instant",
     "moment": "a date or an instant",
     "ordered": "a value that can be sorted",
+    "list": "a list",
+    "distribution": "a distribution",
 }
 
 

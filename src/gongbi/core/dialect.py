@@ -36,6 +36,9 @@ class Dialect:
         if type_.name == "list":
             assert type_.element is not None
             return self.types["list"].format(self.type(type_.element, precision))
+        if type_.name == "distribution":
+            assert type_.element is not None
+            return self.types["distribution"].format(self.type(type_.element, precision))
         return self.types[type_.name]
 
     def literal(self, value: Any) -> str:
@@ -85,6 +88,7 @@ DUCKDB = Dialect(
         "date": "date",
         "timestamp": "timestamp",
         "list": "{}[]",
+        "distribution": 'struct("value" {}, "share" double)[]',
         "null": "integer",
     },
 )
@@ -101,6 +105,7 @@ SPARK = Dialect(
         # An instant without a session zone: both engines then store and print the same UTC microseconds.
         "timestamp": "timestamp_ntz",
         "list": "array<{}>",
+        "distribution": "array<struct<`value`: {}, `share`: double>>",
         "null": "int",
     },
 )

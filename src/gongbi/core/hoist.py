@@ -15,7 +15,9 @@ from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Constant, Expr, FactColumn, RelatedColumn
 
 #: Chapters of the catalogue whose functions give a value, or absent, for all values of their arguments.
-_NEVER_FAIL = frozenset({"comparison", "logic", "choice", "text", "calendar", "windows", "conversion"})
+_NEVER_FAIL = frozenset(
+    {"comparison", "logic", "choice", "text", "calendar", "windows", "conversion", "lists", "json", "place"}
+)
 #: Absent as soon as one argument is absent.
 _STRICT = frozenset("= <> < <= > >= in like contains starts_with ends_with".split())
 

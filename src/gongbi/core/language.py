@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gongbi.core.check import Setting, check, widened
+from gongbi.core.check import Setting, check
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Expr, RawColumn
 from gongbi.core.render import Rendering, render
+from gongbi.core.signatures import widened
 from gongbi.core.types import BOOLEAN, NULL, Type
 from gongbi.core.world import World
 from gongbi.errors import Bug, GongbiError, Place, WrongType

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gongbi.errors import InvalidInput
 
-Name = Literal["boolean", "integer", "decimal", "double", "text", "date", "timestamp", "list", "null"]
+Name = Literal["boolean", "integer", "decimal", "double", "text", "date", "timestamp", "list", "distribution", "null"]
 
 #: Digits of a decimal as stored in a column, and as computed by expressions.
 STORED_PRECISION = 18
@@ -29,7 +30,7 @@ class Type:
     currency
         ISO 4217 code when a decimal is money. Two currencies never mix.
     element
-        Element type of a list.
+        Element type of a list; of a distribution, the type of its values.
     """
 
     name: Name
@@ -51,6 +52,8 @@ class Type:
             return f"money {self.currency}" if self.currency else f"decimal({self.scale})"
         if self.name == "list":
             return f"list of {self.element}"
+        if self.name == "distribution":
+            return f"distribution of {self.element}"
         return self.name
 
 
@@ -82,3 +85,22 @@ def money(currency: str, scale: int = 2) -> Type:
 def list_of(element: Type) -> Type:
     """A list whose elements have one type."""
     return Type("list", element=element)
+
+
+def distribution_of(element: Type) -> Type:
+    """Values with their shares, the largest share first: ``[{value: tea, share: 0.6}, {value: rice, share: 0.4}]``."""
+    return Type("distribution", element=element)
+
+
+def from_json(body: Mapping[str, Any]) -> Type:
+    """The type that `to_json` described."""
+    element = body.get("element")
+    return Type(
+        body["type"], body.get("scale") or 0, body.get("currency"), from_json(element) if element is not None else None
+    )
+
+
+def to_json(type_: Type) -> dict[str, Any]:
+    """A type as plain data."""
+    found = {"type": type_.name, "scale": type_.scale, "currency": type_.currency}
+    return found if type_.element is None else {**found, "element": to_json(type_.element)}

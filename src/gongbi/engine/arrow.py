@@ -13,7 +13,8 @@ def canonical_type(type_: pa.DataType) -> pa.DataType:
     """Return the one Arrow type by which values of `type_` cross the door.
 
     Integers are int64, floats float64, text is string, instants are naive UTC microseconds; a dictionary is its
-    values; a column of nothing but nulls is int64. Types outside the language (binary, struct, …) stay as they are.
+    values; a column of nothing but nulls is int64. Of lists and records the parts are canonical. Types outside the
+    language (binary, …) stay as they are.
     """
     simple: pa.DataType | None = None
     if pa.types.is_dictionary(type_):
@@ -32,6 +33,8 @@ def canonical_type(type_: pa.DataType) -> pa.DataType:
         simple = pa.decimal128(min(type_.precision, 38), type_.scale)
     elif pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_):
         simple = pa.list_(canonical_type(type_.value_type))
+    elif pa.types.is_struct(type_):
+        simple = pa.struct([pa.field(part.name, canonical_type(part.type)) for part in type_])
     return simple if simple is not None else type_
 
 

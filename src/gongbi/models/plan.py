@@ -27,7 +27,11 @@ MEMBERS = "_members"
 def feature_names(model: ModelDef, catalog: Catalog) -> list[str]:
     """The tags a propensity model learns from; lists, which no split can use, are passed over."""
     types = catalog.world.tags_of(model.subject)
-    return [tag for tag in catalog.features(model.features, model.subject) if types[tag].name != "list"]
+    return [
+        tag
+        for tag in catalog.features(model.features, model.subject)
+        if types[tag].name not in ("list", "distribution")
+    ]
 
 
 def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str, Expr]:

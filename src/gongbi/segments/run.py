@@ -119,7 +119,7 @@ def _days(numbers: Iterable[float]) -> list[date]:
 
 def _bins(tag: TagColumn, stats: TagStats | None, cuts: Sequence[float | date], zone: str) -> BinnedTag | None:
     found: list[Bin] = []
-    if tag.type.name == "list":
+    if tag.type.name in ("list", "distribution"):
         return None
     if stats is not None and stats.top:
         values = sorted((str(v["value"]) for v in stats.top), key=_natural)

@@ -134,7 +134,7 @@ def _build_subject(
             if tag is None:
                 raise
             raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
-        check_values(ctx.engine, row.table, catalog.closed_values(subject))
+        check_values(ctx.engine, row.table, catalog.closed_values(subject), columns)
         ctx.progress(f"{stage}: statistics", 0)
         stats = describe_tags(ctx.engine, row.table, columns, members)
         quality = inspect(ctx, row, columns, stats, members, current if leads else None)

@@ -134,9 +134,14 @@ def _defused(table: pa.Table) -> pa.Table:
             values = [None if v is None else defused(v) for v in table.column(i).to_pylist()]
             table = table.set_column(i, field.name, pa.array(values, pa.string()))
         elif pa.types.is_list(field.type):
-            joined = [None if v is None else "|".join(map(str, v)) for v in table.column(i).to_pylist()]
+            joined = [None if v is None else defused(_joined(v)) for v in table.column(i).to_pylist()]
             table = table.set_column(i, field.name, pa.array(joined, pa.string()))
     return table
+
+
+def _joined(values: Sequence[Any]) -> str:
+    """A list in one cell; of a distribution, each value with its share."""
+    return "|".join(f"{v['value']} {v['share']:.6g}" if isinstance(v, dict) else str(v) for v in values)
 
 
 def _write_excel(table: pa.Table, path: Path) -> None:
@@ -164,7 +169,7 @@ def _write_excel(table: pa.Table, path: Path) -> None:
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 for j, value in enumerate(row):
                     if isinstance(value, list):
-                        sheet.write_string(at, j, "|".join(map(str, value)))
+                        sheet.write_string(at, j, _joined(value))
                     elif value is not None:
                         sheet.write(at, j, float(value) if isinstance(value, Decimal) else value, formats[j])
                 at += 1

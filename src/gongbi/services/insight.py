@@ -240,14 +240,14 @@ def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = F
     catalog, stored = ctx.catalog(), ctx.stored(subject)
     types, made = catalog.world.tags_of(subject), catalog.tags_of(subject)
     reasons = {
-        "list": ("值是列表", "Its values are lists."),
+        "list": ("值是列表或分布", "Its values are lists or distributions."),
         "not_made": ("还没有值：尚未构建或训练", "It has no values yet: it was not built or trained."),
         "empty": ("没有人有值", "Nobody has a value."),
         "score": ("模型得分没有过去的值", "Scores of models have no values of the past."),
     }
     found = []
     for tag in tags:
-        code = "not_made" if tag not in stored else "list" if types[tag].name == "list" else "empty"
+        code = "not_made" if tag not in stored else "list" if types[tag].name in ("list", "distribution") else "empty"
         if past and tag not in made:
             code = "score"
         zh, en = reasons[code]

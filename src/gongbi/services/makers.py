@@ -80,7 +80,7 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     asked = request(ctx, "true", tag.subject, {tag.tag: expr})
     try:
         members = build_tags(ctx.engine, catalog.world, asked, table)
-        check_values(ctx.engine, table, {tag.tag: tag.closed} if tag.closed else {})
+        check_values(ctx.engine, table, {tag.tag: tag.closed} if tag.closed else {}, [column])
         (stats,) = describe_tags(ctx.engine, table, [column], members)
     finally:
         ctx.engine.drop(table)

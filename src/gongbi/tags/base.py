@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gongbi.core import types
 from gongbi.core.types import Type
 
 
@@ -19,14 +20,12 @@ class TagColumn:
 
     def to_json(self) -> dict[str, Any]:
         """As kept with the build."""
-        type_ = {"type": self.type.name, "scale": self.type.scale, "currency": self.type.currency}
-        return {"name": self.name, **type_, "definition": self.definition}
+        return {"name": self.name, **types.to_json(self.type), "definition": self.definition}
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> TagColumn:
         """The column that `to_json` described."""
-        type_ = Type(body["type"], body.get("scale") or 0, body.get("currency"))
-        return cls(body["name"], type_, body.get("definition") or "")
+        return cls(body["name"], types.from_json(body), body.get("definition") or "")
 
 
 @dataclass(frozen=True, slots=True)

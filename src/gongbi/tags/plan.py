@@ -7,6 +7,7 @@ from typing import Any
 
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
+from gongbi.core.types import TEXT
 from gongbi.tags.base import TagColumn
 
 #: A tag with at most this many different values is shown value by value, one with more as a histogram.
@@ -34,36 +35,61 @@ def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, 
     return Plan().then("statistics", f"select {', '.join(columns)} from {dialect.ident(table)}")
 
 
-def strays_plan(table: str, closed: Mapping[str, Sequence[Any]], dialect: Dialect) -> Plan:
+def strays_plan(
+    table: str, closed: Mapping[str, Sequence[Any]], dialect: Dialect, many: Sequence[TagColumn] = ()
+) -> Plan:
     """Values that are not among those that a tag may have. Grain: one row per (tag, value); ``tag``, ``value``, ``n``.
 
     Parameters
     ----------
     closed
         Tag → its allowed values.
+    many
+        The tags among them whose values are lists: their elements are looked at.
     """
     parts = []
     for tag, allowed in closed.items():
-        name, text = dialect.ident(tag), dialect.types["text"]
         values = ", ".join(dialect.literal(value) for value in allowed)
+        column = next((one for one in many if one.name == tag), TagColumn(tag, TEXT))
         parts.append(
-            f"(select {dialect.literal(tag)} as tag, cast({name} as {text}) as value, count(*) as n"
-            f" from {dialect.ident(table)} where {name} not in ({values}) group by {name}"
-            f" order by count(*) desc, {name} limit {TOP})"
+            f"(select {dialect.literal(tag)} as tag, cast(v as {dialect.types['text']}) as value, count(*) as n"
+            f" from ({_each_value(column, table, dialect)}) s where v not in ({values}) group by v"
+            f" order by count(*) desc, v limit {TOP})"
         )
     return Plan().then("strays", " union all ".join(parts))
 
 
 def values_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect) -> Plan:
-    """The most frequent values of each tag. Grain: one row per (tag, value), columns ``tag``, ``value``, ``n``."""
+    """The most frequent values of each tag, or elements of its lists, by the members who have them.
+
+    Grain: one row per (tag, value), columns ``tag``, ``value``, ``n`` and ``d``, how many different values there are.
+    """
     parts = [
-        f"(select {dialect.literal(tag.name)} as tag, cast({name} as {dialect.types['text']}) as value, count(*) as n"
-        f" from {dialect.ident(table)} where {name} is not null group by {name}"
-        f" order by count(*) desc, {name} limit {TOP})"
+        f"(select {dialect.literal(tag.name)} as tag, cast(v as {dialect.types['text']}) as value, count(*) as n,"
+        f" count(*) over () as d from ({_each_value(tag, table, dialect)}) s where v is not null group by v"
+        f" order by count(*) desc, v limit {TOP})"
         for tag in tags
-        for name in [dialect.ident(tag.name)]
     ]
     return Plan().then("top_values", " union all ".join(parts))
+
+
+def _each_value(tag: TagColumn, table: str, dialect: Dialect) -> str:
+    """One row per member and value; of a list or a distribution, per member and different element."""
+    name, source = dialect.ident(tag.name), dialect.ident(table)
+    if not is_many(tag):
+        return f"select {name} as v from {source}"
+    duck = dialect.name == "duckdb"
+    if tag.type.name == "distribution":
+        value = dialect.ident("value")
+        name = f"list_transform({name}, lambda e: e.{value})" if duck else f"transform({name}, e -> e.{value})"
+    return (
+        f"select {f'unnest(list_distinct({name}))' if duck else f'explode(array_distinct({name}))'} as v from {source}"
+    )
+
+
+def is_many(tag: TagColumn) -> bool:
+    """Whether a member has several values of a tag at once."""
+    return tag.type.name in ("list", "distribution")
 
 
 def histogram_plan(table: str, ranges: Mapping[str, tuple[float, float]], dialect: Dialect) -> Plan:

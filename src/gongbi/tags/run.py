@@ -56,7 +56,9 @@ def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> 
     return names[bad - 1]
 
 
-def check_values(engine: Engine, table: str, closed: Mapping[str, Sequence[Any]]) -> None:
+def check_values(
+    engine: Engine, table: str, closed: Mapping[str, Sequence[Any]], columns: Sequence[TagColumn] = ()
+) -> None:
     """Refuse a build in which a tag has a value that its type does not list.
 
     Raises
@@ -66,7 +68,9 @@ def check_values(engine: Engine, table: str, closed: Mapping[str, Sequence[Any]]
     """
     if not closed:
         return
-    found = engine.query(plans.strays_plan(table, closed, engine.dialect)).to_pylist()
+    found = engine.query(
+        plans.strays_plan(table, closed, engine.dialect, [c for c in columns if plans.is_many(c)])
+    ).to_pylist()
     if not found:
         return
     first = next(tag for tag in closed if any(row["tag"] == tag for row in found))
@@ -112,7 +116,9 @@ def _statistics(
     bins: Mapping[str, list[dict[str, Any]]],
     ranges: Mapping[str, tuple[float, float]],
 ) -> TagStats:
-    present = row[f"c{i}"]
+    present, distinct = row[f"c{i}"], row[f"d{i}"]
+    if plans.is_many(tag) and tag.name in top:
+        distinct = top[tag.name][0]["d"]
     histogram = None
     if tag.name in ranges:
         low, high = ranges[tag.name]
@@ -127,7 +133,7 @@ def _statistics(
         tag.name,
         present=present,
         coverage=present / row["n"] if row["n"] else 0.0,
-        distinct=row[f"d{i}"],
+        distinct=distinct,
         minimum=row.get(f"lo{i}"),
         maximum=row.get(f"hi{i}"),
         mean=row.get(f"avg{i}"),

@@ -183,6 +183,10 @@ def suggestion(tag: Mapping[str, Any]) -> str:
     if top and isinstance(top[0]["value"], str) and tag["type"] == "text":
         value = top[0]["value"].replace("'", "''")
         return f"{name} = '{value}'"
+    if top and str(tag["type"]).startswith(("list of text", "distribution of text")):
+        value = top[0]["value"].replace("'", "''")
+        listed = str(tag["type"]).startswith("list")
+        return f"has({name}, '{value}')" if listed else f"share_in({name}, '{value}') >= 0.5"
     if tag["mean"] is not None:
         return (
             f"{name} >= {float(tag['mean']):.4g}"

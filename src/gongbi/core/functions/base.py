@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from gongbi.core.expr import Call
     from gongbi.core.render import Rendering
 
-Kind = Literal["scalar", "time", "aggregate", "rank", "phrase", "step", "sequence"]
+Kind = Literal["scalar", "time", "place", "aggregate", "rank", "phrase", "step", "sequence"]
 #: What an argument may be. `constant …` must be known when the plan is made; `same` shares one type with its like.
 Accepts = Literal[
     "number", "integer", "text", "boolean", "date", "timestamp", "moment", "any", "same", "ordered", "fact", "step",
-    "column", "interval",
+    "column", "interval", "list", "distribution",
 ]  # fmt: skip
 
 
@@ -92,6 +92,8 @@ class Regroup:
         key and counts of 0 also come from groups in which the aggregate has no rows; the key is absent there.
     rank_by
         If given, an order of the groups, ``{name}`` standing for a column; ``place`` counts from 1 in it.
+    over
+        Name → aggregate over all groups of a member, known to each of them: ``{"total": "sum({n})"}``.
     lag, lead
         Give every group the key before it as ``prev``, the one after it as ``next``; such an aggregate shares no groups
         but its own.
@@ -103,6 +105,7 @@ class Regroup:
     outer: Callable[[Mapping[str, str], Rendering], str]
     inner: Mapping[str, Callable[[Sequence[str], Rendering], str]] = field(default_factory=dict)
     rank_by: str | None = None
+    over: Mapping[str, str] = field(default_factory=dict)
     lag: bool = False
     lead: bool = False
     needs_first: bool = False
@@ -148,8 +151,8 @@ class Function:
     name
         As written; operators are named by their sign.
     kind
-        ``scalar`` works on values, ``time`` on the time of a fact's row, ``aggregate`` on rows of a member, ``rank``
-        on all members; a ``phrase`` stands for a longer expression; a ``sequence`` holds some of kind ``step``, each of which
+        ``scalar`` works on values, ``time`` on the time of a fact's row, ``place`` on a longitude and a latitude, by
+        default those of the row or the member, ``aggregate`` on rows of a member, ``rank`` on all members; a ``phrase`` stands for a longer expression; a ``sequence`` holds some of kind ``step``, each of which
         reads rows of one fact.
     group
         The chapter of the documentation.
