@@ -68,6 +68,8 @@ class Request:
     known
         A table with one row, keyed by `id`, for exactly the members known as of the instant, such as the tags built as
         of it from the same data. Without one they are looked up among all members.
+    among
+        A table or step with a row, keyed by `id`, for each member that is wanted; ranks are then among these alone.
     """
 
     subject: str
@@ -78,6 +80,7 @@ class Request:
     where: Expr | None = None
     single: frozenset[str] = frozenset()
     known: str | None = None
+    among: str | None = None
 
 
 def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
@@ -266,7 +269,8 @@ class _Compiler:
         given = names | {c: self.row_name(c) for c in inside}
         pair = [c.column for c in inside if isinstance(c, FactColumn) and c.column in fact.columns]
         neighbours = f"({self.traits.neighbours(fact.hops, pair)})" if fact.hops else ""
-        joins.insert(0, f"{neighbours or self.rows(fact, wanted if everything else ())} f")
+        rows = f"{neighbours or self.rows(fact, wanted if everything else ())} f"
+        joins[:0] = [rows, *self.wanted(f"f.{who}")]
         if parts.common:
             rows = self.selected(who, {given[part]: text for part, text in row.items()}, joins, conditions)
             before = self.rendering(self.row_name, {part: names[part] for part in traits})
@@ -427,12 +431,16 @@ class _Compiler:
         if where is not None and early:
             known.append(f"({render(where, self.rendering(fields.__getitem__, fields, member='m.id'))})")
         members = self.quote(self.request.known or f"member_{self.subject.name}")
-        source = " ".join([f"{members} m", *joins, *([f"where {' and '.join(known)}"] if known else [])])
+        source = " ".join([f"{members} m", *self.wanted("m.id"), *joins, *([f"where {' and '.join(known)}"] if known else [])])
         if early and not self.request.columns:
             return plan.then(f"{self.prefix}result", f"select m.id from {source}")
         columns = "".join(f", {text} as {self.field_name(part)}" for part, text in fields.items() if text != "m.id")
         plan = plan.then(f"{self.prefix}base", f"select m.id{columns} from {source}")
         return self.with_levels(plan, None if early else where)
+
+    def wanted(self, member: str) -> list[str]:
+        """The join that leaves the rows of the wanted members."""
+        return [f"semi join {self.quote(self.request.among)} w on w.id = {member}"] if self.request.among else []
 
     def everything(self) -> Iterator[Expr]:
         """The parts of all expressions about the members themselves."""
