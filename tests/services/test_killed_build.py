@@ -37,9 +37,9 @@ def state(root: Path) -> dict[str, Any]:
 #: A build of the second subject that comes to a halt at a place and says so.
 BUILD = """
 import sys, gongbi
-from gongbi.services import build
+from gongbi.services import advance, build
 from gongbi.store.builds import Builds
-places = {"pass": (build, "build_tags"), "described": (build, "describe_tags"), "publish": (Builds, "publish")}
+places = {"pass": (advance, "build_tags"), "described": (build, "describe_tags"), "publish": (Builds, "publish")}
 owner, name = places[sys.argv[2]]
 real, calls = getattr(owner, name), []
 def halt(*args, **kwargs):

@@ -95,7 +95,7 @@ def cancel_in_the_middle(ws: Workspace, verb: str, begun: threading.Event) -> No
     assert len(ends) == 1
 
 
-@pytest.mark.parametrize("place", ["build_tags", "describe_tags"])
+@pytest.mark.parametrize("place", ["make", "describe_tags"])
 def test_cancelling_a_build_stops_its_statement_and_the_last_good_one_is_served(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

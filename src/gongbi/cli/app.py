@@ -189,13 +189,17 @@ def build(
     accept: Annotated[
         str, typer.Option("--accept", help="Why it is published although it breaks limits of quality; put on record.")
     ] = "",
+    full: Annotated[
+        bool | None,
+        typer.Option("--full/--least", help="Everything for everybody, or only what can have changed; else what pays."),
+    ] = None,
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Compute all tags. 计算标签。"""
-    done = call(workspace, actor, "build", as_of=as_of, subjects=subject or None, force=force, accept=accept)
-    emit(done, as_json)
+    given = {"as_of": as_of, "subjects": subject or None, "force": force, "accept": accept, "full": full}
+    emit(call(workspace, actor, "build", **given), as_json)
 
 
 @app.command()

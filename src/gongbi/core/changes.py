@@ -1,9 +1,9 @@
 """What time and new rows can change: which values stay, which move for everybody, and who has to be asked again.
 
 A value of a member *stays* when it follows from the member's own rows and attributes: it changes only when one of them
-does, or when a row enters or leaves a window. It *moves* when the instant itself is in it (``days_since(max(order.ts))``)
-or everybody else is (a rank). What a moving value is made of stays again: ``max(order.ts)`` is kept beside the tags as
-a *state*, so that the value of a later instant needs no fact.
+does, or when a row enters or leaves a window. It *moves* when the instant itself is in it, as in
+``days_since(max(order.ts))``, or everybody else is (a rank). What a moving value is made of stays again: here
+``max(order.ts)`` is kept beside the tags as a *state*, so that the value of a later instant needs no fact.
 
 What an entry of the catalogue does with the instant is not asked of it but seen: it is written for several instants,
 and stays when all texts are equal. Whatever is not known here is computed for everybody, which is never wrong.
@@ -33,11 +33,13 @@ from gongbi.errors import GongbiError
 #: States are columns of a build that no tag can be called.
 STATE = "_state."
 #: Instants that agree in no unit of the calendar, one of them a holiday.
-_PROBES = tuple(
-    datetime(*moment, tzinfo=UTC)
-    for moment in ((2019, 2, 5, 1, 2, 3, 4), (2021, 6, 30, 13, 14, 15, 16), (2022, 11, 9, 22, 59, 1, 7), (2024, 10, 1))
+_PROBES = (
+    datetime(2019, 2, 5, 1, 2, 3, 4, tzinfo=UTC),
+    datetime(2021, 6, 30, 13, 14, 15, 16, tzinfo=UTC),
+    datetime(2022, 11, 9, 22, 59, 1, 7, tzinfo=UTC),
+    datetime(2024, 10, 1, tzinfo=UTC),
 )
-#: The parts of an expression whose meaning is known here. One that gets another field counts as known while it is empty.
+#: The parts of an expression whose meaning is known here. One with a further field counts as known while that is empty.
 _FIELDS: Mapping[type, frozenset[str]] = {
     Constant: frozenset({"value", "type", "level"}),
     FactColumn: frozenset({"fact", "column", "type", "level"}),
@@ -82,7 +84,9 @@ class Split:
     moving
         Tag → its expression over tags and states; anything else in it is computed for everybody.
     everyone
-        Tag → why it reads the facts of everybody.
+        Tag → why it reads the facts of everybody: ``instant`` or ``condition``, an aggregate or its condition has the
+        instant in it; ``nested``, its fact is derived from a derived one; ``unknown``, nothing is known of a part;
+        ``new``, no earlier values are there.
     reaches
         What each aggregate that stays depends on.
     own
@@ -110,12 +114,15 @@ class Split:
     def without(self, names: Collection[str], why: str) -> Split:
         """The same where nobody knows the earlier values of some columns: they are computed for everybody."""
         fresh = {name: e for name, e in self.kept.items() if name in names}
+        states = {name for name in fresh if name in self.states}
+        told = [name for name, e in fresh.items() if name not in states and ir.aggregates(e)]
+        told += [name for name, e in self.moving.items() if ir.tags_used(e) & states]
         return replace(
             self,
             stay={name: e for name, e in self.stay.items() if name not in fresh},
             states={name: e for name, e in self.states.items() if name not in fresh},
             moving={**self.moving, **fresh},
-            everyone={**self.everyone, **{name: why for name, e in fresh.items() if ir.aggregates(e)}},
+            everyone={**self.everyone, **dict.fromkeys(told, why)},
         )
 
 
@@ -124,7 +131,7 @@ def split(columns: Mapping[str, Expr], world: World) -> Split:
     return _Splitter(columns, world).split()
 
 
-class _Moves(Exception):  # noqa: N818  not an error
+class _Moves(Exception):
     """An aggregate may change for everybody, and why."""
 
 
@@ -163,19 +170,27 @@ class _Splitter:
                 reasons = [self.why(part) or self.why_everyone(part) for part in parts]
                 if why := next(filter(None, reasons), None):
                     everyone[name] = why
-        own = {p.attribute for e in self.columns.values() for p in ir.walk(e) if isinstance(p, Attribute)} - {"id"}
+        every = (p for e in self.columns.values() for p in ir.walk(e))
+        own = {p.attribute for p in every if isinstance(p, Attribute) and not self.why(p)} - {"id"}
         reaches = {call: found for call, found in self.reaches.items() if isinstance(found, Reach)}
         return Split(self.staying, states, moving, everyone, reaches, frozenset(own))
 
     def why(self, part: Expr) -> str | None:
         """Why nothing is known of a part, where that is so."""
         if not _plain(part):
-            return f"{type(part).__name__} is not known"
+            return "unknown"
+        # What is known of neighbours changes with them, and rows of relations have no time.
+        if isinstance(part, Attribute) and part.attribute not in {"id", *self.world.subject(part.subject).attributes}:
+            return "unknown"
+        if isinstance(part, FactColumn | RelatedColumn) and part.fact not in self.world.facts:
+            return "unknown"
+        if isinstance(part, RelatedColumn) and part.attribute not in self.world.subject(part.subject).attributes:
+            return "unknown"
         if isinstance(part, Call):
             sql = part.function.duckdb
             known = isinstance(sql, str | Regroup) or (callable(sql) and not isinstance(sql, type))
             if part.function.kind not in ("scalar", "time", "aggregate", "rank") or not known:
-                return f"`{part.function.name}` is of a kind that is not known"
+                return "unknown"
         return None
 
     def why_everyone(self, part: Expr) -> str | None:
@@ -184,7 +199,7 @@ class _Splitter:
             return None
         self.stays(part)
         found = self.reaches.get(part)
-        return found if isinstance(found, str) else f"`{part.function.name}` is not known"
+        return found if isinstance(found, str) else "unknown"
 
     def state(self, part: Expr) -> str:
         text = repr([self.shape(part), self.zone, MEANING])
@@ -243,17 +258,16 @@ class _Splitter:
 
     def reach(self, call: Call) -> Reach:
         """What an aggregate depends on; raises where it changes for everybody, or nobody knows."""
-        name = call.function.name
-        if call.fact is None or any(self.why(part) for part in ir.walk(call)):
-            raise _Moves(f"a part of `{name}` is not known")
+        if call.fact is None or call.fact not in self.world.facts or any(self.why(part) for part in ir.walk(call)):
+            raise _Moves("unknown")
         fact = self.world.fact(call.fact)
         below = self.world.fact(fact.grouping.fact) if fact.grouping is not None else None
         if below is not None and below.grouping is not None:
-            raise _Moves(f"{fact.name!r} is derived from a derived fact")
+            raise _Moves("nested")
         if self.moves(call):
-            raise _Moves(f"`{name}` has the instant in it")
+            raise _Moves("instant")
         if any(isinstance(p, Call) and self.moves(p) for arg in call.args for p in ir.walk(arg)):
-            raise _Moves(f"the argument of `{name}` has the instant in it")
+            raise _Moves("instant")
         windows: list[tuple[str, Callable[[datetime], Window]]] = []
         turning = False
         for part in ir.walk(call.filter) if call.filter is not None else ():
@@ -266,7 +280,7 @@ class _Splitter:
                     turning = True
         related = frozenset((p.subject, p.attribute) for p in ir.walk(call) if isinstance(p, RelatedColumn))
         if turning and (below is not None or related):
-            raise _Moves(f"the condition of `{name}` has the instant in it")
+            raise _Moves("condition")
         return Reach(call.fact, tuple(windows), call.filter if turning else None, related)
 
 

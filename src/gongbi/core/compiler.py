@@ -431,7 +431,8 @@ class _Compiler:
         if where is not None and early:
             known.append(f"({render(where, self.rendering(fields.__getitem__, fields, member='m.id'))})")
         members = self.quote(self.request.known or f"member_{self.subject.name}")
-        source = " ".join([f"{members} m", *self.wanted("m.id"), *joins, *([f"where {' and '.join(known)}"] if known else [])])
+        joins = [*self.wanted("m.id"), *joins]
+        source = " ".join([f"{members} m", *joins, *([f"where {' and '.join(known)}"] if known else [])])
         if early and not self.request.columns:
             return plan.then(f"{self.prefix}result", f"select m.id from {source}")
         columns = "".join(f", {text} as {self.field_name(part)}" for part, text in fields.items() if text != "m.id")

@@ -189,4 +189,3 @@ def united(spans: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, d
         else:
             found.append((start, end))
     return found
-

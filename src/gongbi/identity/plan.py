@@ -10,7 +10,7 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
 from gongbi.core.types import INTEGER, TEXT
-from gongbi.identity.tables import identifier_table, link_table
+from gongbi.identity.tables import identifier_table, link_table, merge_table
 
 
 def primary_kind(subject: SubjectDef) -> str:
@@ -138,3 +138,15 @@ def is_unused(used: Mapping[str, Sequence[str]], dialect: Dialect) -> str:
         for column in columns
     ]
     return " and ".join(parts)
+
+
+def united_since(subject: SubjectDef, loads: Sequence[int], dialect: Dialect) -> str:
+    """Query for the ids that some loads have made part of others, and for whom they are part of now.
+
+    Grain: one row or more per id, `id`.
+    """
+    ident = dialect.ident
+    new = f"from {ident(merge_table(subject).name)} where {ident('_load')} in ({', '.join(map(str, loads))})"
+    noted = f"select {ident('from')} as id {new} union all select {ident('to')} as id {new}"
+    known = ident(identifier_table(subject).name)
+    return f"{noted} union all select i.customer as id from {known} i semi join ({noted}) n on n.id = i.own"

@@ -15,7 +15,7 @@ JobKind = Literal["ingest", "build", "train"]
 #: The kinds in the order in which data flows, each with the parameters it takes.
 KINDS: Mapping[str, frozenset[str]] = {
     "ingest": frozenset({"sources"}),
-    "build": frozenset({"as_of", "subjects", "force"}),
+    "build": frozenset({"as_of", "subjects", "force", "full"}),
     "train": frozenset({"models"}),
 }
 

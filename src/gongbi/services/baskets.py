@@ -11,7 +11,7 @@ from gongbi.core.rows import row_condition, row_value
 from gongbi.errors import InvalidInput
 from gongbi.segments.baskets.base import Rule
 from gongbi.segments.baskets.run import Totals, following, lay_out, least_count, together
-from gongbi.services.build import DRAFT
+from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.services.advance import DRAFT, drop_aside, make, making
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
-from gongbi.tags.run import build_tags, check_values, describe_tags, tag_at_fault
+from gongbi.tags.run import check_values, describe_tags, tag_at_fault
 
-#: Tables in which tags are tried begin so; one that is there when a workspace is opened is of a dead process.
-DRAFT = "draft_"
 #: How many old builds of a subject stay beside the current one.
 KEPT = 4
 
@@ -30,8 +28,12 @@ def build(
     subjects: list[str] | None = None,
     force: bool = False,
     accept: str = "",
+    full: bool | None = None,
 ) -> dict[str, Any]:
     """Compute all tags of the subjects as of an instant.
+
+    Where that is sooner, values of members who cannot have changed are taken from an earlier build; the result is the
+    same, cell for cell.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def build(
     accept
         Why it is published although it breaks limits of quality; recorded with the actor. A build that was refused for
         them and is otherwise the same is not computed again.
+    full
+        Compute everything for everybody; False takes from an earlier build all that can be taken, None what pays.
 
     Returns
     -------
@@ -69,14 +73,16 @@ def build(
             f"{as_of} lies in the future.", hint="Tags are computed as of now or an earlier instant: nobody knows more."
         )
     started = time.monotonic()
-    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat(), force=force) as inner:
+    with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat(), force=force, full=full) as inner:
         wanted = subjects or having
         built = []
         for i, subject in enumerate(wanted, start=1):
             stage = f"build {subject}" + (f" ({i} of {len(wanted)})" if len(wanted) > 1 else "")
             inner.progress(stage, 0)
             built.append(
-                _build_subject(inner, subject, instant, stage=stage, force=force, leads=as_of is None, accept=accept)
+                _build_subject(
+                    inner, subject, instant, stage=stage, force=force, full=full, leads=as_of is None, accept=accept
+                )
             )
             inner.note(rows=0 if built[-1].reused else built[-1].members)
         inner.progress("build", len(wanted), len(wanted))
@@ -88,7 +94,15 @@ def build(
 
 
 def _build_subject(
-    ctx: Context, subject: str, as_of: datetime, *, stage: str, force: bool, leads: bool, accept: str = ""
+    ctx: Context,
+    subject: str,
+    as_of: datetime,
+    *,
+    stage: str,
+    force: bool,
+    full: bool | None,
+    leads: bool,
+    accept: str = "",
 ) -> Built:
     builds, catalog = ctx.store.builds, ctx.catalog()
     fingerprint = build_key(catalog, ctx.store, subject)
@@ -118,14 +132,11 @@ def _build_subject(
     row = builds.start(subject, as_of=as_of, definitions_fingerprint=fingerprint, data_version=version, now=ctx.now())
     try:
         request = Request(subject, expressions, as_of, {}, single=ctx.single(subject))
+        made_of = making(ctx, request, made_from, whole=full)
         # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
         try:
-            members = build_tags(
-                ctx.engine,
-                catalog.world,
-                request,
-                row.table,
-                on_progress=lambda done, total: ctx.report(stage, int(done), int(total) if total else None),
+            made = make(
+                ctx, made_of, row.table, lambda done, total: ctx.report(stage, int(done), int(total) if total else None)
             )
         except InvalidInput as error:
             # The engine computes all tags in one pass, and does not know which of them it was.
@@ -136,21 +147,20 @@ def _build_subject(
             raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
         check_values(ctx.engine, row.table, catalog.closed_values(subject), columns)
         ctx.progress(f"{stage}: statistics", 0)
-        stats = describe_tags(ctx.engine, row.table, columns, members)
-        quality = inspect(ctx, row, columns, stats, members, current if leads else None)
+        stats = describe_tags(ctx.engine, row.table, columns, made.members)
+        quality = inspect(ctx, row, columns, stats, made.members, current if leads else None)
+        builds.note_origin(row.id, {**made_of.to_json(), "made": made.to_json()})
     except BaseException:
         # Nothing was published: the last good build is still the current one.
         builds.fail(row.id)
-        # In a thread of its own: after a stop, the engine refuses every further call of this one.
-        with ThreadPoolExecutor(1) as aside:
-            aside.submit(ctx.engine.drop, row.table).result()
+        drop_aside(ctx, row.table)
         raise
     # A build of an earlier instant is nobody's tags of now: it is judged, and not refused.
     breaches = [breach.to_json() for one in quality for breach in one.breaches] if leads else []
     given = partial(
         builds.refuse if breaches and accepted is None else builds.publish,
         row.id,
-        members=members,
+        members=made.members,
         tags=[c.to_json() for c in columns],
         seconds=time.monotonic() - started,
         stats=stats,
@@ -164,10 +174,10 @@ def _build_subject(
         if breaches and accepted is not None:
             put_on_record(ctx, done, accepted, breaches)
     drop_old(ctx, subject)
-    return _built(done, reused=False, current=leads)
+    return _built(done, reused=False, current=leads, made=made.to_json())
 
 
-def _built(row: Build, *, reused: bool, current: bool) -> Built:
+def _built(row: Build, *, reused: bool, current: bool, made: dict[str, Any] | None = None) -> Built:
     return Built(
         row.subject,
         row.id,
@@ -177,6 +187,7 @@ def _built(row: Build, *, reused: bool, current: bool) -> Built:
         row.seconds or 0.0,
         reused=reused,
         current=current,
+        made=made or {},
     )
 
 

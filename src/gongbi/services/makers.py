@@ -14,7 +14,7 @@ from gongbi.catalog.schema import fields_of, summary_of
 from gongbi.catalog.yaml import from_json, write_text
 from gongbi.core import expr as ir
 from gongbi.errors import UnknownName
-from gongbi.services.build import DRAFT
+from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request

@@ -12,7 +12,7 @@ from gongbi.core.clock import Window
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Expr
 from gongbi.errors import InvalidInput, NotYet
-from gongbi.services.build import DRAFT
+from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key
 from gongbi.services.segments import condition, instant

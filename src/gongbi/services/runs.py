@@ -102,7 +102,8 @@ def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
 
     def build_again(ctx: Context, run: Run) -> Any:
         subjects = run.params.get("subjects") or (run.subject.split(", ") if run.subject else None)
-        return build.build(ctx, as_of=run.params.get("as_of"), subjects=subjects, force=bool(run.params.get("force")))
+        given: dict[str, Any] = {name: run.params.get(name) for name in ("as_of", "full")}
+        return build.build(ctx, subjects=subjects, force=bool(run.params.get("force")), **given)
 
     return {
         "ingest": lambda ctx, run: sources.ingest(ctx, sources=run.params.get("sources")),

@@ -151,6 +151,15 @@ def reports(engine: Engine) -> dict[int, Mapping[str, Any]]:
     return {row["_load"]: json.loads(row["details"]).get("report", {}) for row in rows}
 
 
+def loads_in(engine: Engine) -> frozenset[int]:
+    """The loads whose rows are kept, live or superseded; a load that is undone, or read anew, is not among them."""
+    if LOADED.name not in engine.tables():
+        return frozenset()
+    load = engine.dialect.ident("_load")
+    rows = engine.query(f"select {load} as n from {LOADED.name} where status in ('loaded', 'replaced')")
+    return frozenset(rows["n"].to_pylist())
+
+
 def repairs_of(engine: Engine, load: int) -> list[int]:
     """Loads that are in and hold repaired rows of a load, oldest first."""
     if LOADED.name not in engine.tables():

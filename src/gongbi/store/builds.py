@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from gongbi.errors import InvalidInput, Refused, UnknownName
 from gongbi.store.repository import Repository
-from gongbi.store.tables import build_verdicts, builds, current_builds, tag_quality, tag_stats
+from gongbi.store.tables import build_origins, build_verdicts, builds, current_builds, tag_quality, tag_stats
 
 BuildStatus = Literal["building", "published", "refused", "failed", "dropped"]
 
@@ -184,6 +184,7 @@ class Builds(Repository):
                     f"Build {build_id} is the current one of {build.subject!r}.", hint="Publish another first."
                 )
             connection.execute(delete(tag_stats).where(tag_stats.c.build_id == build_id))
+            connection.execute(delete(build_origins).where(build_origins.c.build_id == build_id))
             return self._change(build_id, {"status": "dropped"})
 
     def get(self, build_id: int) -> Build:
@@ -193,6 +194,19 @@ class Builds(Repository):
         if row is None:
             raise UnknownName("build", str(build_id), [str(build.id) for build in self.list(limit=12)])
         return Build(**row)
+
+    def note_origin(self, build_id: int, made_from: Mapping[str, Any]) -> None:
+        """Put on record what a build was made from, before others see it."""
+        with self._database.transaction() as connection:
+            connection.execute(delete(build_origins).where(build_origins.c.build_id == build_id))
+            connection.execute(insert(build_origins).values(build_id=build_id, made_from=made_from))
+
+    def made_from(self, build_id: int) -> dict[str, Any] | None:
+        """Return what a build was made from, so that a later one may start from it; None where nobody noted it."""
+        query = select(build_origins.c.made_from).where(build_origins.c.build_id == build_id)
+        with self._database.reading() as connection:
+            found: dict[str, Any] | None = connection.scalar(query)
+        return found
 
     def find(
         self,

@@ -190,6 +190,14 @@ current_builds = Table(
     Column("changed_at", Instant, nullable=False),
 )
 
+# One row per build that a later one may start from: loads and definitions that it was made from, and how it was made.
+build_origins = Table(
+    "build_origins",
+    metadata,
+    Column("build_id", Integer, ForeignKey("builds.id", ondelete="CASCADE"), primary_key=True),
+    _json("made_from"),
+)
+
 # One row per tag of a build: the base distribution. Gone once the build is dropped.
 tag_stats = Table(
     "tag_stats",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ class TagColumn:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One subject's build, as reported."""
+    """One subject's build, as reported; `made` says from which earlier one, and of how many members values changed."""
 
     subject: str
     build: int
@@ -40,6 +41,7 @@ class Built:
     seconds: float
     reused: bool
     current: bool
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """For reports."""
@@ -52,4 +54,5 @@ class Built:
             "seconds": round(self.seconds, 3),
             "reused": self.reused,
             "current": self.current,
+            **({"made": dict(self.made)} if self.made else {}),
         }

@@ -1,0 +1,170 @@
+"""A build made from an earlier one, where that is sooner: only members who can have changed are computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gongbi.core import expr as ir
+from gongbi.core.advance import advanced_plan, again_plan, with_states
+from gongbi.core.changes import Split, split
+from gongbi.core.compiler import Request
+from gongbi.core.expr import Expr
+from gongbi.core.touched import Since, touched_plan
+from gongbi.identity.plan import united_since
+from gongbi.services.context import Context
+from gongbi.sources.ledger import loads_in
+from gongbi.store.builds import Build
+from gongbi.tags.run import build_tags
+
+#: Tables in which a build is put together begin so; one that is there when a workspace is opened is of a dead process.
+DRAFT = "draft_"
+#: Below so many members a whole build is as soon done.
+LEAST = 20_000
+#: The share of a whole build's work up to which it pays to start from an earlier one.
+PAYS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a build's table was made.
+
+    Attributes
+    ----------
+    members
+        Its rows.
+    start
+        The build that it was made from; None where all was computed.
+    touched
+        Of how many members values were computed again, from a start.
+    why
+        Why all was computed: ``asked``, ``first``, ``sources``, ``undone``, ``few``, ``most``; empty otherwise.
+    everyone
+        Tag → why it was computed for everybody, from a start.
+    """
+
+    members: int
+    start: int | None = None
+    touched: int | None = None
+    why: str = ""
+    everyone: Mapping[str, str] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As kept with the build, and for reports."""
+        share = round(self.touched / max(self.members, 1), 4) if self.touched is not None else None
+        more = {"touched": self.touched, "share": share, "everyone": dict(self.everyone or {})}
+        return {"start": self.start, **(more if self.start is not None else {"why": self.why})}
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a build is made of.
+
+    Parameters
+    ----------
+    digests
+        Tag → digest of its definition.
+    sources
+        Digest of the definitions of sources and subjects.
+    loads
+        The loads whose rows are there, replaced ones included.
+    whole
+        Compute all, whatever it costs; False computes the least, whatever that saves; None as it pays.
+    """
+
+    request: Request
+    digests: Mapping[str, str]
+    sources: str
+    loads: frozenset[int]
+    whole: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As kept with the build, for the next one to start from."""
+        return {"sources": self.sources, "loads": sorted(self.loads)}
+
+
+def making(ctx: Context, request: Request, digests: Mapping[str, str], *, whole: bool | None) -> Making:
+    """Take down what a build of now is made of."""
+    sources = ctx.store.definitions.fingerprint(("subject", "source"))
+    return Making(request, digests, sources, loads_in(ctx.engine), whole)
+
+
+def make(ctx: Context, made_of: Making, table: str, progress: Callable[[float, float | None], None]) -> Made:
+    """Write the table of a build: from an earlier build if that pays, else from the facts."""
+    request = made_of.request
+    parts = split(request.columns, ctx.catalog().world)
+    found = _start(ctx, made_of, parts)
+    if isinstance(found, str):
+        return Made(_whole(ctx, request, parts, table, progress), why=found)
+    before, parts_known = found
+    touched, again = f"{DRAFT}touched_{table}", f"{DRAFT}again_{table}"
+    engine, world = ctx.engine, ctx.catalog().world
+    try:
+        plan = touched_plan(parts_known, request.subject, _since(ctx, made_of, before), world, engine.dialect)
+        n = engine.build(plan, touched)
+        if made_of.whole is None and _cost(request.columns, parts_known, n / max(before.members or 0, 1)) > PAYS:
+            return Made(_whole(ctx, request, parts, table, progress), why="most")
+        engine.build(again_plan(request, parts_known, touched, world, engine.dialect), again)
+        plan = advanced_plan(request, parts_known, before.table, touched, again, world, engine.dialect)
+        members = engine.build(plan, table, on_progress=progress)
+    finally:
+        drop_aside(ctx, touched, again)
+    return Made(members, before.id, n, everyone=parts_known.everyone)
+
+
+def drop_aside(ctx: Context, *tables: str) -> None:
+    """Drop tables from a thread of its own: after a stop, the engine refuses every further call of this one."""
+    with ThreadPoolExecutor(1) as aside:
+        for table in tables:
+            aside.submit(ctx.engine.drop, table).result()
+
+
+def _whole(
+    ctx: Context, request: Request, parts: Split, table: str, progress: Callable[[float, float | None], None]
+) -> int:
+    request = replace(request, columns=with_states(request.columns, parts))
+    return build_tags(ctx.engine, ctx.catalog().world, request, table, on_progress=progress)
+
+
+def _start(ctx: Context, made_of: Making, parts: Split) -> tuple[Build, Split] | str:
+    """The build to start from, and what stays of it; or why there is none."""
+    if made_of.whole:
+        return "asked"
+    request = made_of.request
+    there = set(ctx.engine.tables())
+    published = ctx.store.builds.list(subject=request.subject, status="published")
+    found = [build for build in published if build.as_of <= request.as_of and build.table in there]
+    before = max(found, key=lambda build: (build.as_of, build.id), default=None)
+    origin = ctx.store.builds.made_from(before.id) if before is not None else None
+    if before is None or origin is None:
+        return "first"
+    if made_of.whole is None and (before.members or 0) < LEAST:
+        return "few"
+    if origin["sources"] != made_of.sources:
+        return "sources"
+    if not made_of.loads.issuperset(origin["loads"]):
+        # Whose rows it took away, and brought back, cannot be seen any more.
+        return "undone"
+    columns = {name for name, _ in ctx.engine.columns(before.table)}
+    same = {tag["name"] for tag in before.tags if tag.get("definition") == made_of.digests.get(tag["name"])}
+    fresh = {name for name in parts.stay if name not in same} | {name for name in parts.states if name not in columns}
+    return before, parts.without(fresh, "new")
+
+
+def _since(ctx: Context, made_of: Making, before: Build) -> Since:
+    origin = ctx.store.builds.made_from(before.id) or {}
+    loads = sorted(made_of.loads.difference(origin["loads"]))
+    tables = frozenset(ctx.engine.tables())
+    resolved = [subject for subject in ctx.catalog().subjects.values() if subject.identifiers]
+    united = {s.subject: united_since(s, loads, ctx.engine.dialect) for s in resolved} if loads else {}
+    return Since(before.as_of, made_of.request.as_of, before.table, loads, tables, united)
+
+
+def _cost(columns: Mapping[str, Expr], parts: Split, share: float) -> float:
+    """The work of what is computed again, as a share of the aggregates of a whole build; copying costs nothing here."""
+    every = len(dict.fromkeys(call for e in columns.values() for call in ir.aggregates(e)))
+    rest = len(dict.fromkeys(call for e in parts.moving.values() for call in ir.aggregates(e)))
+    again = share * max(every - rest, 0) + rest
+    return again / every if every else 0.0
