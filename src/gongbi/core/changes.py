@@ -199,7 +199,9 @@ class _Splitter:
             return None
         self.stays(part)
         found = self.reaches.get(part)
-        return found if isinstance(found, str) else "unknown"
+        if isinstance(found, str):
+            return found
+        return "unknown"
 
     def state(self, part: Expr) -> str:
         text = repr([self.shape(part), self.zone, MEANING])
