@@ -199,9 +199,7 @@ class _Splitter:
             return None
         self.stays(part)
         found = self.reaches.get(part)
-        if isinstance(found, str):
-            return found
-        return "unknown"
+        return found if isinstance(found, str) else None
 
     def state(self, part: Expr) -> str:
         text = repr([self.shape(part), self.zone, MEANING])
