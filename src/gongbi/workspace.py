@@ -389,16 +389,10 @@ class Workspace:
         """Load a file of mended rejects of a load."""
         return self.call("repair", load=load, file=_full(file))  # type: ignore[no-any-return]
 
-    def build(
-        self, *, as_of: str | datetime | None = None, force: bool = False, accept: str = "", full: bool | None = None
-    ) -> dict[str, Any]:
-        """Compute all tags as of an instant.
-
-        `accept` says why it is published although it breaks limits of quality; with `full`, nothing is taken from an
-        earlier build.
-        """
+    def build(self, *, as_of: str | datetime | None = None, force: bool = False, **how: Any) -> dict[str, Any]:
+        """Compute all tags; `accept` says why a build that breaks limits is published, `full` starts from no other."""
         given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-        return self.call("build", as_of=given, force=force, accept=accept, full=full)  # type: ignore[no-any-return]
+        return self.call("build", as_of=given, force=force, **how)  # type: ignore[no-any-return]
 
     def quality(self, tag: str | None = None, *, subject: str | None = None, limit: int = 30) -> dict[str, Any]:
         """How good the tags of the newest builds are, or the figures of one tag across builds."""

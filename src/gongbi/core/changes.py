@@ -154,7 +154,7 @@ class _Splitter:
         of = {e: name for name, e in reversed(self.staying.items())}
 
         def stored(part: Expr) -> Expr | None:
-            if self.why(part) or (isinstance(part, Call) and part.is_aggregate and not self.stays(part)):
+            if self.strange(part) or (isinstance(part, Call) and part.is_aggregate and not self.stays(part)):
                 return part
             if not isinstance(part, Call) or not ir.aggregates(part) or not self.stays(part):
                 return None
@@ -167,15 +167,15 @@ class _Splitter:
             if name not in self.staying:
                 moving[name] = ir.replaced(e, stored)
                 parts = list(ir.walk(moving[name], into_aggregates=False))
-                reasons = [self.why(part) or self.why_everyone(part) for part in parts]
-                if why := next(filter(None, reasons), None):
+                blocks = [self.strange(part) or self.for_everybody(part) for part in parts]
+                if why := next(filter(None, blocks), None):
                     everyone[name] = why
         every = (p for e in self.columns.values() for p in ir.walk(e))
-        own = {p.attribute for p in every if isinstance(p, Attribute) and not self.why(p)} - {"id"}
+        own = {p.attribute for p in every if isinstance(p, Attribute) and not self.strange(p)} - {"id"}
         reaches = {call: found for call, found in self.reaches.items() if isinstance(found, Reach)}
         return Split(self.staying, states, moving, everyone, reaches, frozenset(own))
 
-    def why(self, part: Expr) -> str | None:
+    def strange(self, part: Expr) -> str | None:
         """Why nothing is known of a part, where that is so."""
         if not _plain(part):
             return "unknown"
@@ -193,7 +193,7 @@ class _Splitter:
                 return "unknown"
         return None
 
-    def why_everyone(self, part: Expr) -> str | None:
+    def for_everybody(self, part: Expr) -> str | None:
         """Why an aggregate is computed for everybody."""
         if not isinstance(part, Call) or not part.is_aggregate:
             return None
@@ -220,7 +220,7 @@ class _Splitter:
         return self.known[e]
 
     def _stays(self, e: Expr) -> bool:
-        if isinstance(e, Constant) or self.why(e):
+        if isinstance(e, Constant) or self.strange(e):
             return isinstance(e, Constant)
         if isinstance(e, Attribute):
             return True
@@ -258,7 +258,7 @@ class _Splitter:
 
     def reach(self, call: Call) -> Reach:
         """What an aggregate depends on; raises where it changes for everybody, or nobody knows."""
-        if call.fact is None or call.fact not in self.world.facts or any(self.why(part) for part in ir.walk(call)):
+        if call.fact is None or call.fact not in self.world.facts or any(self.strange(part) for part in ir.walk(call)):
             raise _Moves("unknown")
         fact = self.world.fact(call.fact)
         below = self.world.fact(fact.grouping.fact) if fact.grouping is not None else None
