@@ -205,3 +205,34 @@ def cells_plan(
     counts = "count(*) filter (where g) as n_group, count(*) filter (where b) as n_base"
     counts += ", count(*) filter (where g and b) as n_both"
     return plan.then("_cells", f"select {keys}, {counts} from _placed group by {keys}")
+
+
+def flows_plan(before: Request, after: Request, states: Sequence[Bin] | int, world: World, dialect: Dialect) -> Plan:
+    """Count the members by their state at two instants.
+
+    Parameters
+    ----------
+    before, after
+        As of the two instants, with a column per state that is true of its members, the first that holds counting; or
+        with one column whose bins are the states.
+    states
+        How many columns, or the bins of the one.
+
+    Returns
+    -------
+    Plan
+        Columns ``s0``, ``s1`` (number of the state; one more than the last where none holds; null where the member was
+        not known) and ``n``. Grain: one row per pair that occurs.
+    """
+    plan = Plan()
+    for i, request in enumerate((before, after)):
+        names = [dialect.ident(name) for name in request.columns]
+        if isinstance(states, int):
+            conditions = names[-states:]
+        else:
+            conditions = [condition(bin_, dialect, names[-1]) for bin_ in states]
+        cases = " ".join(f"when {text} then {j}" for j, text in enumerate(conditions))
+        plan = plan.then(f"_members_{i}", compile_members(request, world, dialect).as_query())
+        plan = plan.then(f"_state_{i}", f"select id, case {cases} else {len(conditions)} end as s from _members_{i}")
+    joined = "select a.s as s0, b.s as s1 from _state_0 a full outer join _state_1 b on b.id = a.id"
+    return plan.then("_joined", joined).then("_flows", "select s0, s1, count(*) as n from _joined group by s0, s1")

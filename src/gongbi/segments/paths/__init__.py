@@ -1,0 +1,1 @@
+"""What members did one after the other: funnels and paths."""

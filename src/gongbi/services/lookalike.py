@@ -1,0 +1,229 @@
+"""Look-alike expansion: a seed group, and who of the others is most like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.core.expr import Expr, TagValue
+from gongbi.errors import InvalidInput, UnknownName
+from gongbi.services.context import Context
+from gongbi.services.files import check_writable, hand_out
+from gongbi.services.leakage import WHY, defining
+from gongbi.services.segments import condition, request
+from gongbi.services.warnings import warn_of_request
+
+#: So many members are ranked at once, in memory.
+MOST_MEMBERS = 2_000_000
+#: A single tag that tells seeds from others as well as this probably repeats what makes them seeds.
+SUSPICIOUS = 0.98
+REASONS = 3
+
+
+def lookalike(
+    ctx: Context,
+    expression: str,
+    *,
+    among: str = "true",
+    tags: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    kind: str | None = None,
+    top: int = 1000,
+    repeats: int = 5,
+    subject: str = "customer",
+    to: str | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Rank the members outside a seed group by how much they are like those in it.
+
+    Learned from are the tags, but for those by which the seeds are defined: these would only find the definition again.
+
+    Parameters
+    ----------
+    among
+        Who may be found: a condition or a segment; everybody by default.
+    tags, exclude
+        Learn from these only; leave these out too.
+    kind
+        ``logistic``, ``trees`` or ``centroid``; by default the one of the first two that finds more of the seeds held
+        back.
+    top
+        How many to name.
+    repeats
+        How often to hold seeds back.
+    to
+        Write those named to a .csv, .xlsx or .parquet file, on record.
+
+    Returns
+    -------
+    dict
+        ``seeds``, ``candidates``, ``kind``, ``judged`` (for each ranker AUC and lift on seeds held back, with
+        intervals, and its curve; chance has 0.5 and 1), ``reaches`` (shares of the ranking that the lifts are at),
+        ``rows`` (``place``, ``id``, ``score``: the share of all members who are less alike, ``reasons``: tags with
+        values), ``learned_from``, ``excluded`` (with the reason), ``suspicious`` (tags that by themselves tell seeds
+        from others almost surely), ``as_of``, ``warnings``; and ``file`` where one was written.
+
+    Raises
+    ------
+    InvalidInput
+        There are too few seeds or others, or no tags are left to learn from.
+    """
+    from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("ranker", kind, KINDS)
+    if top < 1 or not 2 <= repeats <= 50:
+        raise InvalidInput("`top` is 1 or more, and `repeats` from 2 to 50.")
+    if to is not None:
+        check_writable(Path(to).expanduser(), overwrite=overwrite)
+    seed_condition, about = condition(ctx, expression, subject)
+    pool, other = condition(ctx, among, subject)
+    if other != about:
+        raise InvalidInput(f"The seeds are {about}s and the others {other}s.")
+    names, left_out = _features(ctx, about, seed_condition, tags, exclude)
+    types = {name: ctx.catalog().world.tags_of(about)[name] for name in names}
+    ctx.progress("look-alike: tags", 0, 3)
+    ids, seeds, frame, values, as_of = _rows(ctx, seed_condition, pool, about, names)
+    ctx.progress("look-alike: seeds held back", 1, 3)
+    asked = KINDS if kind is None else tuple(dict.fromkeys((kind, "centroid")))
+    judged = judge(frame, seeds, asked, repeats=repeats)
+    chosen = max((one for one in judged if kind == one.kind or (kind is None and one.kind != "centroid")), key=_auc)
+    ctx.progress("look-alike: ranking", 2, 3)
+    score = cross_scores(frame, seeds, chosen.kind)
+    order = [i for i in (-score).argsort(kind="stable").tolist() if not seeds[i]][:top]
+    shares = LikenessModel(chosen.kind).fit(frame, seeds).contributions(frame.iloc[order])
+    rows = []
+    for place, (i, parts) in enumerate(zip(order, shares, strict=True), start=1):
+        best = [j for j in (-parts).argsort(kind="stable")[:REASONS].tolist() if parts[j] > 0]
+        reasons = [{"tag": names[j], "value": _plain(values[names[j]][i])} for j in best]
+        rows.append({"place": place, "id": ids[i], "score": float(score[i]), "reasons": reasons})
+    found: dict[str, Any] = {
+        "subject": about,
+        "expression": expression,
+        "as_of": as_of.isoformat(),
+        "seeds": int(seeds.sum()),
+        "candidates": int((~seeds).sum()),
+        "kind": chosen.kind,
+        "judged": [{name: getattr(one, name) for name in one.__slots__} for one in judged],
+        "reaches": list(REACHES),
+        "rows": rows,
+        "learned_from": names,
+        "excluded": left_out,
+        "suspicious": _suspicious(frame, seeds),
+        "types": {name: str(type_) for name, type_ in types.items()},
+        "warnings": warn_of_request(ctx, request(ctx, expression, subject), names),
+    }
+    if to is not None:
+        found["file"] = _write(ctx, found, Path(to).expanduser(), as_of, overwrite=overwrite)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _auc(judged: Any) -> float:
+    return float(judged.auc)
+
+
+def _features(
+    ctx: Context, subject: str, seeds: Expr, tags: Sequence[str] | None, exclude: Sequence[str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    types, stored = ctx.catalog().world.tags_of(subject), ctx.stored(subject)
+    asked = [name.removeprefix("tag.") for name in (types if tags is None else tags)]
+    dropped = [name.removeprefix("tag.") for name in exclude]
+    for name in (*asked, *dropped):
+        if name not in types:
+            raise UnknownName(f"tag of {subject}", name, types)
+    repeating = defining(ctx, subject, [seeds])
+    kept, left_out = [], []
+    for name in asked:
+        if name in repeating:
+            left_out.append({"tag": name, "reason": WHY[repeating[name]]})
+        elif name not in dropped and name in stored and types[name].name != "list":
+            kept.append(name)
+    if not kept:
+        raise InvalidInput(
+            "No tags are left to learn from: all of them repeat how the seeds are defined.",
+            hint="Build more tags, or define the seeds by fewer.",
+        )
+    return kept, left_out
+
+
+def _rows(
+    ctx: Context, seeds: Expr, pool: Expr, subject: str, names: list[str]
+) -> tuple[list[Any], Any, Any, dict[str, list[Any]], datetime]:
+    """Members with their tags: ids, who are seeds, a frame to learn from, and the values as they are."""
+    import numpy as np
+
+    from gongbi.models.features import feature_frame
+    from gongbi.segments.run import list_members
+
+    types = ctx.catalog().world.tags_of(subject)
+    columns: dict[str, Expr] = {name: TagValue(name, types[name]) for name in names}
+    wanted = request(ctx, "true", subject, {**columns, "_seed": seeds, "_pool": pool})
+    table = list_members(ctx.engine, ctx.catalog().world, wanted)
+    if table.num_rows > MOST_MEMBERS:
+        raise InvalidInput(
+            f"{table.num_rows} members are too many to rank at once; {MOST_MEMBERS} are the most.",
+            hint="Narrow down who may be found.",
+        )
+    mine, theirs = ([bool(v) for v in table[name].to_pylist()] for name in ("_seed", "_pool"))
+    table = table.filter(pa.array([a or b for a, b in zip(mine, theirs, strict=True)], pa.bool_()))
+    is_seed = np.array([bool(v) for v in table["_seed"].to_pylist()], dtype=bool)
+    instant = wanted.as_of if wanted.as_of.tzinfo else wanted.as_of.replace(tzinfo=UTC)
+    frame = feature_frame(table, {name: types[name] for name in names}, int(instant.timestamp() * 1_000_000))
+    kept = [name for name in names if frame[name].notna().any()]
+    values = {name: table[name].to_pylist() for name in names}
+    if len(kept) < len(names):
+        names[:] = kept
+    return table["id"].to_pylist(), is_seed, frame[kept], values, instant
+
+
+def _suspicious(frame: Any, seeds: Any) -> list[str]:
+    """Numbers that by themselves rank the seeds almost perfectly, either way round."""
+    from gongbi.estimators.stats import auc
+
+    found = []
+    for name in frame.columns:
+        column = frame[name]
+        if str(column.dtype) == "object" or not column.notna().any():
+            continue
+        area = auc(seeds, column.fillna(column.min() - 1).to_numpy())
+        if max(area, 1 - area) >= SUSPICIOUS:
+            found.append(str(name))
+    return found
+
+
+def _write(ctx: Context, found: dict[str, Any], path: Path, as_of: datetime, *, overwrite: bool) -> dict[str, Any]:
+    rows = found["rows"]
+    said = ["; ".join(f"{r['tag']} = {r['value']}" for r in row["reasons"]) for row in rows]
+    table = pa.table(
+        {
+            "id": [row["id"] for row in rows],
+            "place": [row["place"] for row in rows],
+            "score": [row["score"] for row in rows],
+            "reasons": said,
+        }
+    )
+    with ctx.run("export", f"look-alikes of {found['expression'].strip()}", path=str(path)) as inner:
+        done = hand_out(
+            inner,
+            table,
+            path,
+            expression=f"look-alikes of {found['expression'].strip()}",
+            as_of=as_of,
+            segment=None,
+            build_ids=[],
+            overwrite=overwrite,
+        )
+        inner.note(rows=done["rows"])
+    return done
