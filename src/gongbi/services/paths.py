@@ -194,10 +194,10 @@ def _event(ctx: Context, text: str, subject: str, *, labelled: bool) -> Event:
 _STRETCH = re.compile(r"\s*(\d{1,6})\s*([a-z]+?)s?\s*")
 
 
-def _stretch(text: str | None, what: str) -> timedelta | None:
+def _stretch(text: str | None, key: str) -> timedelta | None:
     if text is None:
         return None
     found = _STRETCH.fullmatch(text)
     if found is None or found[2] not in ROLLING or not int(found[1]):
-        raise InvalidInput(f"`{what}` is a stretch of time, not {text!r}.", hint="Write 7 day, 2 hour or 30 minute.")
+        raise InvalidInput(f"`{key}` is a stretch of time, not {text!r}.", hint="Write 7 day, 2 hour or 30 minute.")
     return timedelta(seconds=int(found[1]) * ROLLING[found[2]])

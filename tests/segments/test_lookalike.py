@@ -1,0 +1,88 @@
+"""Likeness to a seed group: what is planted is found, chance is not, and what defines the seeds is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gongbi.errors import InvalidInput, UnknownName
+from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+
+
+def planted(n: int = 600) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Those who are alike have a large `x` and live in A; a third of them are seeds."""
+    rng = np.random.default_rng(3)
+    alike = rng.random(n) < 0.3
+    x = rng.normal(size=n) + 2 * alike
+    town = np.where(alike & (rng.random(n) < 0.7), "A", rng.choice(["A", "B", "C"], n)).astype(object)
+    x[rng.random(n) < 0.1] = np.nan
+    frame = pd.DataFrame({"x": x, "town": town, "noise": rng.normal(size=n)})
+    return frame, alike & (rng.random(n) < 0.4), alike
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_those_who_are_alike_stand_above_the_others(kind: str) -> None:
+    frame, seeds, alike = planted()
+    score = cross_scores(frame, seeds, kind)  # type: ignore[arg-type]
+    others = ~seeds
+    assert ((score > 0) & (score < 1)).all()
+    assert score[others & alike].mean() > score[others & ~alike].mean() + 0.15
+    model = LikenessModel(kind).fit(frame, seeds)  # type: ignore[arg-type]
+    parts = np.abs(model.contributions(frame)).mean(axis=0)
+    assert parts.shape == (3,)
+    if kind != "centroid":
+        assert parts[model.names_.index("noise")] == parts.min()
+
+
+def test_held_back_seeds_are_found_more_often_than_by_chance_and_the_interval_says_so() -> None:
+    frame, seeds, _ = planted()
+    judged = {one.kind: one for one in judge(frame, seeds, repeats=4)}
+    for one in judged.values():
+        assert one.auc_low <= one.auc <= one.auc_high
+        assert one.curve[0] == (0.0, 0.0)
+        assert one.curve[-1] == pytest.approx((1.0, 1.0))
+        assert len(one.lift) == len(REACHES)
+    assert judged["logistic"].auc_low > 0.6
+    assert judged["logistic"].lift[1] > 1.3
+    nothing = judge(frame[["noise"]], seeds, ["logistic"], repeats=6)[0]
+    assert nothing.auc_low < 0.5 < nothing.auc_high
+
+
+def test_what_cannot_be_learned_is_told() -> None:
+    frame, seeds, _ = planted(60)
+    with pytest.raises(InvalidInput, match="too few to learn from"):
+        judge(frame, np.arange(60) < 3)
+    with pytest.raises(InvalidInput, match="one flag for each row"):
+        LikenessModel().fit(frame, np.ones(60, dtype=bool))
+    with pytest.raises(UnknownName, match="ranker"):
+        LikenessModel("magic")  # type: ignore[arg-type]
+    assert seeds.shape == (60,)
+
+
+def test_the_tags_that_define_the_seeds_are_left_out_and_named(half_year, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "alike.csv"
+    found = half_year.ws.call("lookalike", expression="often", top=15, repeats=2, kind="logistic", to=str(file))
+    left_out = {row["tag"] for row in found["excluded"]}
+    # Orders are named; the total, the first and the last visit count rows of the same fact without a condition.
+    assert {"spend.orders", "visit.first", "visit.last", "visit.recent"} <= left_out
+    assert not left_out & set(found["learned_from"])
+    seeds = half_year.ids("often")
+    assert found["seeds"] == len(seeds)
+    assert found["candidates"] == len(half_year.ids("true") - seeds)
+    assert [row["place"] for row in found["rows"]] == list(range(1, 16))
+    assert not {row["id"] for row in found["rows"]} & seeds
+    scores = [row["score"] for row in found["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    for row in found["rows"]:
+        assert {reason["tag"] for reason in row["reasons"]} <= set(found["learned_from"])
+    assert found["file"]["rows"] == 15
+    assert len(file.read_text("utf-8-sig").splitlines()) == 16
+    some = half_year.ws.call("lookalike", expression="often", among="town", tags=["spend.total"], repeats=2, top=500)
+    assert {row["id"] for row in some["rows"]} == half_year.ids("town") - seeds
+    with pytest.raises(InvalidInput, match="No tags are left"):
+        half_year.ws.call("lookalike", expression="often", tags=["spend.orders"])
+    with pytest.raises(InvalidInput, match="too few to learn from"):
+        half_year.ws.call("lookalike", expression="customer.id = 1")
