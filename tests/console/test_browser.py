@@ -126,7 +126,7 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
 
 def fill(visit: Visit, place: str, text: str) -> None:
     """Type into a box of the form, in place of what is there."""
-    box = visit.driver.find_element("css selector", place)
+    box = until(lambda: visit.driver.find_elements("css selector", place), f"the box {place}")[0]
     box.send_keys("\ue009a\ue000" + text)
 
 

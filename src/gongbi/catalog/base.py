@@ -23,6 +23,7 @@ from gongbi.catalog.mapping import (
     SubjectMap,
     TimeMap,
 )
+from gongbi.catalog.masking import Privacy
 from gongbi.catalog.naming import NO_WORDS, RESERVED, Words, check_name
 from gongbi.catalog.portraits import (
     Care,
@@ -103,10 +104,16 @@ class Identifier:
     """A kind of identifier by which a customer can be recognised: a card number, a phone, a household id.
 
     The customer's id is the value of its `primary` identifier, the smallest where several came together.
+
+    Parameters
+    ----------
+    pii
+        How personal its values are, as of a column: ``none``, ``indirect``, ``direct`` or ``sensitive``.
     """
 
     type: Literal["integer", "text"] = "text"
     primary: bool = False
+    pii: Privacy = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +182,6 @@ History = Literal["keep", "daily", "weekly", "monthly"]
 
 #: The most builds that a tag may ask to be kept.
 MOST_KEPT = 100
-
-#: How close a value comes to a person, from least to most.
-Privacy = Literal["none", "indirect", "direct", "sensitive"]
 
 
 def _is_day(text: str) -> bool:

@@ -38,7 +38,10 @@ from gongbi.catalog.libraries import (
     general,
     grades,
 )
+from gongbi.catalog.lists import TAG as LIST
+from gongbi.catalog.lists import ListDef, list_tags
 from gongbi.catalog.mapping import derived_in_order
+from gongbi.catalog.masking import Privacy
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
@@ -99,7 +102,7 @@ class Catalog:
     yearbooks: Mapping[str, YearbookDef] = field(default_factory=dict)
     schemes: Mapping[str, SchemeDef] = field(default_factory=dict)
     libraries: Mapping[str, LibraryDef] = field(default_factory=dict)
-    privacy: Mapping[str, str] = field(default_factory=dict)
+    privacy: Mapping[str, Privacy] = field(default_factory=dict)
     notes: Sequence[Mapping[str, Any]] = ()
 
     def tags_of(self, subject: str) -> dict[str, Expr]:
@@ -178,8 +181,8 @@ def titles(definitions: Mapping[str, Titled]) -> dict[str, tuple[str, str]]:
     return {name: (one.name.zh, one.name.en) for name, one in definitions.items()}
 
 
-def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog:
-    """Check a whole set of definitions.
+def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Iterable[ListDef] = ()) -> Catalog:
+    """Check a whole set of definitions; the lists that are kept beside them are segments like any other.
 
     Raises
     ------
@@ -188,7 +191,10 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     InvalidExpression, UnknownName, WrongType, Cycle
         In an expression, with file and line of its definition.
     """
-    definitions = list(definitions)
+    lists, definitions = list(lists), list(definitions)
+    for name in sorted({one.name for one in lists} & {d.segment for d in definitions if isinstance(d, SegmentDef)}):
+        raise InvalidDefinition(f"{name!r} names both a segment and a list.", hint="Rename the segment.")
+    definitions = [*(one.segment() for one in lists), *definitions]
     subjects = {d.subject: d for d in definitions if isinstance(d, SubjectDef)}
     sources = {d.source: d for d in definitions if isinstance(d, SourceDef)}
     schemes = {d.scheme: d for d in definitions if isinstance(d, SchemeDef)}
@@ -212,7 +218,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC") -> Catalog
     world = World(
         subjects=_subject_shapes(subjects, sources),
         facts=_fact_shapes(subjects, sources),
-        tags=_model_tags(models),
+        tags=_model_tags(models) | list_tags(lists),
         segments={s.segment: (s.subject, s.expr) for s in segments.values()},
         zone=zone,
         relations=_relation_shapes(sources),
@@ -402,6 +408,11 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
         here = replace(world, tags=types, expressions=expressions)
         with about(tag):
             expr = checked_tag(tag, here)
+        if named := next((used for used in sorted(ir.tags_used(expr)) if used.startswith(LIST)), None):
+            raise InvalidDefinition(
+                f"Tag {name!r} uses the list {named.removeprefix(LIST)!r}.",
+                hint="A list is of now, and tags look back; use it in a segment.",
+            ).at(tag.place or Place(f"tag {tag.tag}"))
         if model := next((used for used in sorted(ir.tags_used(expr)) if (tag.subject, used) in world.tags), None):
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."

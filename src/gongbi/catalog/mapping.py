@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+from gongbi.catalog.masking import Privacy
 from gongbi.catalog.naming import NO_WORDS, Words, check_name
 from gongbi.core.clock import zone_of
 from gongbi.core.types import (
@@ -102,6 +103,9 @@ class ColumnMap:
         amount is an error and the row is rejected. Zero is always kept.
     format
         strptime-like format of a date or timestamp that comes as text; ISO 8601 where absent.
+    pii
+        How personal it is: ``none``, ``indirect`` (says something only with others), ``direct`` (a name, a phone) or
+        ``sensitive``. Values of the last two are masked wherever a few members are shown.
     """
 
     type_: str
@@ -118,6 +122,7 @@ class ColumnMap:
     sign: Literal["natural", "reversed", "positive"] = "natural"
     format: str | None = None
     unit: str | None = None
+    pii: Privacy = "none"
     about: Words = NO_WORDS
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,11 @@ import typer
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.options import HERE, As, Columns, Json, Overwrite, Subject, Where
+
+Order = Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")]
+Draw = Annotated[str | None, typer.Option("--draw", help="Choose by lot, by this seed, instead of by order.")]
+Why = Annotated[str, typer.Option("--why", help="What the list is for; kept with it.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Make a further version of a list that is there.")]
 
 segment_app = typer.Typer(help="Count, list and compare groups. 客群：计数、名单、洞察。", no_args_is_help=True)
 
@@ -37,7 +43,8 @@ def segment_members(
     to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
     overwrite: Overwrite = False,
     limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
-    order: Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")] = None,
+    order: Order = None,
+    draw: Draw = None,
     reveal: Annotated[str | None, typer.Option("--reveal", help="Why masked values are to be seen; recorded.")] = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
@@ -50,6 +57,7 @@ def segment_members(
         "subject": subject,
         "columns": column or [],
         "order": order or [],
+        "draw": draw,
         "reveal": reveal,
     }
     if to is not None:
@@ -116,3 +124,113 @@ def segment_waterfall(
 def segment_exports(workspace: Where = HERE, as_json: Json = False) -> None:
     """Files that groups and rejected rows were written to, newest first. 导出记录。"""
     emit(call(workspace, None, "exports"), as_json)
+
+
+@segment_app.command("sample")
+def segment_sample(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    column: Columns = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many.")] = 20,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """A few members by lot, personal values masked. 脱敏示例。"""
+    given = {"expression": expression, "subject": subject, "columns": column or [], "limit": limit}
+    emit(call(workspace, None, "sample", **given), as_json)
+
+
+@segment_app.command("try")
+def segment_try(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="On so many members.")] = 1000,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Try a condition on a stable sample of members. 小样本试算。"""
+    emit(call(workspace, None, "try_segment", expression=expression, subject=subject, n=n), as_json)
+
+
+@segment_app.command("sql")
+def segment_sql(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """The group as one statement of the engine's SQL. 客群的 SQL。"""
+    found = call(workspace, None, "segment_sql", expression=expression, subject=subject)
+    emit(found, as_json, lambda answer: print(answer["sql"]))
+
+
+@segment_app.command("from-list")
+def segment_from_list(
+    name: Annotated[str, typer.Argument(help="The group's name; afterwards it is segment.NAME.")],
+    file: Annotated[Path, typer.Argument(help="A .csv, .txt or .xlsx file; - for what is piped in.")],
+    identifier: Annotated[str | None, typer.Option(help="Kind of identifier; any of the subject's by default.")] = None,
+    column: Annotated[str | None, typer.Option("--column", "-c", help="Its name, or number from 1.")] = None,
+    why: Why = "",
+    replace: Replace = False,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Make a group of the people in a list. 名单建群。"""
+    from gongbi.services.lists import read_values
+
+    body = sys.stdin.buffer.read() if str(file) == "-" else None
+    values = read_values(str(file), column=column, identifier=identifier, body=body)
+    given = {"identifier": identifier, "subject": subject, "why": why, "replace": replace}
+    emit(call(workspace, actor, "save_list", name=name, values=values, **given), as_json)
+
+
+@segment_app.command("fix")
+def segment_fix(
+    name: Annotated[str, typer.Argument(help="The list's name; afterwards it is segment.NAME.")],
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    order: Order = None,
+    draw: Draw = None,
+    why: Why = "",
+    replace: Replace = False,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Keep who is in a group now as a list. 固定名单。"""
+    given = {"limit": limit, "order": order or [], "draw": draw, "why": why, "replace": replace, "subject": subject}
+    emit(call(workspace, actor, "save_list_of", name=name, expression=expression, **given), as_json)
+
+
+@segment_app.command("lists")
+def segment_lists(workspace: Where = HERE, as_json: Json = False) -> None:
+    """Lists with their versions. 名单。"""
+    emit(call(workspace, None, "lists"), as_json)
+
+
+@segment_app.command("list-left")
+def segment_list_left(
+    name: Annotated[str, typer.Argument(help="The list.")],
+    outcome: Annotated[str | None, typer.Option(help="Only unmatched, ambiguous, doubled or shared.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Values of a list that need a look. 名单中待核对的值。"""
+    target = str(to.resolve()) if to is not None else None
+    emit(call(workspace, actor, "list_left", name=name, outcome=outcome, to=target), as_json)
+
+
+@segment_app.command("drop-list")
+def segment_drop_list(
+    name: Annotated[str, typer.Argument(help="The list.")],
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Take a list away, if nothing uses it. 删除名单。"""
+    emit(call(workspace, actor, "drop_list", name=name), as_json)

@@ -157,3 +157,21 @@ def tags_scheme(workspace: Where = HERE, as_json: Json = False) -> None:
 def tags_libraries(workspace: Where = HERE, as_json: Json = False) -> None:
     """The enterprise's library and those that extend it. 标签库与分库。"""
     emit(call(workspace, None, "libraries"), as_json)
+
+
+@tags_app.command("sql")
+def tags_sql(
+    name: Annotated[str, typer.Argument(help="The tag.")], workspace: Where = HERE, as_json: Json = False
+) -> None:
+    """The tag as one statement of the engine's SQL. 标签的 SQL。"""
+    emit(call(workspace, None, "tag_sql", name=name), as_json, lambda answer: print(answer["sql"]))
+
+
+@tags_app.command("cost")
+def tags_cost(
+    subject: Annotated[list[str] | None, typer.Option("--subject", "-s", help="Only these subjects.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What a build would read and how long it may take. 构建预估。"""
+    emit(call(workspace, None, "build_cost", subjects=subject or []), as_json)

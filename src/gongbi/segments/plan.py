@@ -26,11 +26,23 @@ def count_plan(request: Request, world: World, dialect: Dialect) -> Plan:
 
 
 def members_plan(
-    request: Request, world: World, dialect: Dialect, *, limit: int | None, order: Sequence[str] = ()
+    request: Request,
+    world: World,
+    dialect: Dialect,
+    *,
+    limit: int | None,
+    order: Sequence[str] = (),
+    draw: str | None = None,
 ) -> Plan:
-    """The members and the requested columns, in order of `order` (descending) and id."""
+    """The members and the requested columns, in order of `order` (descending) and id.
+
+    With `draw` they stand in an order by lot instead, which depends on that seed and their ids alone: a member's place
+    among others stays when some come or go, and is the same on every engine.
+    """
     plan = compile_members(request, world, dialect)
     keys = [f"{dialect.ident(name)} desc nulls last" for name in order]
+    if draw is not None:
+        keys.append(f"md5(concat({dialect.literal(draw + ' ')}, cast(id as {dialect.types['text']})))")
     sql = f"select * from _result order by {', '.join([*keys, 'id'])}"
     return plan.then("_members", sql + (f" limit {int(limit)}" if limit is not None else ""))
 

@@ -37,10 +37,16 @@ def count_patterns(engine: Engine, world: World, request: Request) -> dict[int, 
 
 
 def list_members(
-    engine: Engine, world: World, request: Request, *, limit: int | None = None, order: Sequence[str] = ()
+    engine: Engine,
+    world: World,
+    request: Request,
+    *,
+    limit: int | None = None,
+    order: Sequence[str] = (),
+    draw: str | None = None,
 ) -> pa.Table:
     """The members, their id first, then the requested columns."""
-    return engine.query(plans.members_plan(request, world, engine.dialect, limit=limit, order=order))
+    return engine.query(plans.members_plan(request, world, engine.dialect, limit=limit, order=order, draw=draw))
 
 
 def count_values(engine: Engine, columns: Sequence[TagColumn], stored: Mapping[str, Stored]) -> dict[str, TagStats]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.catalog import Catalog, assemble, model_tags
+from gongbi.catalog.lists import MEMBER, SETTING, ListDef, list_of
 from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.catalog.yaml import from_json
 from gongbi.core import clock
@@ -137,12 +138,23 @@ class Context:
 
     def catalog(self) -> Catalog:
         """The definitions that are in force."""
+        lists = self.lists()
 
         def make() -> Catalog:
             current = self.store.definitions.current()
-            return assemble((from_json(d.kind, d.body) for d in current), zone=self.zone)  # type: ignore[arg-type]
+            return assemble((from_json(d.kind, d.body) for d in current), zone=self.zone, lists=lists)  # type: ignore[arg-type]
 
-        return self.remembered("catalog", self.fingerprint(), make)  # type: ignore[no-any-return]
+        version = f"{self.fingerprint()} {[(one.name, one.table) for one in lists]}"
+        return self.remembered("catalog", version, make)  # type: ignore[no-any-return]
+
+    def lists(self) -> tuple[ListDef, ...]:
+        """The lists that are kept, in their newest version."""
+
+        def make() -> tuple[ListDef, ...]:
+            found = self.store.settings.all()
+            return tuple(list_of(key, value) for key, value in found.items() if key.startswith(SETTING) and value)
+
+        return self._ask("lists", make)  # type: ignore[no-any-return]
 
     def check_subject(self, name: str) -> None:
         """Refuse a subject that nobody defined; where it is the one that is meant unless told, ask which is meant."""
@@ -202,7 +214,7 @@ class Context:
         for model in self.catalog().models.values():
             if model.subject == subject and f"model_{model.model}" in there:
                 found |= {tag: Stored(f"model_{model.model}", column) for tag, column in model_tags(model).items()}
-        return found
+        return found | {one.tag: Stored(one.table, MEMBER) for one in self.lists() if one.subject == subject}
 
     # -- work on record -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from gongbi.catalog import forms
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.finding import fit
+from gongbi.catalog.lists import TAG as LIST
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
@@ -90,12 +91,15 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
     """
     ctx.check_subject(subject)
     catalog = ctx.catalog()
-    version = f"{ctx.fingerprint()} {build.id if (build := ctx.current_build(subject)) else 0}"
+    build = ctx.current_build(subject)
+    version = f"{ctx.fingerprint()} {build.id if build else 0} {sorted(one.name for one in ctx.lists())}"
 
     def make() -> dict[str, Any]:
         stats = {s.tag: s for s in ctx.store.builds.stats(build.id)} if build is not None else {}
         found = []
         for tag, type_ in catalog.world.tags_of(subject).items():
+            if tag.startswith(LIST):
+                continue  # Its segment says the same.
             definition, known = catalog.tags.get(tag), stats.get(tag)
             values = [value["value"] for value in (known.top or [])] if known else []
             values = list(definition.closed) if definition is not None and definition.closed else values

@@ -134,7 +134,7 @@ def assembled(ctx: Context, definitions: Mapping[Key, Definition], new: Iterable
         As `assemble`; where a definition that is not new breaks, ``InvalidDefinition`` names it and what it uses.
     """
     try:
-        return assemble(definitions.values(), zone=ctx.zone)
+        return assemble(definitions.values(), zone=ctx.zone, lists=ctx.lists())
     except GongbiError as error:
         changed = {key_of(d): d for d in new}
         if error.about is None or Key(*error.about) in changed or not changed:

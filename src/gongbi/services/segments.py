@@ -126,12 +126,15 @@ def members(
     columns: Sequence[str] = (),
     limit: int | None = None,
     order: Sequence[str] = (),
+    draw: str | None = None,
     reveal: str | None = None,
 ) -> dict[str, Any]:
     """The members of a group with chosen columns: tags, attributes, or any expression.
 
     Parameters
     ----------
+    limit, order, draw
+        At most so many: the largest by `order`, or, with a seed in `draw`, those on whom the lot falls.
     reveal
         Why values that are masked otherwise are to be seen, by a named person; put on record.
 
@@ -140,7 +143,7 @@ def members(
     dict
         ``table`` (Arrow: ``id``, then the columns), ``as_of``, ``subject``, ``warnings``.
     """
-    return _listed(ctx, expression, subject, columns, limit, order, reveal)[0]
+    return _listed(ctx, expression, subject, columns, limit, order, draw, reveal)[0]
 
 
 def _listed(
@@ -150,16 +153,19 @@ def _listed(
     columns: Sequence[str],
     limit: int | None,
     order: Sequence[str],
+    draw: str | None,
     reveal: str | None = None,
 ) -> tuple[dict[str, Any], set[str | None]]:
     """What `members` answers, and the tables of tags that it is from."""
     check_reveal(ctx, reveal)
     limit = None if limit is None else checked(limit)
+    if draw is not None and order:
+        raise InvalidInput("A list is either by order or by lot, not both.", hint="Leave `order` or `draw` out.")
     _, about = condition(ctx, expression, subject)
     chosen = {name: column(ctx, name, about) for name in dict.fromkeys([*columns, *order])}
     wanted = request(ctx, expression, subject, chosen)
     ctx.progress("members", 0)
-    table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order)
+    table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order, draw=draw)
     table, said = masked(ctx, table, hidden(ctx, chosen), reveal, what=expression.strip())
     found = {
         "table": table,
@@ -189,6 +195,7 @@ def export(
     columns: Sequence[str] = (),
     limit: int | None = None,
     order: Sequence[str] = (),
+    draw: str | None = None,
     overwrite: bool = False,
     reveal: str | None = None,
 ) -> dict[str, Any]:
@@ -216,7 +223,7 @@ def export(
         column(ctx, wanted, about)
     name = expression.strip().removeprefix("segment.")
     with ctx.run("export", expression.strip(), path=str(path)) as inner:
-        found, tables = _listed(inner, expression, subject, columns, limit, order, reveal)
+        found, tables = _listed(inner, expression, subject, columns, limit, order, draw, reveal)
         # Another build may have been published since.
         builds = [build.id for build in ctx.store.builds.list(subject=found["subject"]) if build.table in tables]
         done = hand_out(

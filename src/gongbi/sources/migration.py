@@ -51,7 +51,7 @@ def plan_migration(old: SourceDef, new: SourceDef) -> Migration:
 
 
 def _plain(source: SourceDef, name: str) -> object:
-    return replace(source.columns[name], about=NO_WORDS, unit=None)
+    return replace(source.columns[name], about=NO_WORDS, unit=None, pii="none")
 
 
 def _reading(source: SourceDef) -> object:
@@ -65,5 +65,7 @@ def _target(source: SourceDef) -> str:
 
 
 def _essence(source: SourceDef) -> SourceDef:
-    columns = {name: replace(mapping, about=NO_WORDS, unit=None) for name, mapping in source.columns.items()}
+    columns = {
+        name: replace(mapping, about=NO_WORDS, unit=None, pii="none") for name, mapping in source.columns.items()
+    }
     return replace(source, columns=columns, name=NO_WORDS, about=NO_WORDS, schema=SchemaRule(), place=None)

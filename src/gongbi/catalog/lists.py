@@ -1,0 +1,178 @@
+"""Lists: groups whose members were handed in or fixed once, as a segment that expressions can name. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gongbi.catalog.base import SegmentDef, Words
+from gongbi.core.types import BOOLEAN, Type
+from gongbi.errors import InvalidInput, UnknownName
+
+#: What a setting is called that holds a list's versions, and how its tag and its tables begin.
+SETTING, TAG, TABLE = "list ", "list.", "list_"
+#: Column of a list's table that is true of every member.
+MEMBER = "member"
+#: Values of one list.
+MOST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListDef:
+    """One version of a list.
+
+    Attributes
+    ----------
+    table
+        The engine's table of members, one row each: `id`, `member`.
+    """
+
+    name: str
+    subject: str
+    table: str
+    title: Words
+    owner: str
+    about: Words
+
+    @property
+    def tag(self) -> str:
+        """The tag that is true of its members."""
+        return TAG + self.name
+
+    def segment(self) -> SegmentDef:
+        """The segment by which expressions name the list."""
+        expr = f"tag.{self.tag} is true"
+        return SegmentDef(
+            self.name, expr, self.title, self.subject, owner=self.owner, refresh="manual", about=self.about
+        )
+
+
+def list_of(setting: str, value: Mapping[str, Any]) -> ListDef:
+    """The newest version of a list, from the setting that holds it."""
+    newest = value["versions"][-1]
+    return ListDef(
+        setting.removeprefix(SETTING),
+        newest["subject"],
+        newest["table"],
+        Words(**newest["title"]),
+        newest["actor"],
+        Words(newest["why"], newest["why"]),
+    )
+
+
+def list_tags(lists: Iterable[ListDef]) -> dict[tuple[str, str], Type]:
+    """(subject, tag) → type, of all lists."""
+    return {(one.subject, one.tag): BOOLEAN for one in lists}
+
+
+# -- what people hand in ------------------------------------------------------------------------------
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_LOOSE = re.compile(r"[\s\-().·•]")
+_MOBILE = re.compile(r"(?:\+?86|0086)?(1[0-9]{10})")
+_WHOLE = re.compile(r"([0-9]+)\.0+")
+_SEPARATORS = re.compile(r"[\n\r\t,;，；、]+")
+
+
+def normal(value: str) -> str:
+    """A value without what people write differently: blanks, hyphens, the country's 86, full-width digits, case.
+
+    Two values with one normal form are one identifier.
+    """
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip().strip("'\"")
+    tight = _LOOSE.sub("", text)
+    if found := _MOBILE.fullmatch(tight):
+        return found[1]
+    # A workbook writes numbers with a point.
+    return found[1] if (found := _WHOLE.fullmatch(text)) else text.casefold() if "@" in text else tight.casefold()
+
+
+def spellings(value: str) -> list[str]:
+    """How the same identifier may stand in a source: the value itself, its normal form, usual ways to write a phone."""
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
+    core = normal(value)
+    found = [value, text, core, text.casefold(), _LOOSE.sub("", text)]
+    if _MOBILE.fullmatch(core):
+        grouped = [f"{core[:3]}{gap}{core[3:7]}{gap}{core[7:]}" for gap in (" ", "-")]
+        found += [
+            *grouped,
+            *(f"{prefix}{one}" for prefix in ("+86", "86", "0086", "+86 ", "+86-") for one in (core, *grouped)),
+        ]
+    return list(dict.fromkeys(found))
+
+
+def pasted(text: str) -> list[str]:
+    """The values of a text: one a line, or apart by commas, semicolons or tabs; empty ones are left out."""
+    return [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
+
+
+def column_of(rows: Sequence[Sequence[Any]], wanted: str | None, identifier: str | None) -> list[str]:
+    """The values of one column of a table.
+
+    Parameters
+    ----------
+    rows
+        With or without a heading.
+    wanted
+        The column's name, or its number from 1. By default the one that is called like the identifier, the first
+        otherwise.
+    """
+    rows = [row for row in rows if any(str(cell).strip() for cell in row if cell is not None)]
+    if not rows:
+        return []
+    heading = [str(cell).strip() for cell in rows[0]]
+    # Identifiers have digits or an @; words above them have neither.
+    headed = not any(_looks_like_a_value(cell) for cell in heading)
+    names = {name.casefold(): i for i, name in enumerate(heading)} if headed else {}
+    if wanted is not None and wanted.casefold() in names:
+        place = names[wanted.casefold()]
+    elif wanted is not None and wanted.isdecimal() and 1 <= int(wanted) <= len(heading):
+        place = int(wanted) - 1
+    elif wanted is not None:
+        raise UnknownName("column", wanted, heading if headed else [str(i + 1) for i in range(len(heading))])
+    else:
+        place = names.get((identifier or "").casefold(), 0)
+    cells = (row[place] for row in rows[1 if headed else 0 :] if place < len(row))
+    return [text for cell in cells if (text := _cell(cell))]
+
+
+def _looks_like_a_value(cell: str) -> bool:
+    return "@" in cell or sum(letter.isdigit() for letter in cell) >= 1
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return "" if cell is None else str(cell).strip()
+
+
+def table_of_text(body: bytes) -> list[list[str]]:
+    """Rows of a file of text: UTF-8 or GB 18030, comma, semicolon or tab between the columns.
+
+    Raises
+    ------
+    InvalidInput
+        It is no text.
+    """
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = body.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" in text:
+            break
+        first = next(iter(text.splitlines()), "")
+        delimiter = max(",;\t", key=first.count)
+        return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+    raise InvalidInput("The file is neither text nor a workbook.", hint="Give a .csv, .txt or .xlsx file.")
+
+
+def numbered(values: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """(place from 1, value as it was given, its normal form)."""
+    for place, value in enumerate(values, start=1):
+        yield place, value, normal(value)

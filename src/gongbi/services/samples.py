@@ -1,0 +1,241 @@
+"""Look before anything is kept: a few members with personal values masked, a trial on a thousand of them, the SQL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from gongbi.catalog.base import TagDef
+from gongbi.catalog.catalog import Catalog, checked_tag
+from gongbi.catalog.masking import MASKED, Privacy, masked
+from gongbi.catalog.yaml import from_json
+from gongbi.core import expr as ir
+from gongbi.core.expr import Attribute, Call, Expr, TagValue
+from gongbi.core.plan import Plan
+from gongbi.errors import InvalidInput
+from gongbi.segments.plan import members_plan
+from gongbi.segments.run import list_members
+from gongbi.services.build import DRAFT
+from gongbi.services.context import Context
+from gongbi.services.limits import checked
+from gongbi.services.segments import column, condition, population, request
+from gongbi.services.warnings import warn_of_request
+
+#: Members of a stable sample, and the seed of the lot by which they are drawn.
+TRIED, SEED = 1000, "sample"
+#: Rows that an answer shows.
+SHOWN = 20
+
+
+def sample(
+    ctx: Context, expression: str, *, subject: str = "customer", columns: Sequence[str] = (), limit: int = SHOWN
+) -> dict[str, Any]:
+    """A few members of a group, drawn by lot, with personal values masked.
+
+    Parameters
+    ----------
+    columns
+        Tags, attributes or expressions; by default the subject's attributes and the tags that the expression names.
+
+    Returns
+    -------
+    dict
+        ``columns`` (``name``, ``personal``), ``rows`` (``id`` and a value per column), ``as_of``, ``subject``,
+        ``warnings``. An id that is itself personal is masked, and then ``key`` is absent; else ``key`` is the id.
+    """
+    limit = checked(limit)
+    where, about = condition(ctx, expression, subject)
+    catalog = ctx.catalog()
+    names = list(columns) or _usual(catalog, where, about)
+    chosen = {name: column(ctx, name, about) for name in dict.fromkeys(names)}
+    wanted = request(ctx, expression, subject, chosen)
+    ctx.progress("sample", 0)
+    table = list_members(ctx.engine, catalog.world, wanted, limit=limit, draw=SEED)
+    grades = {name: grade_of(catalog, about, expr) for name, expr in chosen.items()}
+    own = id_grade(catalog, about)
+    rows = []
+    for record in table.to_pylist():
+        row = {name: masked(record[name], grade) for name, grade in grades.items()}
+        rows.append({"id": masked(record["id"], own), "key": None if own in MASKED else record["id"], **row})
+    return {
+        "subject": about,
+        "as_of": wanted.as_of.isoformat(),
+        "columns": [{"name": name, "personal": grade in MASKED} for name, grade in grades.items()],
+        "rows": rows,
+        "warnings": warn_of_request(ctx, wanted),
+    }
+
+
+def _usual(catalog: Catalog, where: Expr, subject: str) -> list[str]:
+    tags = sorted(tag for tag in ir.tags_used(where) if not tag.startswith("list."))
+    return [*(f"{subject}.{name}" for name in catalog.world.subject(subject).attributes), *tags][:8]
+
+
+def id_grade(catalog: Catalog, subject: str) -> Privacy:
+    """How personal the id of a member is: as its primary identifier."""
+    return next((i.pii for i in catalog.subjects[subject].identifiers.values() if i.primary), "none")
+
+
+def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
+    """How personal an expression's values are: as the most personal attribute or tag that it shows as it is.
+
+    What is counted, summed or compared tells no name; a value that is handed on does.
+    """
+    if isinstance(expr, Attribute):
+        if expr.attribute == "id":
+            return id_grade(catalog, subject)
+        sources = (s for s in catalog.sources.values() if s.attributes == expr.subject)
+        return next((s.columns[expr.attribute].pii for s in sources if expr.attribute in s.columns), "none")
+    if isinstance(expr, TagValue):
+        behind = catalog.expressions.get((subject, expr.tag))
+        below: Privacy = grade_of(catalog, subject, behind) if behind is not None else "none"
+        return max(catalog.privacy.get(expr.tag, "none"), below, key=_ORDER.index)
+    if isinstance(expr, ir.FactColumn):
+        source = next((s for s in catalog.sources.values() if s.fact == expr.fact and expr.column in s.columns), None)
+        return source.columns[expr.column].pii if source is not None else "none"
+    if isinstance(expr, ir.RelatedColumn):
+        return grade_of(catalog, expr.subject, Attribute(expr.subject, expr.attribute, expr.type))
+    if not isinstance(expr, Call) or expr.type.name == "boolean" or expr.function.name in ("count", "count_distinct"):
+        return "none"
+    grades: list[Privacy] = [grade_of(catalog, subject, arg) for arg in expr.args]
+    return max(grades, key=_ORDER.index, default="none")
+
+
+_ORDER: tuple[Privacy, ...] = ("none", "indirect", "direct", "sensitive")
+
+
+def segment_sql(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
+    """A group as one statement of the engine's SQL: it reads the workspace's tables by itself and gives the same ids.
+
+    Returns
+    -------
+    dict
+        ``sql``, ``dialect``, ``as_of``, ``subject``.
+    """
+    wanted = request(ctx, expression, subject)
+    plan = members_plan(wanted, ctx.catalog().world, ctx.engine.dialect, limit=None)
+    return _statement(ctx, plan, wanted.subject, wanted.as_of.isoformat())
+
+
+def tag_sql(ctx: Context, name: str) -> dict[str, Any]:
+    """A tag as one statement of the engine's SQL: ``id`` and the value, as of the instant of the current build."""
+    catalog = ctx.catalog()
+    tag = catalog.tag(name.strip().removeprefix("tag."))
+    expr = catalog.expressions[tag.subject, tag.tag]
+    wanted = replace(request(ctx, "true", tag.subject, {tag.tag: expr}), where=None)
+    plan = members_plan(wanted, catalog.world, ctx.engine.dialect, limit=None)
+    return _statement(ctx, plan, tag.subject, wanted.as_of.isoformat())
+
+
+def _statement(ctx: Context, plan: Plan, subject: str, as_of: str) -> dict[str, Any]:
+    dialect = ctx.engine.dialect.name
+    if dialect != "duckdb":
+        # Only DuckDB's SQL has a word for a step that is worked out once.
+        plan = Plan(tuple(replace(step, materialize=False) for step in plan.steps))
+    return {"sql": plan.to_sql(), "dialect": dialect, "as_of": as_of, "subject": subject}
+
+
+def try_segment(ctx: Context, expression: str, *, subject: str = "customer", n: int = TRIED) -> dict[str, Any]:
+    """Try a condition on a stable sample: exact for its members, an estimate for all.
+
+    Returns
+    -------
+    dict
+        ``tried``, ``holds``, ``unknown`` (neither yes nor no), ``of`` (all known members), ``estimate`` with ``low``
+        and ``high`` (95 %, Wilson's interval), ``rows`` (the first members: ``id``, ``value``), ``as_of`` and
+        ``warnings``.
+    """
+    where, about = condition(ctx, expression, subject)
+    own = id_grade(ctx.catalog(), about)
+    table, as_of, warnings = _tried(ctx, about, {"value": where}, n)
+    values = table["value"].to_pylist()
+    holds, tried, of = sum(v is True for v in values), len(values), population(ctx, about, as_of)
+    low, high = _wilson(holds, tried) if tried < of else (holds / tried if tried else 0.0,) * 2
+    return {
+        "subject": about,
+        "as_of": as_of.isoformat(),
+        "tried": tried,
+        "holds": holds,
+        "unknown": sum(v is None for v in values),
+        "of": of,
+        "estimate": round(of * holds / tried) if tried else 0,
+        "low": round(of * low),
+        "high": round(of * high),
+        "rows": [{**row, "id": masked(row["id"], own)} for row in table.slice(0, SHOWN).to_pylist()],
+        "warnings": warnings,
+    }
+
+
+def try_tag(ctx: Context, definition: Mapping[str, Any], *, n: int = TRIED) -> dict[str, Any]:
+    """Try a tag that is not in force on a stable sample of members: their exact values, personal ones masked.
+
+    Parameters
+    ----------
+    definition
+        The tag as in YAML, with its `expr` or `maker`.
+
+    Returns
+    -------
+    dict
+        ``expr``, ``type``, ``tried``, ``present``, ``distinct``, ``top`` (the commonest values: ``value``, ``count``),
+        ``rows`` (the first members: ``id``, ``value``), ``as_of``, ``warnings``.
+    """
+    tag = from_json("tag", definition)
+    assert isinstance(tag, TagDef)
+    catalog = ctx.catalog()
+    ctx.check_subject(tag.subject)
+    expr = checked_tag(tag, catalog.world)
+    table, as_of, warnings = _tried(ctx, tag.subject, {"value": expr}, n)
+    grade, own = grade_of(catalog, tag.subject, expr), id_grade(catalog, tag.subject)
+    values = [masked(value, grade) for value in table["value"].to_pylist()]
+    known = [str(value) for value in values if value is not None]
+    counts = sorted(((known.count(value), value) for value in set(known)), key=lambda one: (-one[0], one[1]))
+    shown = zip(table["id"].to_pylist()[:SHOWN], values, strict=False)
+    return {
+        "tag": tag.tag,
+        "subject": tag.subject,
+        "expr": tag.expression,
+        "type": str(expr.type),
+        "as_of": as_of.isoformat(),
+        "tried": len(values),
+        "present": len(known),
+        "distinct": len(counts),
+        "top": [{"value": value, "count": count} for count, value in counts[:12]],
+        "rows": [{"id": masked(id_, own), "value": value} for id_, value in shown],
+        "warnings": warnings,
+    }
+
+
+def _tried(ctx: Context, subject: str, columns: Mapping[str, Expr], n: int) -> tuple[pa.Table, Any, list[Any]]:
+    """The values of a stable sample of members. Ranks are among all who are known, so these are worked out for all."""
+    n = checked(n)
+    if n < 1:
+        raise InvalidInput("A definition is tried on at least one member.")
+    world = ctx.catalog().world
+    wanted = replace(request(ctx, "true", subject, columns), where=None)
+    ctx.progress("try", 0)
+    ranked = any(isinstance(e, Call) and e.is_rank for expr in columns.values() for e in ir.walk(expr))
+    if ranked:
+        table = list_members(ctx.engine, world, wanted, limit=n, draw=SEED)
+        return table, wanted.as_of, warn_of_request(ctx, wanted)
+    table = f"{DRAFT}tried_{subject}"
+    plan = members_plan(replace(wanted, columns={}), world, ctx.engine.dialect, limit=n, draw=SEED)
+    try:
+        ctx.engine.build(plan, table)
+        found = list_members(ctx.engine, world, replace(wanted, known=table), draw=SEED)
+    finally:
+        ctx.engine.drop(table)
+    return found, wanted.as_of, warn_of_request(ctx, wanted)
+
+
+def _wilson(k: int, n: int) -> tuple[float, float]:
+    """Wilson's interval (1927, Journal of the American Statistical Association 22) of a share, 95 %."""
+    if not n:
+        return 0.0, 1.0
+    z, p = 1.96, k / n
+    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))

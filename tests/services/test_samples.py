@@ -1,0 +1,148 @@
+"""Masked samples, trials on some members, SQL that stands alone, and what a build would cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gongbi
+from gongbi.catalog.masking import masked
+from gongbi.errors import InvalidInput, UnknownName
+from gongbi.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parent))
+import phones
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with gongbi.open(phones.build(tmp_path_factory.mktemp("samples") / "ws")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("value", "grade", "shown"),
+    [
+        ("王小明", "direct", "王**"),
+        ("欧阳", "direct", "欧*"),
+        ("13812345678", "direct", "138****5678"),
+        ("+86 138 1234 5678", "direct", "138****5678"),
+        (13812345678, "direct", "138****5678"),
+        ("110101199003071234", "direct", "1101**********1234"),
+        ("11010119900307123X", "direct", "1101**********123X"),
+        ("zhang.san@example.com", "direct", "z***@example.com"),
+        ("Alice Liddell", "direct", "A***"),
+        ("12", "direct", "***"),
+        (True, "direct", "***"),
+        ("", "direct", ""),
+        (None, "sensitive", None),
+        ("anything", "sensitive", "***"),
+        (3, "sensitive", "***"),
+        ("王小明", "indirect", "王小明"),
+        (5, "none", 5),
+    ],
+)
+def test_a_personal_value_is_shown_in_part_or_not_at_all(value: Any, grade: Any, shown: Any) -> None:
+    assert masked(value, grade) == shown
+
+
+def test_a_sample_shows_no_name_no_phone_and_nothing_sensitive(ws: Workspace) -> None:
+    columns = [
+        "full_name",
+        "mobile",
+        "faith",
+        "town",
+        "contact.phone",
+        "left(full_name, 2)",
+        "length(mobile) > 3",
+        "spend.total",
+    ]
+    found = ws.call("sample", expression="true", columns=columns, limit=100)
+    personal = {column["name"]: column["personal"] for column in found["columns"]}
+    assert personal == dict(zip(columns, [True, True, True, False, True, True, False, False], strict=True))
+    assert len(found["rows"]) == phones.N
+    whole = str(found["rows"])
+    for card in range(1, phones.N + 1):
+        assert phones.called(card) not in whole
+        assert phones.phone(card) not in whole
+        assert f"138{card:08d}" not in whole
+    row = next(row for row in found["rows"] if row["id"] == 3)
+    assert (row["full_name"], row["mobile"], row["faith"]) == ("王**", "138****0003", "***")
+    assert (row["town"], row["spend.total"]) == (phones.town(3), sum(phones.amounts(3)))
+    again = ws.call("sample", expression="true", columns=columns, limit=5)
+    assert again["rows"] == found["rows"][:5]
+
+
+def test_the_usual_columns_of_a_sample_are_attributes_and_the_tags_that_are_named(ws: Workspace) -> None:
+    found = ws.call("sample", expression="buyers")
+    names = [column["name"] for column in found["columns"]]
+    assert names == ["customer.full_name", "customer.mobile", "customer.faith", "customer.town", "spend.total"]
+    assert len(found["rows"]) == ws.segment("buyers").count()
+
+
+@pytest.mark.parametrize(
+    "expression", ["buyers", "spend.place <= 3 or customer.faith is absent", "tag.spend.place <= 3", "count(order) = 2"]
+)
+def test_a_group_as_sql_stands_alone_and_gives_the_same_members(ws: Workspace, expression: str) -> None:
+    expression = expression.replace("spend.place <= 3 or", "tag.spend.place <= 3 or")
+    sql = ws.call("segment_sql", expression=expression)["sql"]
+    assert ws.context is not None
+    found = ws.context.engine.query(sql)["id"].to_pylist()
+    assert found == ws.segment(expression).members().table["id"].to_pylist()
+    assert found
+
+
+def test_a_tag_as_sql_gives_the_values_of_the_build(ws: Workspace) -> None:
+    assert ws.context is not None
+    for tag in ("spend.total", "spend.place", "contact.phone"):
+        rows = ws.context.engine.query(ws.call("tag_sql", name=tag)["sql"]).to_pylist()
+        built = ws.segment("true").members([tag]).table.to_pylist()
+        assert rows == built
+    with pytest.raises(UnknownName, match="totel"):
+        ws.call("tag_sql", name="spend.totel")
+
+
+def test_a_trial_is_exact_for_its_members_and_always_takes_the_same_ones(ws: Workspace) -> None:
+    spend = {card: sum(phones.amounts(card)) for card in range(1, phones.N + 1)}
+    found = ws.call("try_tag", definition={"tag": "new.tag", "expr": "coalesce(sum(order.amount), 0)"}, n=15)
+    assert (found["tried"], found["present"]) == (15, 15)
+    assert {row["id"]: int(row["value"]) for row in found["rows"]} == {
+        row["id"]: spend[row["id"]] for row in found["rows"]
+    }
+    ranked = ws.call("try_tag", definition={"tag": "new.tag", "expr": "rank(coalesce(sum(order.amount), 0))"}, n=15)
+    place = {card: 1 + sum(other > s for other in spend.values()) for card, s in spend.items()}
+    assert [row["id"] for row in ranked["rows"]] == [row["id"] for row in found["rows"]]
+    assert all(row["value"] == place[row["id"]] for row in ranked["rows"])
+    named = ws.call("try_tag", definition={"tag": "new.tag", "expr": "customer.full_name"}, n=3)
+    assert all(row["value"].endswith("**") for row in named["rows"])
+    group = ws.call("try_segment", expression="sum(order.amount) >= 40", n=15)
+    members = [row["id"] for row in found["rows"]]
+    assert [row["id"] for row in group["rows"]] == members
+    assert (group["holds"], group["unknown"]) == (
+        sum(spend[card] >= 40 for card in members),
+        sum(not phones.amounts(card) for card in members),
+    )
+    assert group["low"] <= group["estimate"] <= group["high"]
+    whole = ws.call("try_segment", expression="sum(order.amount) >= 40")
+    exact = sum(s >= 40 for s in spend.values())
+    assert (whole["tried"], whole["estimate"], whole["low"], whole["high"]) == (phones.N, exact, exact, exact)
+    with pytest.raises(InvalidInput, match="at least one"):
+        ws.call("try_segment", expression="true", n=0)
+    assert ws.context is not None
+    assert not [table for table in ws.context.engine.tables() if table.startswith("draft_")]
+
+
+def test_the_cost_of_a_build_names_what_it_reads(ws: Workspace) -> None:
+    found = ws.call("build_cost")
+    (customer,) = found["subjects"]
+    lines = sum(len(phones.amounts(card)) for card in range(1, phones.N + 1))
+    assert customer["facts"] == [{"fact": "order", "rows": lines, "tags": 2}]
+    assert (customer["tags"], customer["edited"], customer["members"], customer["aggregates"]) == (3, 0, phones.N, 1)
+    assert customer["seconds"] > 0
+    assert (found["rows"], found["seconds"]) == (lines, customer["seconds"])
+    with pytest.raises(UnknownName, match="shop"):
+        ws.call("build_cost", subjects=["shop"])
