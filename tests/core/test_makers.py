@@ -147,6 +147,14 @@ def total(rows: Rows) -> float | None:
     return None if r is None or m is None else 2 * r + f + 0.5 * m
 
 
+def spread_over(rows: Rows) -> list[dict[str, Any]] | None:
+    weights = weighted(last(rows, 365), lambda row: float(row[4]))
+    total = sum(weights.values())
+    return [
+        {"value": item, "share": weights[item] / total} for item in sorted(weights, key=lambda i: (-weights[i], i))
+    ] or None
+
+
 CUTS = "recency_cuts: [14, 60], frequency_cuts: [5, 20], monetary_cuts: [500, 2000]"
 CELLS = "names: ['111', '110', '101', '100', '011', '010', '001', '000']"
 
@@ -197,8 +205,40 @@ MEANINGS: dict[str, Callable[[Rows], Any]] = {
     ),
     "periodicity: {fact: order, by: interval}": lambda rows: statistics.mean(gaps(rows)) if gaps(rows) else None,
     "periodicity: {fact: order, by: spread}": spread,
+    "distribution: {of: order.item, weight: order.units, within: 365 day}": spread_over,
+    "distribution: {of: order.item, weight: order.units, within: 365 day, part: top}": lambda rows: best(
+        weighted(last(rows, 365), lambda row: row[4])
+    ),
+    "sql: {of: 'count(order) * 2 - 1'}": lambda rows: len(rows) * 2 - 1,
     "periodicity: {fact: order}": lambda rows: tier(spread(rows), (0.5, 1), ("regular", "loose", "irregular")),
 }
+
+
+def alike(rows: Mapping[int, Rows], cosine: bool = False) -> dict[int, float]:
+    """How like those with more than 20 orders: by money and by number of orders."""
+    figures = [{m: float(len(r)) for m, r in rows.items()}, {m: float(money(r) or 0) for m, r in rows.items()}]
+    known = [
+        {m: v for m, v in figure.items() if i == 0 or money(rows[m]) is not None} for i, figure in enumerate(figures)
+    ]
+    z = []
+    for figure in known:
+        mean, deviation = statistics.mean(figure.values()), statistics.stdev(figure.values())
+        z.append({m: (figure[m] - mean) / deviation if m in figure else 0.0 for m in rows})
+    middle = [statistics.mean(one[m] for m in rows if len(rows[m]) > 20) for one in z]
+    if not cosine:
+        return {
+            m: 1 / (1 + (sum((one[m] - c) ** 2 for one, c in zip(z, middle, strict=True)) / 2) ** 0.5) for m in rows
+        }
+    length = sum(c * c for c in middle) ** 0.5
+    return {
+        m: (
+            1
+            + sum(one[m] * c for one, c in zip(z, middle, strict=True))
+            / (length * sum(one[m] ** 2 for one in z) ** 0.5)
+        )
+        / 2
+        for m in rows
+    }
 
 
 def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
@@ -209,7 +249,10 @@ def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
     def scored(value: Decimal) -> int:
         return min(4, int(4 * sum(other < value for other in known) / len(known)) + 1)
 
+    seed = "seed: count(order) > 20, figures: [count(order), sum(order.amount)]"
     return {
+        f"similarity: {{{seed}}}": alike(rows),
+        f"similarity: {{{seed}, by: cosine}}": alike(rows, cosine=True),
         "rank: {of: sum(order.amount)}": {
             m: None if v is None else 1 + sum(other > v for other in known) for m, v in spent.items()
         },
@@ -285,6 +328,9 @@ def test_an_expansion_is_what_a_person_would_write() -> None:
         ("rfm: {fact: order, amount: order.amount, part: group, high: 6}", "`high` is 2 to 5, not 6"),
         ("trend: {measure: count, of: order, names: [a, b]}", "`names` are three"),
         ("trend: {measure: count, of: order, steady: 1}", "`steady` is a share"),
+        ("similarity: {seed: 'count(order) > 1', figures: []}", "`figures` are 1 to 12, not 0"),
+        ("similarity: {seed: 'count(order) > 1', figures: ['1 +']}", "`figures`: "),
+        ("similarity: {seed: 'count(order) > 1', figures: [count(order)], by: cosine}", "needs two `figures`"),
         ("periodicity: {fact: order, least: 1}", "`least` is 2 days or more"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gongbi.catalog.makers.base import Field, ShortForm
+from gongbi.catalog.makers.groups import Distribution, Expression, Similarity
 from gongbi.catalog.makers.members import LifeCycle, Rank, Rfm, Tiers
 from gongbi.catalog.makers.rows import FirstLast, Metric, Periodicity, Preference, Trend
 from gongbi.catalog.naming import Words
@@ -23,6 +24,9 @@ NAMES: Mapping[str, Words] = {
     "life_cycle": Words("生命周期", "Life cycle"),
     "trend": Words("趋势", "Trend"),
     "periodicity": Words("周期性", "Periodicity"),
+    "distribution": Words("分布", "Distribution"),
+    "similarity": Words("与种子人群的相似度", "Similarity to a seed group"),
+    "sql": Words("SQL 表达式", "SQL expression"),
 }
 
 #: Maker → one of the retail demo's definitions could say.
@@ -36,6 +40,9 @@ EXAMPLES: Mapping[str, str] = {
     "life_cycle": "{fact: trip, new: 30, active: 28, slipping: 90}",
     "trend": "{measure: sum, of: trip.amount, over: 8 week, by: direction, steady: 0.2}",
     "periodicity": "{fact: trip, within: 365 day}",
+    "distribution": "{of: purchase.product.department, weight: purchase.amount, within: 365 day}",
+    "similarity": "{seed: tag.value.spend_365d >= 5000, figures: [tag.value.spend_365d, count(trip)]}",
+    "sql": "{of: sum(purchase.amount) / nullif(count(trip), 0)}",
 }
 
 
@@ -52,6 +59,9 @@ class Maker:
     life_cycle: LifeCycle | None = None
     trend: Trend | None = None
     periodicity: Periodicity | None = None
+    distribution: Distribution | None = None
+    similarity: Similarity | None = None
+    sql: Expression | None = None
 
     def __post_init__(self) -> None:
         if len(self._given()) != 1:

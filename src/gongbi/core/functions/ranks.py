@@ -59,6 +59,11 @@ def _z(call: Call, args: Sequence[str], to: Rendering) -> str:
     return _present(args[0], finite(f"(({x} - avg({x}) over ()) / {spread})", to))
 
 
+def _group_avg(call: Call, args: Sequence[str], to: Rendering) -> str:
+    x = f"cast({args[0]} as {to.type(DOUBLE)})"
+    return finite(f"(avg(case when {args[1]} then {x} end) over ())", to)
+
+
 def _of_total(call: Call, args: Sequence[str], to: Rendering) -> str:
     double = to.type(DOUBLE)
     return f"(cast({args[0]} as {double}) / nullif(cast(sum({args[0]}) over () as {double}), 0))"
@@ -97,6 +102,10 @@ FUNCTIONS: tuple[Function, ...] = (
           Example(f"cume_dist({TOTAL})", {1: 1.0, 2: 2 / 3, 3: 1 / 3, 4: None}), _share_rank("cume_dist"), EQUAL),
     _rank("z_score", (Param("x", "number"),), DOUBLE, "与平均值相差几个标准差。", "Distance from the mean in standard deviations.",
           Example(f"z_score({TOTAL})", {1: 0.7559289460184544, 2: 0.3779644730092272, 3: -1.1338934190276817, 4: None}), _z, EQUAL),
+    Function("group_avg", "rank", "ranks", (Param("x", "number"), Param("condition", "boolean")), DOUBLE,
+             "满足条件的成员的平均值，对每个成员都相同。", "The mean over the members for whom a condition is true; the same for every member.",
+             ("Absent values are skipped; absent where nobody is left.", "忽略缺失值；没有成员时缺失。"),
+             (Example(f"group_avg({TOTAL}, count(sample) > 1)", dict.fromkeys((1, 2, 3, 4), 5.5)),), _group_avg, _group_avg),
     _rank("share_of_total", (Param("x", "number"),), DOUBLE, "占全体合计的份额。", "Share of the sum over all members.",
           Example(f"share_of_total({TOTAL})", {1: 0.5, 2: 5 / 12, 3: 1 / 12, 4: None}), _of_total, EQUAL),
 )  # fmt: skip
