@@ -19,7 +19,7 @@ from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
 from gongbi.segments.plan import members_plan
 from gongbi.segments.run import list_members
-from gongbi.services.build import DRAFT
+from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
 from gongbi.services.segments import column, condition, population, request
