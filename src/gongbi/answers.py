@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -68,3 +70,17 @@ class Members:
             ends = pa.concat_tables([self.table.slice(0, SHOWN // 2), self.table.slice(whole - SHOWN // 2)])
         shown: str = ends.to_pandas().to_html(notebook=True, max_rows=SHOWN, index=False)
         return shown if whole <= SHOWN else f"{shown}<p>{whole:,} rows × {self.table.num_columns} columns</p>"
+
+
+def full(path: str | Path) -> str:
+    """A path that means the same in another process."""
+    # The owner may be another process, with another folder under its feet.
+    return str(Path(path).expanduser().resolve())
+
+
+def told(found: Any) -> Any:
+    """Pass on an answer of which a caller sees a part; what it, or a row of it, warns of becomes a Python warning."""
+    rows = [found] if isinstance(found, dict) else found
+    for said in dict.fromkeys(said["en"] for row in rows for said in row["warnings"]):
+        warnings.warn(said, stacklevel=3)
+    return found

@@ -14,7 +14,6 @@ import shutil
 import threading
 import time
 import tomllib
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,8 @@ from typing import Any
 
 from gongbi.answers import Members as Members
 from gongbi.answers import Rows as Rows
+from gongbi.answers import full as _full
+from gongbi.answers import told as _told
 from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.core.clock import zone_of
 from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
@@ -31,6 +32,7 @@ from gongbi.ownership.door import Door, OwnerGone, call_owner
 from gongbi.ownership.files import private_folder
 from gongbi.ownership.lock import Lock, Owner
 from gongbi.packs import demo
+from gongbi.portrait_verbs import PortraitVerbs
 from gongbi.services.context import Context, Progress, silent
 from gongbi.services.governance import GOVERNED, MODES
 from gongbi.services.runs import CHANGING, taking_turns
@@ -253,7 +255,7 @@ def _own(root: Path, settings: Settings, actor: str) -> Context:
     return context
 
 
-class Workspace:
+class Workspace(PortraitVerbs):
     """An open workspace. Made by `gongbi.open`; also a context manager.
 
     Examples
@@ -440,29 +442,6 @@ class Workspace:
         """Train and score the models."""
         return self.call("train", name=name)
 
-    def assign_clusters(self, name: str, *, as_of: str | datetime | None = None) -> dict[str, Any]:
-        """File members by the kept clusters of a model as of any instant: `table` and `sizes`."""
-        given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-        return self.call("assign_clusters", name=name, as_of=given)  # type: ignore[no-any-return]
-
-    def grading(self, name: str, *, days: int | None = None) -> dict[str, Any]:
-        """Customers by way of buying and volume: `cells`, with the moves since some days before."""
-        return _told(self.call("grading", name=name, days=days))  # type: ignore[no-any-return]
-
-    def care(
-        self,
-        name: str,
-        *,
-        post: str | None = None,
-        limit: int | None = 50,
-        to: str | Path | None = None,
-        overwrite: bool = False,
-    ) -> dict[str, Any]:
-        """Who is due for care by a grading: `due` and `table`, or the file that all of them were written to."""
-        wanted = _full(to) if to is not None else None
-        given = {"name": name, "post": post, "limit": limit, "to": wanted, "overwrite": overwrite}
-        return _told(self.call("care", **given))  # type: ignore[no-any-return]
-
     def decide(self, name: str, *, to: str | Path | None = None, overwrite: bool = False) -> dict[str, Any]:
         """Choose a campaign's audience: figures, and in `table` who is chosen.
 
@@ -500,19 +479,6 @@ class Workspace:
     def __repr__(self) -> str:
         how = "owner" if self.is_owner else "through its owner" if self._remote else "closed"
         return f"<Workspace {self.settings.name!r} at {self.root} ({how}, {self.settings.engine})>"
-
-
-def _full(path: str | Path) -> str:
-    # The owner may be another process, with another folder under its feet.
-    return str(Path(path).expanduser().resolve())
-
-
-def _told(found: Any) -> Any:
-    """Pass on an answer of which a caller sees a part; what it, or a row of it, warns of becomes a Python warning."""
-    rows = [found] if isinstance(found, dict) else found
-    for said in dict.fromkeys(said["en"] for row in rows for said in row["warnings"]):
-        warnings.warn(said, stacklevel=3)
-    return found
 
 
 @dataclass(frozen=True)

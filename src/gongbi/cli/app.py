@@ -31,7 +31,7 @@ from gongbi.cli.output import (
     show_runs,
     show_trained,
 )
-from gongbi.cli.portraits import grading
+from gongbi.cli.portraits import grading, interviews_app, personas_app
 from gongbi.cli.requests import requests_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
@@ -55,6 +55,8 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 add_to(app)
 app.command()(grading)
+app.add_typer(personas_app, name="personas")
+app.add_typer(interviews_app, name="interviews")
 
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 

@@ -55,6 +55,7 @@ NAVIGATION: dict[str, tuple[str, str]] = {
     "customer": ("/customer", "person_search"),
     "models": ("/models", "insights"),
     "grading": ("/grading", "grid_view"),
+    "personas": ("/personas", "face"),
     "campaigns": ("/campaigns", "campaign"),
     "data": ("/data", "storage"),
     "runs": ("/runs", "history"),

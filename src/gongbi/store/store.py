@@ -17,6 +17,7 @@ from gongbi.store.exports import Exports
 from gongbi.store.loads import Loads
 from gongbi.store.migrate import migrate
 from gongbi.store.models import Models
+from gongbi.store.personas import Interviews, Personas
 from gongbi.store.requests import Requests
 from gongbi.store.runs import Runs
 from gongbi.store.settings import Settings
@@ -27,7 +28,8 @@ class Store:
 
     Attributes
     ----------
-    definitions, loads, runs, builds, exports, audit, settings, campaigns, models, requests
+    definitions, loads, runs, builds, exports, audit, settings, campaigns, models, requests, personas,
+    interviews
         The parts. Each of their methods is a transaction; `transaction` makes one of several.
     """
 
@@ -43,6 +45,8 @@ class Store:
         self.campaigns = Campaigns(database)
         self.models = Models(database)
         self.requests = Requests(database)
+        self.personas = Personas(database)
+        self.interviews = Interviews(database)
 
     @classmethod
     def open(cls, url: str | Path) -> Self:

@@ -1,6 +1,7 @@
 """The tables of the operational store, with their grains.
 
-Nobody's name, phone or address is kept here: `campaign_assignments` knows customers by id, nothing else knows them.
+Nobody's name, phone or address is kept here: `campaign_assignments` and `interviews` know customers by id,
+nothing else knows them.
 A change here needs a migration in `migrations/versions`; a test compares the two.
 """
 
@@ -327,3 +328,33 @@ models = Table(
     Column("status", Text, nullable=False),
 )
 Index("uq_models_champion", models.c.name, unique=True, sqlite_where=CHAMPION, postgresql_where=CHAMPION)
+
+# One row per persona of a cast, as it was last made.
+personas = Table(
+    "personas",
+    metadata,
+    Column("cast", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("place", Integer, nullable=False),
+    _json("nickname", nullable=True),
+    _json("body"),
+    Column("made_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+)
+
+# One row per interview that was entered by hand; a customer who is known is known by id.
+interviews = Table(
+    "interviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cast", Text, nullable=False, index=True),
+    Column("persona", Text, nullable=False),
+    Column("member", Text, index=True),
+    Column("conducted_by", Text, nullable=False),
+    Column("conducted_on", Text, nullable=False),
+    Column("consent", Boolean, nullable=False),
+    _json("quotes"),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gongbi.console.frame import PageDef
-from gongbi.console.pages import campaigns, customer, data, grading, models, overview, runs, segments, tags
+from gongbi.console.pages import campaigns, customer, data, grading, models, overview, personas, runs, segments, tags
 
 PAGES: tuple[PageDef, ...] = (
     overview.PAGE,
@@ -15,6 +15,8 @@ PAGES: tuple[PageDef, ...] = (
     customer.ONE,
     models.PAGE,
     grading.PAGE,
+    personas.PAGE,
+    personas.ONE,
     campaigns.PAGE,
     data.PAGE,
     runs.PAGE,

@@ -75,7 +75,7 @@ def _matrix(page: Page, found: Mapping[str, Any]) -> None:
 def _cell(page: Page, found: Mapping[str, Any], cell: Mapping[str, Any], most: int) -> None:
     number, prefix = page.format.number, f"tag.grade.{found['grading']}"
     condition = f"{prefix}.type = '{cell['type']}' and {prefix}.level = {cell['level']}"
-    depth = 0.06 + 0.34 * (cell["members"] / most) ** 0.5
+    depth = 0.05 + 0.2 * (cell["members"] / most) ** 0.5
     with ui.element("td").style(f"background:rgba(39,97,127,{depth:.3f})"):
         with ui.element("div").classes("g-cell-head"):
             target = f"/segments?e={quote(condition)}&subject={quote(found['subject'])}"

@@ -1,0 +1,62 @@
+"""What a workspace does with portraits: clusters, grades, personas, yearbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gongbi.answers import full, told
+
+
+class PortraitVerbs:
+    """The verbs of `Workspace` that draw portraits; each is one call of a use case."""
+
+    def call(self, verb: str, /, **params: Any) -> Any:
+        """Carry out a use case by name; the workspace knows where."""
+        raise NotImplementedError
+
+    def assign_clusters(self, name: str, *, as_of: str | datetime | None = None) -> dict[str, Any]:
+        """File members by the kept clusters of a model as of any instant: `table` and `sizes`."""
+        given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        return self.call("assign_clusters", name=name, as_of=given)  # type: ignore[no-any-return]
+
+    def grading(self, name: str, *, days: int | None = None) -> dict[str, Any]:
+        """Customers by way of buying and volume: `cells`, with the moves since some days before."""
+        return told(self.call("grading", name=name, days=days))  # type: ignore[no-any-return]
+
+    def care(
+        self,
+        name: str,
+        *,
+        post: str | None = None,
+        limit: int | None = 50,
+        to: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Who is due for care by a grading: `due` and `table`, or the file that all of them were written to."""
+        wanted = full(to) if to is not None else None
+        given = {"name": name, "post": post, "limit": limit, "to": wanted, "overwrite": overwrite}
+        return told(self.call("care", **given))  # type: ignore[no-any-return]
+
+    def personas(self, cast: str | None = None, *, make: bool = False) -> list[dict[str, Any]]:
+        """The casts with their personas; with `make`, those of `cast` are drawn anew first."""
+        verb = "make_personas" if make and cast is not None else "personas"
+        return self.call(verb, cast=cast)["casts"]  # type: ignore[no-any-return]
+
+    def add_interview(
+        self,
+        cast: str,
+        quotes: Mapping[str, str],
+        *,
+        by: str,
+        on: str,
+        persona: str | None = None,
+        member: Any = None,
+        consent: bool = False,
+    ) -> dict[str, Any]:
+        """Keep what somebody said, field → words, as evidence for a persona."""
+        said = [{"field": field, "words": words} for field, words in quotes.items()]
+        given = {"by": by, "on": on, "persona": persona, "member": member, "consent": consent}
+        return self.call("add_interview", cast=cast, quotes=said, **given)  # type: ignore[no-any-return]

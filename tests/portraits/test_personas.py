@@ -1,0 +1,182 @@
+"""Every sentence of a persona is a figure that a count gives again, or what somebody said; nothing is made up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import gongbi
+from gongbi.catalog.base import Words
+from gongbi.catalog.portraits import PERSONA_FIELDS
+from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
+from gongbi.portraits.avatar import avatar
+from gongbi.portraits.personas import Trait, drawn, petals, title
+from gongbi.portraits.printing import source_words
+from gongbi.testing.shop import lay_out
+from gongbi.workspace import Workspace
+
+DEFINITIONS = """
+cast: people
+name: {zh: 人物, en: People}
+segments: [regulars, others]
+fields:
+  background: [person.*]
+  day: [spend.orders]
+---
+segment: others
+expr: not (tag.spend.orders >= 2)
+---
+tag: person.town
+name: {zh: 城市, en: Town}
+expr: customer.town
+---
+tag: person.local
+name: {zh: 本地, en: Local}
+expr: customer.town = '上海'
+"""
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A shop whose regulars mostly live in 上海 and whose others mostly do not."""
+    root = lay_out(tmp_path_factory.mktemp("people") / "shop")
+    chance = random.Random(4)
+    orders, cards = ["order_id,card,item,at,amount,units"], ["card,town"]
+    for card in range(1, 201):
+        often = card <= 100
+        cards.append(f"{card},{'上海' if (chance.random() < 0.8) == often else 'Lyon'}")
+        for _ in range(3 if often else 1):
+            orders.append(f"{len(orders)},{card},apple,2024-03-{chance.randint(1, 20):02d}T09:00:00,4.00,1")
+    (root / "data/orders.csv").write_text("\n".join(orders) + "\n", "utf-8")
+    (root / "data/cards.csv").write_text("\n".join(cards) + "\n", "utf-8")
+    (root / "definitions/cast.yaml").write_text(DEFINITIONS, "utf-8")
+    with gongbi.open(root, actor="tester") as opened:
+        opened.apply()
+        opened.ingest()
+        opened.build()
+        with pytest.raises(NotYet, match="not made yet"):
+            opened.call("persona", cast="people", key="regulars")
+        opened.personas("people", make=True)
+        yield opened
+
+
+def test_each_sentence_is_a_figure_that_a_count_gives_again(ws: Workspace) -> None:
+    (cast,) = ws.personas()
+    assert [one["key"] for one in cast["personas"]] == ["regulars", "others"]
+    for one in cast["personas"]:
+        assert one["members"] == ws.segment(one["condition"]).count() == 100
+        assert one["fields"]["background"]
+        for said in one["fields"]["background"]:
+            source = said["source"]
+            value = {"true": "true", "false": "false"}.get(source["label"], f"'{source['label']}'")
+            condition = f"tag.{source['tag']} = {value}"
+            assert source["n"] == ws.segment(f"{one['condition']} and {condition}").count()
+            assert source["share"] == source["n"] / 100
+            assert source["base_share"] == ws.segment(condition).count() / 200
+            assert f"{100 * source['share']:.0f}%" in said["zh"]
+            assert f"{100 * source['share']:.0f}%" in said["en"]
+            assert str(source["n"]) in source_words(source, "en")
+
+
+def test_a_field_that_no_figure_speaks_of_stays_empty(ws: Workspace) -> None:
+    for one in ws.personas("people")[0]["personas"]:
+        assert list(one["fields"]) == list(PERSONA_FIELDS)
+        assert [name for name, said in one["fields"].items() if said and name not in ("background", "day")] == []
+
+
+def test_an_interview_is_evidence_and_without_consent_it_is_kept_and_not_shown(ws: Workspace) -> None:
+    kept = ws.add_interview("people", {"work": "夜班。"}, by="李", on="2024-04-01", member=5, consent=True)
+    assert kept["persona"] == "regulars"
+    assert kept["actor"] == "tester"
+    ws.add_interview("people", {"pains": "Secret."}, by="Li", on="2024-04-01", persona="regulars")
+    one = ws.call("persona", cast="people", key="regulars")
+    (said,) = one["fields"]["work"]
+    assert (said["zh"], said["source"]["interview"], said["source"]["by"]) == ("夜班。", kept["interview"], "李")
+    assert "李" in source_words(said["source"], "zh")
+    assert (one["fields"]["pains"], one["unused"]) == ([], 1)
+    ws.personas("people", make=True)
+    assert ws.call("persona", cast="people", key="regulars")["fields"]["work"] == [said]
+    for interview in ws.call("interviews", cast="people"):
+        ws.call("remove_interview", id=interview["interview"])
+    assert ws.call("persona", cast="people", key="regulars")["fields"]["work"] == []
+    assert ws.context is not None
+    assert ws.context.store.audit.verify().ok
+
+
+def test_an_interview_that_says_too_little_is_refused(ws: Workspace) -> None:
+    good = {"quotes": {"work": "x"}, "by": "Li", "on": "2024-04-01", "persona": "regulars"}
+    for change, error, said in [
+        ({"by": " "}, InvalidInput, "who held it"),
+        ({"on": "May"}, InvalidInput, "is no day"),
+        ({"on": "2999-01-01"}, InvalidInput, "still to come"),
+        ({"quotes": {}}, InvalidInput, "at least one quotation"),
+        ({"quotes": {"work": " "}}, InvalidInput, "A quotation has 1 to"),
+        ({"quotes": {"shoes": "x"}}, UnknownName, "'shoes'"),
+        ({"persona": None}, InvalidInput, "stays anonymous"),
+        ({"persona": "nobody"}, UnknownName, "'nobody'"),
+        ({"member": 12345}, UnknownName, "12345"),
+    ]:
+        with pytest.raises(error, match=said):
+            ws.add_interview("people", **{**good, **change})  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="'7'"):
+        ws.call("remove_interview", id=7)
+
+
+def test_a_name_that_people_gave_stays(ws: Workspace) -> None:
+    assert "100" not in ws.call("persona", cast="people", key="others")["name"]["en"]
+    ws.call("rename_persona", cast="people", key="others", en="Passing by", zh="过客")
+    ws.personas("people", make=True)
+    assert ws.call("persona", cast="people", key="others")["name"] == {"zh": "过客", "en": "Passing by"}
+    ws.call("rename_persona", cast="people", key="others")
+    assert ws.call("persona", cast="people", key="others")["name"]["zh"].startswith("人物 2")
+
+
+def test_a_cast_is_printed_with_every_source(ws: Workspace, tmp_path: Path) -> None:
+    done = ws.call("print_personas", cast="people", to=str(tmp_path / "people.html"), language="en")
+    page = (tmp_path / "people.html").read_text("utf-8")
+    assert done["personas"] == 2
+    for one in ws.personas("people")[0]["personas"]:
+        for said in one["fields"]["background"]:
+            assert said["en"].replace("'", "&#x27;") in page
+            assert said["source"]["tag"] in page
+    assert "No evidence yet: add an interview." in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    with pytest.raises(Refused, match="exists already"):
+        ws.call("print_personas", cast="people", to=str(tmp_path / "people.html"))
+    with pytest.raises(UnknownName, match="'fr'"):
+        ws.call("print_personas", cast="people", to=str(tmp_path / "x.html"), language="fr")
+
+
+def test_a_pdf_is_the_same_however_often_it_is_printed(ws: Workspace, tmp_path: Path) -> None:
+    pytest.importorskip("weasyprint", reason="the extra `print` is not installed")
+    printed = [ws.call("print_personas", cast="people", to=str(tmp_path / f"{n}.pdf")) for n in (1, 2)]
+    assert (tmp_path / "1.pdf").read_bytes().startswith(b"%PDF")
+    assert printed[0]["sha256"] == printed[1]["sha256"]
+
+
+ROW = {
+    "tag": "t.a", "label": "x", "kind": "value", "share": 0.6, "base_share": 0.3, "tgi": 200.0, "low": 180.0,
+    "high": 220.0, "support": 60, "p_adjusted": 0.001,
+}  # fmt: skip
+TRAITS = {"t.a": Trait(Words("甲", "A"), None, is_truth=False)}
+
+
+def test_what_chance_could_make_sets_nobody_apart() -> None:
+    unsure = {**ROW, "p_adjusted": 0.4, "share": 0.4}
+    assert drawn([unsure], {"work": ["t.a"]}, TRAITS, 100) == {"work": []}
+    assert petals([unsure], TRAITS) == []
+    assert title(1, []).en == "Persona 1"
+    (said,) = drawn([ROW], {"work": ["t.a"]}, TRAITS, 100)["work"]
+    assert said["zh"] == "60% 的人甲为 x，全体为 30%，是平均的 2.0 倍。"
+    assert said["en"] == "A is x for 60%, against 30% of everybody, 2.0 times as often."
+
+
+def test_the_picture_is_whole_and_harmless() -> None:
+    petal = {"zh": "<b>", "en": '"><script>', "tgi": 1e9}
+    for number in range(5):
+        ET.fromstring(avatar(number, 2.0, [petal] * 6, "en"))
+    assert "<script>" not in avatar(0, 0.5, [petal], "en")
