@@ -14,6 +14,7 @@ from nicegui import Client, run, ui
 from gongbi.console import parts
 from gongbi.console.format import Format
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
+from gongbi.console.who import actor_of, chooser
 from gongbi.errors import GongbiError, NotYet
 from gongbi.jobs import JobHost
 from gongbi.translation import sentences
@@ -72,6 +73,7 @@ class Page:
     path: str
     query: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+    actor: str = ""
 
     def __post_init__(self) -> None:
         self.ws: Workspace = self.console.ws
@@ -94,9 +96,14 @@ class Page:
         other = "en" if self.language == "zh" else "zh"
         return str(words.get(self.language) or words.get(other) or fallback)
 
+    @property
+    def who(self) -> str:
+        """Who works here: the name that was chosen, else that of whoever started the console."""
+        return self.actor or self.ws.actor
+
     async def call(self, verb: str, **params: Any) -> Any:
         """Ask the workspace in a worker thread: the event loop answers everybody else meanwhile."""
-        return await run.io_bound(self.ws.call, verb, **params)
+        return await run.io_bound(self.ws.call_as, self.who, verb, **params)
 
     async def try_call(self, verb: str, **params: Any) -> Any:
         """Like `call`; None where something must be run first."""
@@ -132,6 +139,7 @@ class Console:
                 request.url.path,
                 dict(request.query_params),
                 {name: str(value) for name, value in request.path_params.items()},
+                actor_of(request),
             )
             body = _frame(page)
             with body:
@@ -221,6 +229,7 @@ def _frame(page: Page) -> ui.element:
                 ui.icon("lock").props("aria-hidden=true")
                 ui.label(page.t("frame.local"))
                 ui.tooltip(page.t("frame.local_about"))
+            chooser(page)
             _languages(page)
     page.header_facts = facts
     return ui.element("main").classes("g-main").props('id="main" tabindex="-1"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from nicegui import ui
@@ -183,7 +184,17 @@ class MakerForm:
         ui.button(t("maker.copy"), icon="content_copy", on_click=lambda: ui.clipboard.write(found["yaml"])).props(
             "outline no-caps"
         ).classes("g-btn")
+        ui.button(t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes("g-btn")
+        self.saved = ui.element("div")
         ui.label(t("maker.apply")).classes("g-about")
+
+    async def _save(self) -> None:
+        """Keep the tag as a draft of the library."""
+        self.saved.clear()
+        with self.saved, self.page.problems():
+            done = await self.page.call("save_tag", definition=self.definition())
+            ui.notify(self.page.t("library.saved", n=done["version"]), type="positive")
+            ui.navigate.to(f"/tags/{quote(done['name'])}")
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gongbi.console.texts_forms import FORMS
+from gongbi.console.texts_library import LIBRARY
 from gongbi.console.texts_makers import MAKERS
 from gongbi.console.texts_pages import PAGES
 from gongbi.console.texts_portraits import PORTRAITS
@@ -144,7 +145,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.duplicate_key": ("主键重复", "duplicate key"),
 }
 
-TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | FORMS | PORTRAITS
+TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | FORMS | PORTRAITS | LIBRARY
 
 
 def text(language: str, key: str, **values: Any) -> str:

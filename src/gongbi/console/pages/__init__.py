@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from gongbi.console.frame import PageDef
-from gongbi.console.pages import campaigns, customer, data, grading, models, overview, personas, runs, segments, tags
+from gongbi.console.pages import (
+    campaigns,
+    customer,
+    data,
+    grading,
+    models,
+    overview,
+    personas,
+    requests,
+    runs,
+    segments,
+    tags,
+)
 
 PAGES: tuple[PageDef, ...] = (
     overview.PAGE,
     tags.PAGE,
     tags.NEW,  # Before the page of a tag, whose address fits it too.
     tags.DETAIL,
+    requests.PAGE,
     segments.PAGE,
     customer.PAGE,
     customer.ONE,

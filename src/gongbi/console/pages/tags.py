@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, parts
+from gongbi.console import charts, library, parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
@@ -19,7 +19,7 @@ from gongbi.errors import UnknownName
 
 async def build(page: Page) -> None:
     """Fill the library; search and subject narrow it without another page."""
-    everything = await page.call("tags")
+    everything, waiting = await page.call("tags"), await page.call("drafts")
     actions = parts.title(page)
     if not everything:
         with parts.card():
@@ -31,8 +31,13 @@ async def build(page: Page) -> None:
         "subject": page.query.get("subject", "customer" if "customer" in subjects else subjects[0]),
         "category": page.query.get("category", ""),
         "search": page.query.get("search", ""),
+        "library": page.query.get("library", ""),
     }
     with actions:
+        ask = ui.button(
+            page.t("library.requests"), icon="contact_support", on_click=lambda: ui.navigate.to("/requests")
+        )
+        ask.props("outline no-caps").classes("g-btn")
         new = ui.button(page.t("maker.title"), icon="add", on_click=lambda: ui.navigate.to("/tags/new"))
         new.props("unelevated no-caps").classes("g-btn")
         search = ui.input(placeholder=page.t("tags.search"), value=state["search"]).props(
@@ -48,6 +53,20 @@ async def build(page: Page) -> None:
             .props("outlined dense options-dense")
             .style("width:150px")
         )
+        libraries = {t["library"] for t in everything if t["library"]}
+        if libraries:
+            named_libraries = {one["library"]: page.words(one["name"]) for one in await page.call("libraries")}
+            within = (
+                ui.select(
+                    {"": page.t("library.all"), **named_libraries},
+                    value=state["library"] if state["library"] in named_libraries else "",
+                    label=page.t("library.library"),
+                )
+                .props("outlined dense options-dense")
+                .style("width:150px")
+            )
+            within.on_value_change(lambda e: change(library=e.value))
+    library.drafts(page, waiting)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.categories"), classes="s3"):
             tree = ui.element("div")
@@ -78,7 +97,8 @@ def _fits(tag: Mapping[str, Any], state: Mapping[str, str]) -> bool:
         [tag["tag"], tag["name"]["zh"], tag["name"]["en"], tag["category"], category(tag["category"], "en")]
     ).lower()
     inside = not state["category"] or f"{tag['category']}/".startswith(state["category"] + "/")
-    return inside and needle in hay
+    mine = not state["library"] or (tag["library"] or "enterprise") == state["library"]
+    return inside and mine and needle in hay
 
 
 def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str]) -> None:
@@ -88,8 +108,12 @@ def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str
         for path in dict.fromkeys((head, tag["category"])):
             counts[path] = counts.get(path, 0) + 1
     with ui.element("nav").classes("g-tree").props(f'aria-label="{page.t("tags.categories")}"'):
-        ordered = sorted(counts, key=lambda p: (-counts[p.split("/")[0]], p.split("/")[0], "/" in p, p))
-        rows = [(path, category(path, page.language).split(" / ")[-1], counts[path]) for path in ordered]
+        # The verb gives tags in the order of the scheme, so that the first of a dimension is where it stands.
+        heads = list(dict.fromkeys(tag["category"].split("/")[0] for tag in tags))
+        ordered = sorted(counts, key=lambda p: (heads.index(p.split("/")[0]), "/" in p, p))
+        titles = {tag["category"]: tag["category_name"][page.language] for tag in tags}
+        titles |= {path.split("/")[0]: name.split("/")[0] for path, name in titles.items()}
+        rows = [(path, category(titles[path], page.language).split(" / ")[-1], counts[path]) for path in ordered]
         rows.insert(0, ("", page.t("tags.all"), len(tags)))
         for path, name, count in rows:
             query = urlencode({"subject": state["subject"], "category": path})
@@ -111,7 +135,10 @@ def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
         {"name": "coverage", "label": page.t("tags.coverage"), "kind": "bar"},
         {"name": "type", "label": page.t("tags.type")},
         {"name": "unit", "label": page.t("tags.unit")},
-        {"name": "owner", "label": page.t("tags.owner")},
+        # Who answers for it makes way for what needs somebody's eye.
+        {"name": "state", "label": page.t("library.state"), "kind": "chip"}
+        if any(t["draft"] or t["overdue"] for t in tags)
+        else {"name": "owner", "label": page.t("tags.owner")},
     ]
     rows = [
         {
@@ -119,18 +146,27 @@ def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
             "name": page.words(t["name"], t["tag"]),
             "name_to": f"/tags/{quote(t['tag'])}",
             "tag": t["tag"],
-            "category": category(t["category"], page.language).split(" / ")[-1],
+            "category": category(t["category_name"][page.language], page.language).split(" / ")[-1],
             "coverage": page.format.percent(t["coverage"], 0),
             "coverage_share": t["coverage"] or 0,
             "coverage_sort": t["coverage"] or 0,
             "type": type_words(page, t["type"]),
             "unit": page.format.unit(t["unit"]),
             "owner": t["owner"] or "",
+            **_state(page, t),
         }
         for t in tags
     ]
     ui.label(page.t("tags.count", n=len(rows))).classes("g-about")
     parts.table(page, columns, rows, label=page.t("tags.title"), per_page=20)
+
+
+def _state(page: Page, tag: Mapping[str, Any]) -> dict[str, str]:
+    """Published, with a draft or review under way, or overdue."""
+    if tag["overdue"]:
+        return {"state": page.t("library.overdue"), "state_colour": "red"}
+    state = tag["draft"] or "published"
+    return {"state": page.t(f"state.{state}"), "state_colour": library.STATE_COLOURS[state]}
 
 
 def type_words(page: Page, name: str) -> str:
@@ -145,7 +181,8 @@ async def detail(page: Page) -> None:
     everything = await page.call("tags")
     tag = next((t for t in everything if t["tag"] == name), None)
     if tag is None:
-        raise UnknownName("tag", name, [t["tag"] for t in everything])
+        await _only_draft(page, name, [t["tag"] for t in everything])
+        return
     title = page.words(tag["name"], name)
     other = tag["name"]["en" if page.language == "zh" else "zh"]
     with parts.title(page, title, f"{other} · {name}" if other != title else name):
@@ -173,6 +210,22 @@ async def detail(page: Page) -> None:
             _distribution(page, tag)
         with parts.card(page.t("tags.lineage"), page.t("tags.lineage_about")):
             _lineage(page, tag)
+        if tag["version"] is not None:
+            await library.versions(page, name)
+            await library.impact(page, name)
+
+
+async def _only_draft(page: Page, name: str, known: Sequence[str]) -> None:
+    """The page of a tag that is not in force: its versions, and what its draft would be."""
+    try:
+        found = await page.call("tag_versions", name=name)
+    except UnknownName:
+        raise UnknownName("tag", name, known) from None
+    parts.title(page, name, page.t(f"state.{found['versions'][0]['state']}"))
+    with ui.element("div").classes("g-grid"):
+        with parts.card(page.t("tags.expression"), classes="s5"):
+            parts.code(found["versions"][0]["expr"], label=page.t("tags.expression"))
+        await library.versions(page, name)
 
 
 def suggestion(tag: Mapping[str, Any]) -> str:
@@ -228,6 +281,10 @@ def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
         (page.t("tags.type"), type_words(page, tag["type"])),
         (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
         (page.t("tags.owner"), tag["owner"] or "—"),
+        (page.t("library.pii"), page.t(f"pii.{tag['pii']}")),
+        *([(page.t("library.library"), tag["library"])] if tag["library"] else []),
+        *([(page.t("library.refines"), tag["refines"])] if tag["refines"] else []),
+        *([(page.t("library.expires"), tag["expires"])] if tag["expires"] else []),
         (
             page.t("tags.refresh"),
             page.t(f"refresh.{tag['refresh']}") if f"refresh.{tag['refresh']}" in TEXTS else tag["refresh"] or "—",
