@@ -124,6 +124,8 @@ FORMS: dict[str, list[str]] = {
     "within": ["within(ts, 30, 'day')", "within(ts, 1, 'calendar_month', 6)", "within(ts, 2, 'week')"],
     "this": [f"this(ts, '{unit}')" for unit in ("day", "week", "month", "quarter", "year")],
     "previous": [f"previous(ts, '{unit}')" for unit in ("day", "week", "month", "quarter", "year")],
+    "active": ["active(ts, ts2)", "active(ts2, ts)", "active(ts, null)"],
+    "ends_within": ["ends_within(ts, 30, 'day')", "ends_within(ts2, 5000, 'hour')"],
     "last_year": [f"last_year(ts, '{unit}'{far})" for unit in ("day", "week", "month", "quarter", "year") for far in ("", ", true")],
     "nth_weekday": [f"nth_weekday({c}, {n}, {w})" for c in ("day", "ts") for n, w in ((1, 1), (2, 7), (5, 3), (-1, 5), (-5, 6))],
     "add_workdays": ["add_workdays(day, n)", "add_workdays(ts, m)", "add_workdays(date_add(day, 10, 'year'), m * 100)"],

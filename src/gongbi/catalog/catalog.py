@@ -339,9 +339,11 @@ def fact_shape(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> FactSha
     columns = {name: column.value_type for name, column in source.columns.items()}
     ids = {name: tables.subject_of(subjects, name, source).id_type for name in source.subjects}
     both = sorted(set(columns) & set(ids))
-    if both or "ts" in columns:
-        raise InvalidDefinition(f"Fact {source.fact!r}: {(both or ['ts'])[0]!r} is named twice.")
-    return FactShape(source.fact, tables.fact_table_name(source.fact), columns, ids, _grouping(source))
+    own = ["ts", *(["until"] if source.lasts else [])]
+    if both := both + [name for name in own if name in columns or name in ids]:
+        raise InvalidDefinition(f"Fact {source.fact!r}: {both[0]!r} is named twice.")
+    table = tables.fact_table_name(source.fact)
+    return FactShape(source.fact, table, columns, ids, _grouping(source), lasts=source.lasts)
 
 
 def _grouping(source: SourceDef) -> Grouping | None:

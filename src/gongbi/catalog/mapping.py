@@ -267,6 +267,10 @@ class TimeMap:
     future
         For the time of a fact: what becomes of a row whose time is more than a day after the load, by the clock of this
         machine. ``reject`` sets it aside; ``accept`` takes it, for what is planned.
+    end
+        For the time of a fact that lasts, such as a contract: the raw column that says when it ends, read as `column`
+        is. The row has it as ``until``. It is known from the start and may lie in the future; where it is absent, the
+        end is open. Of grain ``date``, the day named is the last one. A row that ends before it starts is rejected.
     """
 
     column: str | None = None
@@ -276,6 +280,7 @@ class TimeMap:
     inclusive: bool = False
     lookup: Lookup | None = None
     future: Literal["reject", "accept"] = "reject"
+    end: str | None = None
 
     def __post_init__(self) -> None:
         if self.zone is not None:
@@ -285,6 +290,10 @@ class TimeMap:
             raise InvalidDefinition("A time is made by one of `column` and `lookup`.")
         if self.inclusive and self.grain != "date":
             raise InvalidDefinition("Only a time of grain `date` can be `inclusive`.")
+        if self.end is not None and self.lookup is not None:
+            raise InvalidDefinition(
+                "A time that is looked up has no `end`.", hint="`end` is a column of the row, as `column` is."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +407,10 @@ class SourceDef:
                 f"Source {self.source!r} says `future` of a validity, which may always lie in the future.",
                 hint="`future` belongs to the `time` of a fact.",
             )
+        if any(t is not None and t.end is not None for t in (self.valid_from, self.valid_to)):
+            raise InvalidDefinition(
+                f"Source {self.source!r} says `end` of a validity.", hint="A validity ends at `valid_to`."
+            )
         if not self.key and self.from_.fact is None:
             raise InvalidDefinition(f"Source {self.source!r} says no `key`: the columns that make a row unique.")
 
@@ -409,6 +422,11 @@ class SourceDef:
         if self.attributes is not None:
             return "attributes"
         return "relation" if self.relation is not None else "reference"
+
+    @property
+    def lasts(self) -> bool:
+        """True of a fact whose rows have an end, `until`."""
+        return self.fact is not None and self.time is not None and self.time.end is not None
 
     @property
     def is_derived(self) -> bool:

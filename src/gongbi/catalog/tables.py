@@ -128,15 +128,17 @@ def key_columns(source: SourceDef) -> dict[str, str]:
 def target_table(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> Table:
     """The table that a source's rows go to: provenance, then ids and times, then the mapped columns.
 
-    Facts: `ts` and one column per subject. Attributes: `id`, `valid_from`, `valid_to`. Relations: `from_id`, `to_id`,
-    `valid_from`, `valid_to`. References: their columns only. Columns with an underscore come last.
+    Facts: `ts`, `until` where they last, and one column per subject. Attributes: `id`, `valid_from`, `valid_to`.
+    Relations: `from_id`, `to_id`, `valid_from`, `valid_to`. References: their columns only. Columns with an underscore
+    come last.
     """
     columns: list[Column] = [LOAD, ROW]
     validity = [Column("valid_from", TIMESTAMP), Column("valid_to", TIMESTAMP)]
     who = roles(source)
     ids = [Column(role, subject_of(subjects, name, source).id_type) for role, (name, _) in who.items()]
     if source.target == "fact":
-        columns += [Column("ts", TIMESTAMP, "When it happened, UTC."), *ids]
+        end = [Column("until", TIMESTAMP, "When it ends, UTC; null where that is open.")] if source.lasts else []
+        columns += [Column("ts", TIMESTAMP, "When it happened, UTC."), *end, *ids]
         grain = f"one row per {source.fact}"
     elif source.target == "attributes":
         columns += [*ids, *validity]

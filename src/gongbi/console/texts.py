@@ -140,6 +140,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.missing_value": ("缺少必填值", "missing value"),
     "reason.too_large": ("数值过大", "number too large"),
     "reason.future": ("时间在未来", "time in the future"),
+    "reason.ends_before_start": ("结束早于开始", "ends before it starts"),
     "reason.out_of_range": ("超出范围", "out of range"),
     "reason.not_allowed": ("不在允许值内", "value not allowed"),
     "reason.duplicate_key": ("主键重复", "duplicate key"),

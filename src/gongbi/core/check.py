@@ -290,28 +290,37 @@ class _Checker:
         return entry
 
     def timed(self, entry: Function, args: list[Expr], at: Setting) -> list[Expr]:
-        """Put the row's own time first where no instant was given."""
+        """Put the row's own time, or its end, first where no instant was given."""
         if args and args[0].type == TIMESTAMP:
+            if len(args) < len(entry.reads):
+                raise entry.arity_error(len(args))
             return args
         if args and args[0].type == DATE:
             raise WrongType(f"`{entry.name}` takes an instant, not a date.", hint="Compare dates with < and >=.")
-        plain = replace(entry, params=entry.params[1:])
+        plain = replace(entry, params=entry.params[len(entry.reads) :])
         matched(plain, len(args))
         if at.fact is None or at.fact.hops:
             raise InvalidExpression(
                 f"`{entry.name}` needs a row's time: it stands inside an aggregate, or takes an instant first.",
                 hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",
             )
-        return [FactColumn(at.fact.name, "ts", TIMESTAMP), *args]
+        if "until" in entry.reads and not at.fact.lasts:
+            raise InvalidExpression(
+                f"`{entry.name}` needs a fact that has an end, and {at.fact.name!r} has none.",
+                hint="Its source names the column of the end: `time: {column: …, end: …}`.",
+            )
+        return [*(FactColumn(at.fact.name, column, TIMESTAMP) for column in entry.reads), *args]
 
     def own_id(self, entry: Function, at: Setting) -> Expr:
         """The id of the described member; of the one that a row names, inside an aggregate."""
         if at.subject is None or at.raw is not None:
             raise InvalidExpression(f"`{entry.name}` needs a member; here there is only a row.")
         subject = at.world.subject(at.subject)
-        if at.fact is not None:
-            return FactColumn(at.fact.name, subject.name, subject.id_type)
-        return Attribute(subject.name, "id", subject.id_type)
+        if at.fact is None:
+            return Attribute(subject.name, "id", subject.id_type)
+        if at.fact.hops:
+            raise InvalidExpression(f"`{entry.name}` needs a member; here there is only a row.")
+        return FactColumn(at.fact.name, subject.name, subject.id_type)
 
     def placed_at(self, entry: Function, args: list[Expr], at: Setting) -> list[Expr]:
         """Put the place of the row, or of the member, first where none was given."""

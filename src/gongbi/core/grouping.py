@@ -29,7 +29,8 @@ def group_values(fact: FactShape, base: FactShape, dialect: Dialect, *, zone: st
     grouping = fact.grouping
     assert grouping is not None
     ident = dialect.ident
-    columns: dict[str, Type] = {"ts": TIMESTAMP, **base.subjects, **base.columns}
+    end = {"until": TIMESTAMP} if base.lasts else {}
+    columns: dict[str, Type] = {"ts": TIMESTAMP, **end, **base.subjects, **base.columns}
     for name in (*grouping.by, *fact.subjects):
         if name not in columns:
             raise UnknownName(f"column of {base.name}", name, columns, place=grouping.place)

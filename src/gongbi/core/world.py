@@ -131,6 +131,8 @@ class FactShape:
 
     `hops` is set where the rows are no fact's but the neighbours of a member along relations (`core.relations`). They
     have no time; the members on the way are the subjects ``_1``, ``_2``.
+
+    Where the fact `lasts`, a row has an end, `until`, which is known from its start; null is open.
     """
 
     name: str
@@ -139,6 +141,7 @@ class FactShape:
     subjects: Mapping[str, Type]
     grouping: Grouping | None = None
     hops: tuple[Hop, ...] = ()
+    lasts: bool = False
 
     def described(self, role: str) -> str:
         """The subject that a column of ids names."""
@@ -148,12 +151,15 @@ class FactShape:
         """Type of a column, `ts` and subject ids included; None where there is none."""
         if name == "ts":
             return None if self.hops else TIMESTAMP
+        if name == "until" and self.lasts:
+            return TIMESTAMP
         return self.columns.get(name) or self.subjects.get(name)
 
     @property
     def names(self) -> list[str]:
         """All names that may follow ``fact.``."""
-        return [*self.columns] if self.hops else ["ts", *self.columns, *self.subjects]
+        times = [] if self.hops else ["ts", *(["until"] if self.lasts else [])]
+        return [*times, *self.columns, *({} if self.hops else self.subjects)]
 
 
 @dataclass(frozen=True, slots=True)

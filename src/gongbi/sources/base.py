@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "missing_value": "A required value or a part of the key is absent.",
     "too_large": "The number has more digits than a value of the column's type can have.",
     "future": "The time lies more than a day after the load, and the mapping does not say `future: accept`.",
+    "ends_before_start": "The end comes before the start.",
     "out_of_range": "The value is below `min` or above `max`.",
     "not_allowed": "The value is not among `values`.",
     "negative_amount": "The amount is negative and the mapping says `sign: positive`.",

@@ -264,7 +264,18 @@ def _times(draft: _Draft, references: Mapping[str, SourceDef]) -> tuple[Found, .
             _must_be_read(draft, time.column, value, required=target == "ts")
             if target == "ts":
                 _not_in_the_future(draft, time, time.column, value)
+                _end(draft, time, value)
     return tuple(found)
+
+
+def _end(draft: _Draft, time: TimeMap, start: str) -> None:
+    """When a row of a fact that lasts ends; it may lie in the future."""
+    if time.end is None:
+        return
+    sql = draft.prepare(time.end, how_of("ts", time), time.zone or draft.zone, time.format)
+    value = draft.add("until", sql)
+    _must_be_read(draft, time.end, value, required=False)
+    draft.refuse("ends_before_start", time.end, f"{value} < {start}")
 
 
 def _not_in_the_future(draft: _Draft, time: TimeMap, column: str, value: str) -> None:

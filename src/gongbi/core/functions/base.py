@@ -174,6 +174,8 @@ class Function:
         Its value moves with the as-of instant, so that it means nothing where there is none (a source's columns).
     empty
         Value of an aggregate over no rows, where it is not absent.
+    reads
+        For ``time``: the columns of the row that stand for the instants that are not given.
     of_member
         The member's id is its first argument, where none was given.
     """
@@ -196,6 +198,7 @@ class Function:
     empty: Any = None
     sign: bool = False
     convert: Type | None = None
+    reads: tuple[str, ...] = ("ts",)
     of_member: bool = False
 
     def result(self, types: Sequence[Type]) -> Type:

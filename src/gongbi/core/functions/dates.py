@@ -149,15 +149,15 @@ def _check_unit(at: int, units: tuple[str, ...]) -> Any:
 def _days_since(call: Call, args: Sequence[str], to: Rendering) -> str:
     if call.args[0].type == DATE:
         return days_between(args[0], to.literal(local_date(to.as_of, to.zone)), to)
-    seconds = _seconds(args[0], to)
+    seconds = micros(args[0], to)
     day = to.literal(86_400_000_000)
-    gap = f"({_seconds(to.literal(to.as_of), to)} - {seconds})"
+    gap = f"({micros(to.literal(to.as_of), to)} - {seconds})"
     if to.dialect.name == "duckdb":
         return f"({gap} // {day})"
     return f"({gap} div {day})"
 
 
-def _seconds(text: str, to: Rendering) -> str:
+def micros(text: str, to: Rendering) -> str:
     """Microseconds since 1970 as a whole number: exact, unlike seconds as a double."""
     if to.dialect.name == "duckdb":
         return f"epoch_us({text})"
@@ -165,7 +165,7 @@ def _seconds(text: str, to: Rendering) -> str:
 
 
 def _hours_between(call: Call, args: Sequence[str], to: Rendering) -> str:
-    return f"(({_seconds(args[1], to)} - {_seconds(args[0], to)}) / {to.literal(3_600_000_000.0)})"
+    return f"(({micros(args[1], to)} - {micros(args[0], to)}) / {to.literal(3_600_000_000.0)})"
 
 
 def _weekend(call: Call, args: Sequence[str], to: Rendering) -> str:
