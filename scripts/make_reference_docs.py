@@ -80,6 +80,7 @@ ABOUT: Mapping[str, str] = {
     "grading": "Its name; its tags begin with `grade.NAME`.",
     "cast": "Its name.",
     "yearbook": "Its name.",
+    "worklist": "Its name.",
     "figure": "Its name.",
     "chart": "Its name.",
     "format": "The format of the file, where its suffix does not say it.",

@@ -26,6 +26,20 @@ class PortraitVerbs:
         """Customers by way of buying and volume: `cells`, with the moves since some days before."""
         return told(self.call("grading", name=name, days=days))  # type: ignore[no-any-return]
 
+    def worklist(
+        self, name: str, *, part: str | None = None, limit: int | None = 50, language: str = "zh"
+    ) -> dict[str, Any]:
+        """A list to be worked off: `parts` with their counts, and `table`, the most important first."""
+        given = {"name": name, "part": part, "limit": limit, "language": language}
+        return told(self.call("worklist", **given))  # type: ignore[no-any-return]
+
+    def export_worklist(
+        self, name: str, to: str | Path, *, part: str | None = None, language: str = "zh", overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Write a list to a file, an Excel file with a sheet for each part, and put that on record."""
+        given = {"name": name, "to": full(to), "part": part, "language": language, "overwrite": overwrite}
+        return told(self.call("export_worklist", **given))  # type: ignore[no-any-return]
+
     def care(
         self,
         name: str,

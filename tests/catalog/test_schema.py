@@ -79,6 +79,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "figures": [{"figure": "n", "expr": "count(order)", "words": "{value}", "compare": True}],
         "charts": [{"chart": "c", "expr": "count(order)", "name": "C"}],
     },
+    "worklist": {"worklist": "due", "expr": "x > 1", "columns": {"x": "X"}, "order": ["x"], "by": "m", "limit": 9},
 }
 
 

@@ -207,7 +207,17 @@ yearbooks = st.builds(
     streak=st.sampled_from([None, "day", "week"]),
     **common,
 )
-definitions = st.one_of(subjects(), sources(), tags, segments, models, campaigns, gradings, casts, yearbooks)
+worklists = st.builds(
+    base.WorklistDef,
+    names,
+    filled,
+    columns=st.dictionaries(filled, words, max_size=2),
+    order=tuples(filled),
+    by=maybe(filled),
+    limit=st.none() | st.integers(1, 1000),
+    **common,
+)
+definitions = st.one_of(subjects(), sources(), tags, segments, models, campaigns, gradings, casts, yearbooks, worklists)
 
 
 @given(definitions)

@@ -35,6 +35,7 @@ from gongbi.catalog.portraits import (
 )
 from gongbi.catalog.quality import Quality
 from gongbi.catalog.scheme import Category, LibraryDef, SchemeDef
+from gongbi.catalog.worklists import WorklistDef
 from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
 
@@ -73,6 +74,7 @@ __all__ = [
     "TagDef",
     "TimeMap",
     "Words",
+    "WorklistDef",
     "YearChart",
     "YearFigure",
     "YearbookDef",
@@ -82,7 +84,18 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "subject", "source", "scheme", "library", "tag", "segment", "model", "campaign", "grading", "cast", "yearbook"
+    "subject",
+    "source",
+    "scheme",
+    "library",
+    "tag",
+    "segment",
+    "model",
+    "campaign",
+    "grading",
+    "cast",
+    "yearbook",
+    "worklist",
 ]
 KINDS: tuple[Kind, ...] = (
     "subject",
@@ -96,6 +109,7 @@ KINDS: tuple[Kind, ...] = (
     "grading",
     "cast",
     "yearbook",
+    "worklist",
 )
 
 
@@ -477,6 +491,7 @@ Definition = (
     | GradingDef
     | CastDef
     | YearbookDef
+    | WorklistDef
 )
 
 CLASSES: Mapping[Kind, type[Definition]] = {
@@ -491,6 +506,7 @@ CLASSES: Mapping[Kind, type[Definition]] = {
     "grading": GradingDef,
     "cast": CastDef,
     "yearbook": YearbookDef,
+    "worklist": WorklistDef,
 }
 
 

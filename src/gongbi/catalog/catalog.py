@@ -23,11 +23,12 @@ from gongbi.catalog.base import (
     SourceDef,
     SubjectDef,
     TagDef,
+    WorklistDef,
     YearbookDef,
     kind_of,
     name_of,
 )
-from gongbi.catalog.drawn import check_cast, check_yearbook
+from gongbi.catalog.drawn import check_cast, check_worklist, check_yearbook
 from gongbi.catalog.grades import grading_tags
 from gongbi.catalog.libraries import (
     check_categories,
@@ -104,6 +105,7 @@ class Catalog:
     libraries: Mapping[str, LibraryDef] = field(default_factory=dict)
     privacy: Mapping[str, Privacy] = field(default_factory=dict)
     notes: Sequence[Mapping[str, Any]] = ()
+    worklists: Mapping[str, WorklistDef] = field(default_factory=dict)
 
     def tags_of(self, subject: str) -> dict[str, Expr]:
         """Checked expressions of one subject's tags, each after those it uses."""
@@ -155,6 +157,12 @@ class Catalog:
             raise UnknownName("yearbook", name, self.yearbooks, titles=titles(self.yearbooks))
         return self.yearbooks[name]
 
+    def worklist(self, name: str) -> WorklistDef:
+        """Return a worklist's definition."""
+        if name not in self.worklists:
+            raise UnknownName("worklist", name, self.worklists, titles=titles(self.worklists))
+        return self.worklists[name]
+
     def features(self, patterns: Sequence[str], subject: str) -> list[str]:
         """Tags of a subject that fit names or patterns such as ``rfm.*``, in the order of the patterns.
 
@@ -173,7 +181,7 @@ class Catalog:
         return [tag for tag in found if not any(fnmatch.fnmatchcase(tag, pattern) for pattern in out)]
 
 
-Titled = TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef
+Titled = TagDef | SegmentDef | ModelDef | CampaignDef | GradingDef | CastDef | YearbookDef | WorklistDef
 
 
 def titles(definitions: Mapping[str, Titled]) -> dict[str, tuple[str, str]]:
@@ -209,6 +217,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
     gradings = {d.grading: d for d in definitions if isinstance(d, GradingDef)}
     casts = {d.cast: d for d in definitions if isinstance(d, CastDef)}
     yearbooks = {d.yearbook: d for d in definitions if isinstance(d, YearbookDef)}
+    worklists = {d.worklist: d for d in definitions if isinstance(d, WorklistDef)}
     for tag in (tag for grading in gradings.values() for tag in grading_tags(grading)):
         if tag.tag in tags:
             raise InvalidDefinition(f"Tag {tag.tag!r} is that of a grading.", hint="Rename yours.").at(
@@ -252,6 +261,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
         libraries,
         privacy,
         notes,
+        worklists,
     )
     for cast in casts.values():
         with about(cast):
@@ -259,6 +269,9 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
     for yearbook in yearbooks.values():
         with about(yearbook):
             check_yearbook(yearbook, world)
+    for worklist in worklists.values():
+        with about(worklist):
+            check_worklist(worklist, world)
     for model in models.values():
         with about(model):
             _check_model(model, catalog)

@@ -1,14 +1,14 @@
-"""Check what casts and yearbooks say of tags, segments, models and facts."""
+"""Check what casts, yearbooks and worklists say of tags, segments, models and facts."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Mapping
 
-from gongbi.catalog.base import CastDef, ModelDef, YearbookDef
+from gongbi.catalog.base import CastDef, ModelDef, WorklistDef, YearbookDef
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
-from gongbi.core.language import check_expression
+from gongbi.core.language import check_condition, check_expression
 from gongbi.core.world import World
 from gongbi.errors import GongbiError, InvalidDefinition, UnknownName, WrongType
 
@@ -71,3 +71,14 @@ def within_period(name: str, text: str, world: World, subject: str) -> Expr:
             f"{name!r} does not say of when it is.", hint="Filter every aggregate by during(), which is the year."
         )
     return expr
+
+
+def check_worklist(worklist: WorklistDef, world: World) -> None:
+    """Refuse a list of nobody's members, or one that shows what there is not."""
+    try:
+        world.subject(worklist.subject)
+        check_condition(worklist.expr, world, worklist.subject)
+        for text in (*worklist.columns, *worklist.order, *([worklist.by] if worklist.by else [])):
+            check_expression(text, world, worklist.subject)
+    except GongbiError as error:
+        raise (error.at(worklist.place) if worklist.place else error) from None

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gongbi.catalog.base import (
-    CampaignDef,
     CastDef,
     Definition,
     GradingDef,
@@ -34,9 +33,12 @@ _TEXTS: Mapping[str, Sequence[str]] = {
     "grading": ("first", "volume", "contact"),
     "model": ("score",),
     "campaign": ("eligible", "score", "received", "responded", "outcome"),
+    "worklist": ("expr", "by"),
 }
+#: What of a definition has expressions for keys, or is a list of them.
+_KEYS: Mapping[str, Sequence[str]] = {"campaign": ("reasons", "funnel"), "worklist": ("columns", "order")}
 #: Kinds that use tags or segments, in the order in which they are told.
-USERS = ("tag", "segment", "model", "grading", "campaign", "cast", "yearbook")
+USERS = ("tag", "segment", "model", "grading", "campaign", "cast", "yearbook", "worklist")
 _TAG_LISTS: Mapping[str, Sequence[str]] = {"model": ("features",), "campaign": ("match_on", "by")}
 
 
@@ -106,10 +108,9 @@ def _texts(definition: Definition) -> Iterator[tuple[str, str]]:
     if isinstance(definition, YearbookDef):
         yield from (("figures", figure.expr) for figure in definition.figures)
         yield from (("charts", chart.expr) for chart in definition.charts)
-    if isinstance(definition, CampaignDef):
-        for which in ("reasons", "funnel"):
-            for text in getattr(definition, which):
-                yield which, text
+    for which in _KEYS.get(kind, ()):
+        for text in getattr(definition, which):
+            yield which, text
 
 
 def _lists(definition: Definition) -> Iterator[tuple[str, Sequence[str]]]:

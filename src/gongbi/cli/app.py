@@ -35,6 +35,7 @@ from gongbi.cli.portraits import grading, interviews_app, personas_app
 from gongbi.cli.requests import requests_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
+from gongbi.cli.worklists import worklist
 from gongbi.errors import Cancelled, GongbiError
 from gongbi.packs import demo as pack
 from gongbi.packs import demos
@@ -57,6 +58,7 @@ add_to(app)
 app.command()(grading)
 app.add_typer(personas_app, name="personas")
 app.add_typer(interviews_app, name="interviews")
+app.command()(worklist)
 
 RunNumber = Annotated[int, typer.Argument(help="The run's number.")]
 

@@ -232,7 +232,7 @@ def show(value: Any) -> None:
 
 def _mapping(console: Console, value: Mapping[str, Any]) -> None:
     for key, item in value.items():
-        if key == "parts":
+        if key == "parts" and item and "fact" in item[0]:
             for part in item:
                 console.print(f"[bold]{part['tag']}[/] rests on these rows of {part['fact']}:", highlight=False)
                 _table(console, part["table"].to_pylist())

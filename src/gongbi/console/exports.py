@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from nicegui import ui
 
@@ -13,9 +14,14 @@ from gongbi.ownership.files import private_folder
 
 async def export_and_download(page: Page, expression: str, subject: str, columns: Sequence[str], kind: str) -> None:
     """Export a group as csv or xlsx and download it."""
-    folder = private_folder(page.ws.root / "exports")
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    path = folder / f"{subject}-{stamp}.{kind}"
-    done = await page.call("export", expression=expression, subject=subject, to=str(path), columns=list(columns))
+    given = {"expression": expression, "subject": subject, "columns": list(columns)}
+    await download(page, "export", f"{subject}-{stamp}.{kind}", **given)
+
+
+async def download(page: Page, verb: str, name: str, **given: Any) -> None:
+    """Let a verb write a file of that name, put it on record, and hand it to the browser."""
+    path = private_folder(page.ws.root / "exports") / name
+    done = await page.call(verb, to=str(path), **given)
     ui.notify(page.t("box.exported", n=page.format.number(done["rows"]), number=done["export"]), type="positive")
     ui.download.file(path)

@@ -57,6 +57,7 @@ NAVIGATION: dict[str, tuple[str, str]] = {
     "models": ("/models", "insights"),
     "grading": ("/grading", "grid_view"),
     "personas": ("/personas", "face"),
+    "worklists": ("/worklists", "checklist"),
     "campaigns": ("/campaigns", "campaign"),
     "data": ("/data", "storage"),
     "runs": ("/runs", "history"),

@@ -97,4 +97,22 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "personas.words": ("原话", "In their words"),
     "personas.consent": ("本人同意引用", "The person agreed to be quoted"),
     "personas.keep": ("保存", "Keep"),
+    # Worklists.
+    "worklists.title": ("工作名单", "Worklists"),
+    "worklists.about": (
+        "今天该找谁：按负责人分好的名单，可以导出 Excel，每人一页。",
+        "Whom to see today: lists split by who does the work, as a book with a sheet for each.",
+    ),
+    "worklists.empty": ("还没有工作名单", "No worklists yet"),
+    "worklists.empty.next": ("在 definitions 写 worklist 定义，使其生效。", "Define a `worklist` under definitions."),
+    "worklists.not_yet": ("还不能列出", "Nothing to list yet"),
+    "worklists.not_yet.next": ("先构建标签。", "Build the tags first."),
+    "worklists.members": ("名单人数", "On the list"),
+    "worklists.parts": ("负责人", "Parts"),
+    "worklists.part": ("{part}：{n}", "{part}: {n}"),
+    "worklists.more": ("还有 {n} 位", "and {n} more"),
+    "worklists.whose": ("负责人", "Whose work"),
+    "worklists.nobody": ("名单上没有人", "Nobody is on the list"),
+    "worklists.nobody.next": ("数据更新后再来看。", "Come back after new data."),
+    "worklists.excel": ("导出 EXCEL", "Export EXCEL"),
 }

@@ -142,7 +142,7 @@ def trait(world: World, subject: str, parts: Sequence[str]) -> tuple[str, Type]:
             raise UnknownName(f"tag of {subject}", key[4:], tags)
         if (subject, key[4:]) not in world.expressions:
             raise InvalidExpression(
-                f"{key[4:]!r} is a prediction about a {subject}, and is read by that {subject}'s own segments only.",
+                f"{key[4:]!r} is a prediction, which only segments of the {subject} itself can read.",
                 hint="Name a tag that has an expression.",
             )
         type_ = tags[key[4:]]

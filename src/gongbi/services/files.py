@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -145,33 +145,57 @@ def _joined(values: Sequence[Any]) -> str:
 
 
 def _write_excel(table: pa.Table, path: Path) -> None:
-    if table.num_rows > EXCEL_ROWS:
-        raise InvalidInput(
-            f"An Excel sheet holds {EXCEL_ROWS:,} rows; this list has {table.num_rows:,}.",
-            hint="Write .csv or .parquet.",
-        )
+    write_book({"members": table}, path)
+
+
+def write_book(sheets: Mapping[str, pa.Table], path: Path) -> None:
+    """Write an Excel file of one table a sheet; names of sheets as Excel allows them (`sheet_names`)."""
     import xlsxwriter
 
+    most = max((table.num_rows for table in sheets.values()), default=0)
+    if most > EXCEL_ROWS:
+        raise InvalidInput(
+            f"An Excel sheet holds {EXCEL_ROWS:,} rows; this list has {most:,}.", hint="Write .csv or .parquet."
+        )
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
     with xlsxwriter.Workbook(str(path), options) as book:
-        sheet = book.add_worksheet("members")
-        head = book.add_format({"bold": True})
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        instant = book.add_format({"num_format": 'yyyy-mm-dd hh:mm:ss "UTC"'})
-        for j, name in enumerate(table.column_names):
-            sheet.write_string(0, j, name, head)
-        formats = [
-            day if pa.types.is_date(f.type) else instant if pa.types.is_timestamp(f.type) else None
-            for f in table.schema
-        ]
-        at = 1
-        for batch in table.to_batches():
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                for j, value in enumerate(row):
-                    if isinstance(value, list):
-                        sheet.write_string(at, j, _joined(value))
-                    elif value is not None:
-                        sheet.write(at, j, float(value) if isinstance(value, Decimal) else value, formats[j])
-                at += 1
-        sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, max(at - 1, 1), max(table.num_columns - 1, 0))
+        for name, table in sheets.items():
+            _write_sheet(book, name, table)
+
+
+def sheet_names(names: Sequence[str]) -> list[str]:
+    """Names as sheets can have them: 1 to 31 letters without brackets and slashes, different not only in case."""
+    taken: set[str] = set()
+    found: list[str] = []
+    for name in names:
+        plain = "".join("_" if letter in "[]:*?/\\" else letter for letter in name).strip("' ")[:31] or "_"
+        given, n = plain, 2
+        while given.casefold() in taken:
+            given = f"{plain[:27]} ({n})"
+            n += 1
+        taken.add(given.casefold())
+        found.append(given)
+    return found
+
+
+def _write_sheet(book: Any, name: str, table: pa.Table) -> None:
+    sheet = book.add_worksheet(name)
+    head = book.add_format({"bold": True})
+    day = book.add_format({"num_format": "yyyy-mm-dd"})
+    instant = book.add_format({"num_format": 'yyyy-mm-dd hh:mm:ss "UTC"'})
+    for j, column in enumerate(table.column_names):
+        sheet.write_string(0, j, column, head)
+    formats = [
+        day if pa.types.is_date(f.type) else instant if pa.types.is_timestamp(f.type) else None for f in table.schema
+    ]
+    at = 1
+    for batch in table.to_batches():
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for j, value in enumerate(row):
+                if isinstance(value, list):
+                    sheet.write_string(at, j, _joined(value))
+                elif value is not None:
+                    sheet.write(at, j, float(value) if isinstance(value, Decimal) else value, formats[j])
+            at += 1
+    sheet.freeze_panes(1, 1)
+    sheet.autofilter(0, 0, max(at - 1, 1), max(table.num_columns - 1, 0))

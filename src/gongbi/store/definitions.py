@@ -29,6 +29,7 @@ KINDS = (
     "grading",
     "cast",
     "yearbook",
+    "worklist",
 )
 
 #: A version that is `replaced` never came into force: a later draft took its place.

@@ -15,6 +15,7 @@ from gongbi.console.pages import (
     runs,
     segments,
     tags,
+    worklists,
 )
 
 PAGES: tuple[PageDef, ...] = (
@@ -30,6 +31,7 @@ PAGES: tuple[PageDef, ...] = (
     grading.PAGE,
     personas.PAGE,
     personas.ONE,
+    worklists.PAGE,
     campaigns.PAGE,
     data.PAGE,
     runs.PAGE,

@@ -1,0 +1,105 @@
+"""A made-up bank: as believable as needed, the same every time, and its lists are those of plain SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+import gongbi
+from gongbi.cli.app import app
+from gongbi.synthetic import draws, write_bank
+from gongbi.synthetic.bank import KINDS, TABLES
+
+
+def ask(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    with duckdb.connect() as connection:
+        for name in TABLES:
+            connection.execute(f"create view {name} as from '{folder}/{name}/*.parquet'")
+        found: list[tuple[object, ...]] = connection.execute(sql).fetchall()
+        return found
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.rglob("*.parquet")
+    }
+
+
+def test_there_are_exactly_as_many_as_asked_for_the_same_every_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draws, "BLOCK_EVENTS", 2_000)
+    for name in "ab":
+        rows = write_bank(tmp_path / name, customers=503, events=6_007, seed=5)
+    assert (rows["customers"], sum(rows[kind] for kind in KINDS)) == (503, 6_007)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    ids = " union all ".join(f"select {kind}_id as id from {kind}" for kind in KINDS)
+    assert ask(tmp_path / "a", f"select count(distinct id), min(id), max(id) from ({ids})") == [(6_007, 1, 6_007)]
+    # Whatever names a customer, an account or a manager names one that there is.
+    for kind in KINDS:
+        assert ask(tmp_path / "a", f"select count(*) from {kind} anti join customers using (customer_id)") == [(0,)]
+    for table in ("payment", "balance", "deposit", "owning"):
+        assert ask(tmp_path / "a", f"select count(*) from {table} anti join accounts using (account_id)") == [(0,)]
+    assert ask(tmp_path / "a", "select count(*) from managing anti join managers using (manager_id)") == [(0,)]
+    assert ask(
+        tmp_path / "a", "select count(*) from (select account_id from owning group by 1 having count(*) = 2)"
+    ) > [(0,)]
+    overlapping = """select count(*) from managing a join managing b using (customer_id)
+        where a.since < b.since and coalesce(a.until, date '9999-01-01') > b.since"""
+    assert ask(tmp_path / "a", overlapping) == [(0,)]
+
+
+def test_companies_are_few_and_rich_and_deposits_end_after_they_begin(tmp_path: Path) -> None:
+    write_bank(tmp_path / "bank", customers=2_000, events=30_000, seed=1)
+    sql = """select count(*) filter (where kind = 'company') / count(*),
+                    median(b) filter (where kind = 'company') / median(b) filter (where kind = 'person')
+             from customers join (select customer_id, avg(balance)::double as b from balance group by 1)
+             using (customer_id)"""
+    [(share, ratio)] = ask(tmp_path / "bank", sql)
+    assert isinstance(share, float)
+    assert isinstance(ratio, float)
+    assert 0.06 < share < 0.12
+    assert ratio > 5
+    assert ask(
+        tmp_path / "bank", "select bool_and(maturity > start), bool_or(maturity > date '2025-03-01') from deposit"
+    ) == [(True, True)]
+
+
+def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
+    to = tmp_path / "bank"
+    told = CliRunner().invoke(
+        app, ["bench", "data", str(to), "--kind", "bank", "--customers", "400", "--events", "12000", "--seed", "3"]
+    )
+    assert told.exit_code == 0, told.output
+    with gongbi.open(to) as ws:
+        ws.apply()
+        ws.ingest()
+        as_of = ws.build()["as_of"][:10]
+        due = ws.worklist("deposits_due", limit=None)["table"]
+        sleeping = ws.segment("segment.sleeping").members()["id"].to_pylist()
+        neglected = ws.segment("tag.manager.neglected > 0", subject="manager").members(["tag.manager.neglected"])
+    # The instant is a local midnight, given in UTC: the day before.
+    today = f"(date '{as_of}' + 1)"
+    manager = f"""select customer_id, manager_id from managing
+        where since < {today} and (until is null or until >= {today})"""
+    wanted = ask(
+        to / "data",
+        f"""select d.customer_id, m.manager_id::varchar, sum(amount)
+            from deposit d join ({manager}) m using (customer_id) where start < {today} and maturity > {today}
+            and maturity <= {today} + 30 group by all""",
+    )
+    assert {(row["id"], row["part"], row["到期金额"]) for row in due.to_pylist()} == set(wanted)
+    asleep = f"""with a as (select account_id, max("at") as last from payment
+                            where "at" < {today} - interval 8 hour group by 1)
+        select customer_id from owning left join a using (account_id) where since < {today} group by 1
+        having bool_and(coalesce(last < {today} - interval 8 hour - interval 180 day, false))"""
+    assert sorted(sleeping) == sorted(i for (i,) in ask(to / "data", asleep))
+    alone = f"""select m.manager_id, count(*) from ({manager}) m left join
+        (select customer_id, max("at") as last from contact where reached group by 1) c using (customer_id)
+        where last is null or last <= {today} - interval 8 hour - interval 91 day group by 1"""
+    assert {(row["id"], row["tag.manager.neglected"]) for row in neglected.to_pylist()} == set(ask(to / "data", alone))
