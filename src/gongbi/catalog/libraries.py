@@ -16,8 +16,6 @@ from gongbi.core.types import Type
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, UnknownName
 
 GRADES: tuple[Privacy, ...] = get_args(Privacy)
-#: Values of these grades are masked.
-MASKED: frozenset[str] = frozenset({"direct", "sensitive"})
 #: So many tags are named in a warning.
 _NAMED = 5
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gongbi.catalog.base import KINDS, Definition, SourceDef, kind_of, name_of
 from gongbi.catalog.finding import fit
-from gongbi.catalog.libraries import MASKED
+from gongbi.catalog.masking import MASKED
 from gongbi.catalog.uses import Key, key_of, users_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir

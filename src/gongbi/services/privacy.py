@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import compute
 
-from gongbi.catalog.libraries import MASKED
+from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.masking import MASKED, Privacy, masked
 from gongbi.core import expr as ir
-from gongbi.core.expr import Expr
+from gongbi.core.expr import Attribute, Call, Expr, TagValue
 from gongbi.errors import InvalidInput, Refused
 from gongbi.services.context import Context
 
-#: What stands for a value; who has none still has none.
-MASK = "***"
 #: Actors who are nobody in particular.
 NOBODY = frozenset({"", "local", "scheduler"})
 
 
-def hidden(ctx: Context, columns: Mapping[str, Expr]) -> list[str]:
-    """Columns in which a tag stands whose privacy grade is ``direct`` or ``sensitive``."""
-    privacy = ctx.catalog().privacy
-    return [name for name, expr in columns.items() if any(privacy.get(tag) in MASKED for tag in ir.tags_used(expr))]
+def id_grade(catalog: Catalog, subject: str) -> Privacy:
+    """How personal the id of a member is: as its primary identifier."""
+    return next((i.pii for i in catalog.subjects[subject].identifiers.values() if i.primary), "none")
+
+
+def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
+    """How personal an expression's values are: as the most personal attribute or tag that it shows as it is.
+
+    What is counted, summed or compared tells no name; a value that is handed on does.
+    """
+    if isinstance(expr, Attribute):
+        if expr.attribute == "id":
+            return id_grade(catalog, subject)
+        sources = (s for s in catalog.sources.values() if s.attributes == expr.subject)
+        return next((s.columns[expr.attribute].pii for s in sources if expr.attribute in s.columns), "none")
+    if isinstance(expr, TagValue):
+        if expr.tag in catalog.tags and (said := catalog.tags[expr.tag].pii) is not None:
+            return said
+        behind = catalog.expressions.get((subject, expr.tag))
+        below: Privacy = grade_of(catalog, subject, behind) if behind is not None else "none"
+        return max(catalog.privacy.get(expr.tag, "none"), below, key=_ORDER.index)
+    if isinstance(expr, ir.FactColumn):
+        source = next((s for s in catalog.sources.values() if s.fact == expr.fact and expr.column in s.columns), None)
+        return source.columns[expr.column].pii if source is not None else "none"
+    if isinstance(expr, ir.RelatedColumn):
+        return grade_of(catalog, expr.subject, Attribute(expr.subject, expr.attribute, expr.type))
+    if not isinstance(expr, Call) or expr.type.name == "boolean" or expr.function.name in ("count", "count_distinct"):
+        return "none"
+    grades: list[Privacy] = [grade_of(catalog, subject, arg) for arg in expr.args]
+    return max(grades, key=_ORDER.index, default="none")
+
+
+_ORDER: tuple[Privacy, ...] = ("none", "indirect", "direct", "sensitive")
+
+
+def personal(ctx: Context, subject: str, columns: Mapping[str, Expr]) -> dict[str, Privacy]:
+    """Columns of a list whose values are masked, the id among them, each with its grade."""
+    catalog = ctx.catalog()
+    grades = {"id": id_grade(catalog, subject)} | {n: grade_of(catalog, subject, e) for n, e in columns.items()}
+    return {name: grade for name, grade in grades.items() if grade in MASKED}
 
 
 def check_reveal(ctx: Context, reveal: str | None) -> None:
@@ -42,11 +76,11 @@ def check_reveal(ctx: Context, reveal: str | None) -> None:
         raise Refused("Masked values are shown to a named person only.", hint="Say who asks: `--as NAME`.")
 
 
-def masked(
-    ctx: Context, table: pa.Table, names: Iterable[str], reveal: str | None, *, what: str
+def hide(
+    ctx: Context, table: pa.Table, grades: Mapping[str, Privacy], reveal: str | None, *, what: str
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Mask columns of a list, or put on record who is shown them and why; gives the list and what to say of it."""
-    names = [name for name in names if name in table.column_names]
+    names = [name for name in grades if name in table.column_names]
     if not names:
         return table, []
     zh, en = "、".join(names), ", ".join(names)
@@ -66,10 +100,8 @@ def masked(
         }
         return table, [said]
     for name in names:
-        at = table.column_names.index(name)
-        values = table.column(at)
-        stars = compute.if_else(compute.is_valid(values), pa.scalar(MASK), pa.scalar(None, pa.string()))
-        table = table.set_column(at, name, stars)
+        shown = [masked(value, grades[name]) for value in table[name].to_pylist()]
+        table = table.set_column(table.column_names.index(name), name, pa.array(shown, pa.string()))
     said = {
         "code": "masked",
         "columns": names,

@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog, checked_tag
-from gongbi.catalog.masking import MASKED, Privacy, masked
+from gongbi.catalog.masking import MASKED, masked
 from gongbi.catalog.yaml import from_json
 from gongbi.core import expr as ir
-from gongbi.core.expr import Attribute, Call, Expr, TagValue
+from gongbi.core.expr import Call, Expr
 from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
 from gongbi.segments.plan import members_plan
@@ -22,6 +22,7 @@ from gongbi.segments.run import list_members
 from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
+from gongbi.services.privacy import grade_of, id_grade
 from gongbi.services.segments import column, condition, population, request
 from gongbi.services.warnings import warn_of_request
 
@@ -73,39 +74,6 @@ def sample(
 def _usual(catalog: Catalog, where: Expr, subject: str) -> list[str]:
     tags = sorted(tag for tag in ir.tags_used(where) if not tag.startswith("list."))
     return [*(f"{subject}.{name}" for name in catalog.world.subject(subject).attributes), *tags][:8]
-
-
-def id_grade(catalog: Catalog, subject: str) -> Privacy:
-    """How personal the id of a member is: as its primary identifier."""
-    return next((i.pii for i in catalog.subjects[subject].identifiers.values() if i.primary), "none")
-
-
-def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
-    """How personal an expression's values are: as the most personal attribute or tag that it shows as it is.
-
-    What is counted, summed or compared tells no name; a value that is handed on does.
-    """
-    if isinstance(expr, Attribute):
-        if expr.attribute == "id":
-            return id_grade(catalog, subject)
-        sources = (s for s in catalog.sources.values() if s.attributes == expr.subject)
-        return next((s.columns[expr.attribute].pii for s in sources if expr.attribute in s.columns), "none")
-    if isinstance(expr, TagValue):
-        behind = catalog.expressions.get((subject, expr.tag))
-        below: Privacy = grade_of(catalog, subject, behind) if behind is not None else "none"
-        return max(catalog.privacy.get(expr.tag, "none"), below, key=_ORDER.index)
-    if isinstance(expr, ir.FactColumn):
-        source = next((s for s in catalog.sources.values() if s.fact == expr.fact and expr.column in s.columns), None)
-        return source.columns[expr.column].pii if source is not None else "none"
-    if isinstance(expr, ir.RelatedColumn):
-        return grade_of(catalog, expr.subject, Attribute(expr.subject, expr.attribute, expr.type))
-    if not isinstance(expr, Call) or expr.type.name == "boolean" or expr.function.name in ("count", "count_distinct"):
-        return "none"
-    grades: list[Privacy] = [grade_of(catalog, subject, arg) for arg in expr.args]
-    return max(grades, key=_ORDER.index, default="none")
-
-
-_ORDER: tuple[Privacy, ...] = ("none", "indirect", "direct", "sensitive")
 
 
 def segment_sql(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:

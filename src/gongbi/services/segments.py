@@ -18,7 +18,7 @@ from gongbi.segments.run import count_members, list_members
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
-from gongbi.services.privacy import check_reveal, hidden, masked
+from gongbi.services.privacy import check_reveal, hide, personal
 from gongbi.services.warnings import warn_of_request
 
 
@@ -166,7 +166,7 @@ def _listed(
     wanted = request(ctx, expression, subject, chosen)
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order, draw=draw)
-    table, said = masked(ctx, table, hidden(ctx, chosen), reveal, what=expression.strip())
+    table, said = hide(ctx, table, personal(ctx, about, chosen), reveal, what=expression.strip())
     found = {
         "table": table,
         "as_of": wanted.as_of.isoformat(),
