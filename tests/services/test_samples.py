@@ -100,7 +100,7 @@ def test_a_tag_as_sql_gives_the_values_of_the_build(ws: Workspace) -> None:
     assert ws.context is not None
     for tag in ("spend.total", "spend.place", "contact.phone"):
         rows = ws.context.engine.query(ws.call("tag_sql", name=tag)["sql"]).to_pylist()
-        built = ws.segment("true").members([tag]).table.to_pylist()
+        built = ws.segment("true").members([tag], reveal="to compare").table.to_pylist()
         assert rows == built
     with pytest.raises(UnknownName, match="totel"):
         ws.call("tag_sql", name="spend.totel")
