@@ -90,8 +90,8 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
     wanted = ask(
         to / "data",
         f"""select d.customer_id, m.manager_id::varchar, sum(amount)
-            from deposit d join ({manager}) m using (customer_id) where start < {today} and maturity > {today}
-            and maturity <= {today} + 30 group by all""",
+            from deposit d join ({manager}) m using (customer_id) where start < {today} and maturity >= {today}
+            and maturity < {today} + 30 group by all""",
     )
     assert {(row["id"], row["part"], row["到期金额"]) for row in due.to_pylist()} == set(wanted)
     asleep = f"""with a as (select account_id, max("at") as last from payment
