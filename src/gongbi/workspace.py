@@ -405,6 +405,24 @@ class Workspace(PortraitVerbs):
         given = {"tag": tag, "id": id, "subject": subject, "limit": limit}
         return _told(self.call("explain", **given))  # type: ignore[no-any-return]
 
+    def history(self, name: str, id: Any, *, limit: int = 1000) -> dict[str, Any]:  # noqa: A002
+        """What a tag was for a member, or when it was in a segment, over time."""
+        return self.call("history", name=name, id=id, limit=limit)  # type: ignore[no-any-return]
+
+    def backfill(
+        self, name: str, start: str, end: str | None = None, *, every: str = "month", again: bool = False
+    ) -> dict[str, Any]:
+        """Put the values of a tag, or of a segment, as of earlier instants into its history."""
+        given = {"name": name, "start": start, "end": end, "every": every, "again": again}
+        return self.call("backfill", **given)  # type: ignore[no-any-return]
+
+    def changes(
+        self, expression: str, start: str, end: str | None = None, *, subject: str = "customer", limit: int = 100
+    ) -> dict[str, Any]:
+        """Who entered and who left a group between two instants."""
+        given = {"expression": expression, "start": start, "end": end, "subject": subject, "limit": limit}
+        return self.call("changes", **given)  # type: ignore[no-any-return]
+
     def lineage(self, name: str, *, steps: int | None = None) -> dict[str, Any]:
         """What a definition or a column is made from, back to the file, and what is made of it: `nodes` and `edges`."""
         return self.call("lineage", name=name, steps=steps)  # type: ignore[no-any-return]

@@ -30,6 +30,7 @@ from gongbi.catalog.base import (
 )
 from gongbi.catalog.drawn import check_cast, check_worklist, check_yearbook
 from gongbi.catalog.grades import grading_tags
+from gongbi.catalog.history import change_facts
 from gongbi.catalog.libraries import (
     check_categories,
     check_libraries,
@@ -226,7 +227,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
         tags[tag.tag] = tag
     world = World(
         subjects=_subject_shapes(subjects, sources),
-        facts=_fact_shapes(subjects, sources),
+        facts=_with_changes(_fact_shapes(subjects, sources), tags, segments, subjects),
         tags=_model_tags(models) | list_tags(lists),
         segments={s.segment: (s.subject, s.expr) for s in segments.values()},
         zone=zone,
@@ -289,6 +290,19 @@ def about(definition: Definition) -> Iterator[None]:
     except GongbiError as error:
         error.about = error.about or (kind_of(definition), name_of(definition))
         raise
+
+
+def _with_changes(
+    facts: dict[str, FactShape],
+    tags: Mapping[str, TagDef],
+    segments: Mapping[str, SegmentDef],
+    subjects: Mapping[str, SubjectDef],
+) -> dict[str, FactShape]:
+    """The facts of sources, and those of Gongbi's own record of changes."""
+    own = change_facts(tags.values(), segments.values(), subjects)
+    if both := sorted(facts.keys() & own.keys()):
+        raise InvalidDefinition(f"A fact {both[0]!r} is Gongbi's own where histories are kept.", hint="Rename yours.")
+    return facts | own
 
 
 def _subject_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, SourceDef]) -> dict[str, SubjectShape]:

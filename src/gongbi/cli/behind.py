@@ -8,17 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from gongbi.cli.calls import call, emit
-from gongbi.cli.options import HERE, Json, Where
+from gongbi.cli.options import HERE, As, Json, Subject, Where
 from gongbi.cli.output import show
+from gongbi.cli.segment import segment_app
 
 #: Figures in the order in which they are printed.
 FIGURES = ("light", "coverage", "absent_rise", "distinct", "psi", "freshness_days")
+
+history_app = typer.Typer(help="Values over time. 标签历史。", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command in (quality, explain, lineage):
         app.command()(command)
+    app.add_typer(history_app, name="history")
+    segment_app.command("changes")(changes)
 
 
 def quality(
@@ -85,3 +90,44 @@ def lineage(
 def _show_lineage(found: Mapping[str, Any]) -> None:
     print(found["focus"])
     show([{"from": edge["from"], "to": edge["to"]} for edge in found["edges"]])
+
+
+@history_app.command("show")
+def history_show(
+    name: Annotated[str, typer.Argument(help="A tag, or segment.NAME.")],
+    id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What a tag was for a member over time. 取值历史。"""
+    emit(call(workspace, None, "history", name=name, id=id), as_json)
+
+
+@history_app.command("backfill")
+def history_backfill(
+    name: Annotated[str, typer.Argument(help="A tag, or segment.NAME.")],
+    start: Annotated[str, typer.Option("--from", help="ISO date.")],
+    end: Annotated[str | None, typer.Option("--to", help="ISO date; by default that of the tags in force.")] = None,
+    every: Annotated[str, typer.Option(help="day, week, month, quarter or year.")] = "month",
+    again: Annotated[bool, typer.Option("--again", help="Also instants that are there.")] = False,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Compute a tag as of earlier instants and keep the values. 回填历史。"""
+    given = {"name": name, "start": start, "end": end, "every": every, "again": again}
+    emit(call(workspace, actor, "backfill", **given), as_json)
+
+
+def changes(
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    start: Annotated[str, typer.Option("--from", help="ISO date or instant.")],
+    end: Annotated[str | None, typer.Option("--to", help="By default the instant of the tags in force.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="So many members of each are listed.")] = 100,
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Who entered and who left between two instants. 进入与离开。"""
+    given = {"expression": expression, "start": start, "end": end, "subject": subject, "limit": limit}
+    emit(call(workspace, None, "changes", **given), as_json)

@@ -132,7 +132,8 @@ class FactShape:
     `hops` is set where the rows are no fact's but the neighbours of a member along relations (`core.relations`). They
     have no time; the members on the way are the subjects ``_1``, ``_2``.
 
-    Where the fact `lasts`, a row has an end, `until`, which is known from its start; null is open.
+    Where the fact `lasts`, a row has an end, `until`, which is known from its start; null is open. `recorded` facts are
+    Gongbi's own: they tell what it saw, so that they say nothing of how new the data are.
     """
 
     name: str
@@ -142,6 +143,7 @@ class FactShape:
     grouping: Grouping | None = None
     hops: tuple[Hop, ...] = ()
     lasts: bool = False
+    recorded: bool = False
 
     def described(self, role: str) -> str:
         """The subject that a column of ids names."""

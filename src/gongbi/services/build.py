@@ -12,6 +12,7 @@ from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.advance import DRAFT, drop_aside, make, making
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
+from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
@@ -73,6 +74,7 @@ def build(
             f"{as_of} lies in the future.", hint="Tags are computed as of now or an earlier instant: nobody knows more."
         )
     started = time.monotonic()
+    prepare(ctx)
     with ctx.run("build", ", ".join(subjects or having), as_of=instant.isoformat(), force=force, full=full) as inner:
         wanted = subjects or having
         built = []
@@ -125,6 +127,7 @@ def _build_subject(
             with ctx.store.transaction():
                 done = builds.publish(waiting.id, make_current=True, now=ctx.now(), accepted=accepted)
                 put_on_record(ctx, done, accepted, breaches)
+            keep(ctx, done)
             return _built(done, reused=True, current=True)
     started = time.monotonic()
     expressions, made_from = catalog.tags_of(subject), definition_digests(catalog, subject)
@@ -173,6 +176,8 @@ def _build_subject(
         done = given(make_current=leads, now=ctx.now(), **spite)
         if breaches and accepted is not None:
             put_on_record(ctx, done, accepted, breaches)
+    if leads:
+        keep(ctx, done)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads, made=made.to_json())
 

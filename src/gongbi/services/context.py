@@ -173,7 +173,8 @@ class Context:
 
         def make() -> datetime | None:
             there = self.tables()
-            tables = [fact.table for fact in self.catalog().world.facts.values() if fact.table in there]
+            facts = (fact for fact in self.catalog().world.facts.values() if not fact.recorded)
+            tables = [fact.table for fact in facts if fact.table in there]
             if not tables:
                 return None
             # What is planned must not hide that the data are old.

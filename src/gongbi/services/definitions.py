@@ -31,6 +31,7 @@ from gongbi.services.governance import (
     planned,
     restored,
 )
+from gongbi.services.history import prepare
 from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
 
@@ -104,6 +105,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
             )
     counts = {kind: sum(1 for d in definitions if kind_of(d) == kind) for kind in KINDS}
     left = [tag for tag in catalog.tags.values() if key_of(tag) not in over]
+    prepare(ctx)
     return {
         "added": [f"{k.kind} {k.name}" for k in applied.added],
         "changed": [f"{k.kind} {k.name}" for k in applied.changed],

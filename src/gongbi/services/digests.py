@@ -47,7 +47,12 @@ def build_key(catalog: Catalog, store: Store, subject: str) -> str:
 
     The expression of a tag names columns and subjects; what these are is said by their own definitions.
     """
-    return digest([store.definitions.fingerprint(("subject", "source")), definition_digests(catalog, subject)])
+    given = [store.definitions.fingerprint(("subject", "source")), definition_digests(catalog, subject)]
+    facts = {name for expr in catalog.tags_of(subject).values() for name in ir.facts_used(expr)}
+    if any(catalog.world.facts[name].recorded for name in facts if name in catalog.world.facts):
+        # What was recorded of changes is no load, and grows with every build.
+        given.append(store.settings.get("history", ""))
+    return digest(given)
 
 
 def definition_digest(model: ModelDef, catalog: Catalog) -> str:

@@ -35,7 +35,7 @@ def ages(ctx: Context, as_of: datetime) -> dict[str, float]:
     dialect, there = ctx.engine.dialect, set(ctx.engine.tables())
     found = {}
     for fact in ctx.catalog().world.facts.values():
-        if fact.table in there:
+        if fact.table in there and not fact.recorded:
             newest = f"select max(ts) as ts from {dialect.ident(fact.table)} where ts < {dialect.literal(as_of)}"
             ts = ctx.engine.query(newest)["ts"][0].as_py()
             if ts is not None:

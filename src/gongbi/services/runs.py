@@ -17,7 +17,7 @@ QUEUED = "queued"
 
 #: Verbs that change what others read; they take turns.
 CHANGING = frozenset(
-    {"apply", "ingest", "undo", "repair", "build", "train", "demo", "resume", "approve_tag", "retire_tag"}
+    {"apply", "ingest", "undo", "repair", "build", "backfill", "train", "demo", "resume", "approve_tag", "retire_tag"}
 )
 
 

@@ -1,0 +1,146 @@
+"""Plans that put the values of one instant into the history of a subject, and read changes off it. Pure text.
+
+The history of a tag is known at points: the instants at which it was computed. A value holds from its point to the next
+at which another was seen. The values of a new point hold up to the next point that there is, so that points may come in
+any order, and one that comes again takes its own place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from gongbi.catalog.history import SEGMENT, SEGMENT_CHANGE
+from gongbi.core.dialect import Dialect
+from gongbi.core.plan import Plan
+from gongbi.core.types import DOUBLE, INTEGER, TEXT, TIMESTAMP, Type
+from gongbi.core.world import FactShape
+
+
+def values_plan(table: str, types: Mapping[str, Type], dialect: Dialect) -> Plan:
+    """Columns of a table of members as rows. Grain: one per (member, tag) with a value: ``id, tag, value, number``.
+
+    Of a segment only those who are in it.
+    """
+    parts = []
+    for name, type_ in types.items():
+        x = dialect.ident(name)
+        number = (
+            f"cast({x} as {dialect.types['double']})" if type_.is_number else f"cast(null as {dialect.type(DOUBLE)})"
+        )
+        holds = x if name.startswith(SEGMENT) else f"{x} is not null"
+        parts.append(
+            f"select id, {dialect.literal(name)} as tag, cast({x} as {dialect.types['text']}) as value,"
+            f" {number} as number from {dialect.ident(table)} where {holds}"
+        )
+    return Plan().then("_values", " union all ".join(parts))
+
+
+def merged_plan(history: str, fresh: str, tags: Mapping[str, datetime | None], at: datetime, dialect: Dialect) -> Plan:
+    """The history with the values of an instant in it.
+
+    Parameters
+    ----------
+    history, fresh
+        The table of the subject's history, and that of the values at the instant.
+    tags
+        The tags that were computed → the next point of each after the instant; None where it is the last.
+    at
+        The instant.
+    """
+    now, time = dialect.literal(at), dialect.type(TIMESTAMP)
+    never = f"cast(null as {time})"
+    asked = " union all ".join(
+        f"select {dialect.literal(tag)} as tag, {never if next_ is None else dialect.literal(next_)} as next_at"
+        for tag, next_ in tags.items()
+    )
+    listed = ", ".join(dialect.literal(tag) for tag in tags)
+    old = dialect.ident(history)
+    columns = "h.id, h.tag, h.value, h.number"
+    return (
+        Plan()
+        .then("_asked", asked)
+        .then(
+            "_pieces",
+            # What was before the instant, what is at it, what is known from the next point on.
+            f"select {columns}, h.valid_from,"
+            f" case when h.valid_to is null or h.valid_to > {now} then {now} else h.valid_to end as valid_to"
+            f" from {old} h join _asked a on a.tag = h.tag where h.valid_from < {now}"
+            f" union all select {columns}, {now} as valid_from, a.next_at as valid_to"
+            f" from {dialect.ident(fresh)} h join _asked a on a.tag = h.tag"
+            f" union all select {columns},"
+            " case when h.valid_from < a.next_at then a.next_at else h.valid_from end as valid_from, h.valid_to"
+            f" from {old} h join _asked a on a.tag = h.tag"
+            " where a.next_at is not null and (h.valid_to is null or h.valid_to > a.next_at)",
+        )
+        .then(
+            "_marked",
+            "select *, case when lag(value) over w = value and lag(valid_to) over w = valid_from then 0 else 1 end"
+            " as begins"
+            " from _pieces window w as (partition by id, tag order by valid_from)",
+        )
+        .then(
+            "_counted",
+            "select *, sum(begins) over (partition by id, tag order by valid_from"
+            " rows between unbounded preceding and current row) as stretch from _marked",
+        )
+        .then(
+            "_history",
+            "select id, tag, value, max(number) as number, min(valid_from) as valid_from,"
+            f" case when count(valid_to) = count(*) then max(valid_to) else {never} end as valid_to"
+            " from _counted group by id, tag, value, stretch"
+            f" union all select {columns}, h.valid_from, h.valid_to from {old} h where h.tag not in ({listed})",
+        )
+    )
+
+
+def changes_plan(fact: FactShape, histories: Mapping[str, str], points: str, dialect: Dialect) -> Plan:
+    """All rows of ``tag_change`` or ``segment_change``.
+
+    What held at the first point of a tag is no change: nobody knows since when.
+
+    Parameters
+    ----------
+    histories
+        Subject → the table of its history.
+    points
+        The table of points.
+    """
+    of_segments = fact.name == SEGMENT_CHANGE
+    like = f"h.tag like {dialect.literal(SEGMENT + '%')}"
+    parts = []
+    for subject, table in histories.items():
+        first = (
+            f"select tag, min({dialect.ident('at')}) as first_at from {dialect.ident(points)}"
+            f" where subject = {dialect.literal(subject)} group by tag"
+        )
+        over = "over (partition by h.id, h.tag order by h.valid_from)"
+        rows = (
+            f"(select h.*, f.first_at, lag(h.value) {over} as before_value, lag(h.valid_to) {over} as before_to,"
+            f" lead(h.valid_from) {over} as after_from from {dialect.ident(table)} h join ({first}) f on f.tag = h.tag"
+            f" where {like if of_segments else f'not {like}'})"
+        )
+        old = "case when before_to = valid_from then before_value end"
+        begun = f"from {rows} r where valid_from > first_at"
+        ended = f"from {rows} r where valid_to is not null and (after_from is null or after_from > valid_to)"
+        if of_segments:
+            name = f"substr(tag, {len(SEGMENT) + 1})"
+            seen = [("valid_from", [name, dialect.literal("entered")], begun)]
+            seen.append(("valid_to", [name, dialect.literal("left")], ended))
+        else:
+            nothing = f"cast(null as {dialect.type(TEXT)})"
+            seen = [("valid_from", ["tag", old, "value"], begun), ("valid_to", ["tag", "value", nothing], ended)]
+        for ts, values, source in seen:
+            parts.append(f"select {_row(fact, subject, ts, values, dialect)} {source}")
+    return Plan().then("_changes", " union all ".join(parts))
+
+
+def _row(fact: FactShape, subject: str, ts: str, values: Sequence[str], dialect: Dialect) -> str:
+    integer = dialect.type(INTEGER)
+    given = {"_load": f"cast(0 as {integer})", "_row": f"cast(null as {integer})", "ts": ts}
+    given |= {
+        name: "id" if name == subject else f"cast(null as {dialect.type(type_)})"
+        for name, type_ in fact.subjects.items()
+    }
+    given |= dict(zip(fact.columns, values, strict=True))
+    return ", ".join(f"{text} as {dialect.ident(name)}" for name, text in given.items())
