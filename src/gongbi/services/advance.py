@@ -133,6 +133,9 @@ def _start(ctx: Context, made_of: Making, parts: Split) -> tuple[Build, Split] |
     if made_of.whole:
         return "asked"
     request = made_of.request
+    facts = {name for expr in request.columns.values() for name in ir.facts_used(expr)}
+    if any(ctx.catalog().world.fact(name).recorded for name in facts):
+        return "sources"  # What was recorded of changes comes with no load, and earlier rows may have been filled in.
     there = set(ctx.engine.tables())
     published = ctx.store.builds.list(subject=request.subject, status="published")
     found = [build for build in published if build.as_of <= request.as_of and build.table in there]
