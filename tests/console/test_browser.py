@@ -122,7 +122,7 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
     until(lambda: visit.count() == "80", "the count of every third of 240 customers")
     assert "33.3% of 240" in visit.body()
     until(lambda: visit.script("return !!document.querySelector('main .nicegui-echart canvas')"), "the TGI bars")
-    until(lambda: "the first 50 of 80" in visit.body(), "the sample")
+    until(lambda: "20 of 80 by lot" in visit.body(), "the sample")
 
 
 def fill(visit: Visit, place: str, text: str) -> None:

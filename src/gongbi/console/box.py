@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, groups, parts
+from gongbi.console import charts, groups, listing, parts
 from gongbi.console.completion import entries
 from gongbi.console.conditions import Conditions, write_into
 from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
+from gongbi.console.saying import said
 from gongbi.console.words import named
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, conjuncts
@@ -24,7 +25,7 @@ from gongbi.errors import Cancelled, GongbiError
 
 #: Seconds without a key before a question is asked.
 PAUSE = 0.25
-SAMPLE, BARS = 50, 16
+SAMPLE, BARS = 20, 16
 AREA = "expression"
 MOST = 400.0
 
@@ -40,6 +41,8 @@ class Box:
         self.expression = page.query.get("e", "")
         self.counter = Counter(page.ws)
         self.form: Conditions | None = None
+        self.fields: Sequence[Mapping[str, Any]] = ()
+        self.identifiers: Sequence[str] = ()
         self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
         self.names |= {tag: _score(page, model, tag) for model in models for tag in model["tags"]}
 
@@ -51,6 +54,7 @@ class Box:
         """Put the box on the page."""
         t = self.page.t
         fields = await self.page.call("fields", subject=self.subject)
+        self.fields, self.identifiers = fields["fields"], fields["identifiers"]
         with ui.element("div").classes("g-grid"):
             with parts.card(t("box.title"), t("box.about"), classes="s7"):
                 self._input(fields)
@@ -185,7 +189,7 @@ class Box:
                 ui.label(f"{self.page.t('groups.waterfall')} · {self.page.t('groups.waterfall_about')}").classes(
                     "g-about"
                 )
-                groups.waterfall(self.page, found, self.write)
+                groups.waterfall(self.page, found, self.write, self._said)
 
     async def _compare(self, turn: int, expression: str, found: Mapping[str, Any]) -> None:
         if not found["count"]:
@@ -212,15 +216,19 @@ class Box:
                 parts.problem(self.page, error)
         await self._sample(turn, expression, found["count"])
 
+    def _said(self, condition: str) -> str:
+        return said(self.form, condition) if self.form is not None else condition
+
     async def _sample(self, turn: int, expression: str, count: int) -> None:
-        columns = self._columns()
+        attributes = [f["name"] for f in self.fields if f["group"] == "attribute"][:3]
+        columns = [*attributes, *self._columns()]
         self.sample.clear()
         try:
-            members = await self.counter.ask(
-                turn, "members", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
+            found = await self.counter.ask(
+                turn, "sample", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
             )
             with self.sample:
-                self._members(members["table"], columns, count)
+                self._members(found, columns, count)
         except Cancelled:
             raise
         except GongbiError as error:
@@ -276,6 +284,30 @@ class Box:
                 ui.button(t("box.export", kind=kind.upper()), icon="download", on_click=export).props(
                     "outline dense no-caps"
                 ).classes("g-btn")
+            numbers = [tag for tag in self.tags if tag["subject"] == subject and tag["mean"] is not None]
+            called = {tag["tag"]: self.names[tag["tag"]] for tag in numbers}
+            asked = {"expression": expression, "subject": subject}
+
+            async def keep() -> None:
+                listing.keep(self.page, expression, subject, called, self.write)
+
+            async def attempt() -> None:
+                await listing.tried(self.page, expression, subject)
+
+            async def statement() -> None:
+                await listing.as_sql(self.page, "segment_sql", **asked)
+
+            for key, icon, act in (
+                ("list.keep", "playlist_add", keep),
+                ("list.try", "science", attempt),
+                ("list.sql", "code", statement),
+            ):
+
+                async def pressed(act: Callable[[], Awaitable[None]] = act) -> None:
+                    with self.page.problems(self.problem):
+                        await act()
+
+                ui.button(t(key), icon=icon, on_click=pressed).props("flat dense no-caps").classes("g-btn")
             if not re.fullmatch(r"\s*segment\.\w+\s*", expression):
                 ui.button(t("box.save"), icon="bookmark_add", on_click=self._save).props("flat dense no-caps").classes(
                     "g-btn"
@@ -351,14 +383,17 @@ class Box:
         usual = [t for t in ("rfm.group", "value.trips", "value.spend", "value.spend_365d", "rfm.total") if t in known]
         return list(dict.fromkeys([*named_, *usual, *known]))[:6]
 
-    def _members(self, table: Any, columns: Sequence[str], count: int) -> None:
+    def _members(self, found: Mapping[str, Any], columns: Sequence[str], count: int) -> None:
         page = self.page
         units = {t["tag"]: t["unit"] for t in self.tags}
-        heads = [{"name": "id", "label": named(self.subject, page.language) + " ID", "kind": "link"}]
-        heads += [{"name": f"c{i}", "label": self.names.get(c, c)} for i, c in enumerate(columns)]
+        linked = any(row["key"] is not None for row in found["rows"])
+        label = named(self.subject, page.language) + " ID"
+        heads = [{"name": "id", "label": label, "kind": "link" if linked else "text"}]
+        called = self.form.called if self.form is not None else str
+        heads += [{"name": f"c{i}", "label": self.names.get(c) or called(c)} for i, c in enumerate(columns)]
         rows = []
-        for record in table.to_pylist():
-            row = {"id": str(record["id"]), "id_to": f"/customer/{self.subject}/{record['id']}"}
+        for record in found["rows"]:
+            row = {"id": str(record["id"]), "id_to": f"/customer/{self.subject}/{record['key']}"}
             for i, c in enumerate(columns):
                 row[f"c{i}"] = page.format.value(record.get(c), units.get(c))
             rows.append(row)

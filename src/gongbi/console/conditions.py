@@ -81,6 +81,11 @@ class Conditions:
         self.form = form
         self.changed(forms.write(form))
 
+    def called(self, name: str, fact: str = "") -> str:
+        """What people call a field."""
+        field = self._lookup(name, fact)
+        return title(self.page, field) if field is not None else name
+
     # -- groups ---------------------------------------------------------------------------------------
 
     def _group(self, group: Group, put: Put, *, fact: str = "", top: bool = False) -> None:

@@ -10,21 +10,24 @@ from gongbi.console import charts, parts
 from gongbi.console.frame import Page
 
 
-def waterfall(page: Page, found: Mapping[str, Any], open_: Callable[[str], None]) -> None:
-    """Who is left after each condition; a click on a bar opens those whom it removed."""
+def waterfall(
+    page: Page, found: Mapping[str, Any], open_: Callable[[str], None], words: Callable[[str], str] = str
+) -> None:
+    """Who is left after each condition, in `words`; a click on a bar opens those whom it removed."""
     number, t = page.format.number, page.t
     everybody = number(found["of"])
     steps = [{"name": t("groups.everybody"), "left": found["of"], "removed": 0, "shown": everybody, "tip": everybody}]
     for step in found["steps"]:
         lines = [
-            f"<b>{escape(step['condition'])}</b>",
+            f"<b>{escape(words(step['condition']))}</b>",
+            escape(step["condition"]),
             t("groups.left", n=number(step["left"])),
             t("groups.removed", n=number(step["removed"]), unknown=number(step["unknown"])),
             t("groups.only", n=number(step["only"])),
         ]
         steps.append(
             {
-                "name": step["condition"],
+                "name": words(step["condition"]),
                 "left": step["left"],
                 "removed": step["removed"],
                 "shown": number(step["left"]),

@@ -179,7 +179,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "box.copy": ("复制", "Copy"),
     "box.copied": ("已复制", "Copied"),
     "box.sample": ("成员示例", "Some members"),
-    "box.sample_about": ("前 {n} 位，共 {of} 位", "the first {n} of {of}"),
+    "box.sample_about": ("随机 {n} 位，共 {of} 位；个人信息已脱敏", "{n} of {of} by lot; personal values are masked"),
     # Customer.
     "customer.title": ("客户", "Customer"),
     "customer.about": (

@@ -87,7 +87,8 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
     -------
     dict
         ``fields`` (tags and attributes: ``name``, ``group``, ``title``, ``kind``, ``type``, ``values``, ``category``,
-        ``unit``), ``facts`` (``name``, ``columns``: fields of their rows), ``segments`` (``name``, ``title``).
+        ``unit``), ``facts`` (``name``, ``columns``: fields of their rows), ``segments`` (``name``, ``title``),
+        ``identifiers`` (their kinds).
     """
     ctx.check_subject(subject)
     catalog = ctx.catalog()
@@ -125,7 +126,14 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             for segment in catalog.segments.values()
             if segment.subject == subject
         ]
-        return {"subject": subject, "fields": found, "facts": facts, "segments": segments}
+        identifiers = list(catalog.subjects[subject].identifiers)
+        return {
+            "subject": subject,
+            "fields": found,
+            "facts": facts,
+            "segments": segments,
+            "identifiers": identifiers,
+        }
 
     return ctx.remembered(f"fields {subject}", version, make)  # type: ignore[no-any-return]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gongbi.console import groups, parts
+from nicegui import ui
+
+from gongbi.console import groups, listing, parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named
@@ -13,7 +15,7 @@ from gongbi.console.words import named
 
 async def build(page: Page) -> None:
     """Fill the page: the box, then the list."""
-    parts.title(page)
+    actions = parts.title(page)
     tags = await page.call("tags")
     if not tags and not page.overview.get("members"):
         with parts.card():
@@ -21,6 +23,9 @@ async def build(page: Page) -> None:
         return
     box = Box(page, tags, await page.call("models"))
     await box.show()
+    with actions:
+        paste = ui.button(page.t("list.title"), icon="group_add").props("outline no-caps").classes("g-btn")
+        paste.on_click(lambda: listing.hand_in(page, box.subject, list(box.identifiers), box.write))
     with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
         parts.later(page, lambda: _saved(page, box))
     with parts.card(page.t("groups.overlap"), page.t("groups.overlap_about")):
