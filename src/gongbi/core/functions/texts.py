@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core.functions.base import PROPAGATES, Example, Function, Param, Render, require
+from gongbi.core.functions.patterns import check_cost
 from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
 from gongbi.errors import InvalidExpression, WrongType
 
@@ -117,6 +118,7 @@ def check_pattern(values: Sequence[Any]) -> None:
         f"The regular expression uses {odd.group()!r}, which engines read differently." if odd else "",
         "Use classes, groups, alternatives, anchors, counts and the prefix (?i).",
     )
+    check_cost(pattern)
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
