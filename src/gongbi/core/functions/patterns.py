@@ -8,15 +8,18 @@ length. Both are bounded here, so that a definition is refused on either engine 
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from gongbi.core.functions.base import require
 
-MOST_REPEATS, MOST_WIDE = 5, 3
+#: With three, a text of 200 characters took seconds.
+MOST_SHARING = 2
 #: A repeat of so few varies no further than a person can count.
 FEW = 10
 
 _PIECE = re.compile(r"(\(\?:|\\.|\[(?:\\.|[^\]\\])*\]|.)([*+?]|\{[0-9]+(?:,[0-9]*)?\})?", re.DOTALL)
-_WIDE = re.compile(r"\.|\\[SDWw]|\[\^.*|\)", re.DOTALL)
+#: Characters of every kind that repeats tell apart.
+_SAMPLE = [chr(code) for code in range(32, 127)] + ["\t", "\n", "é", "画", "，"]
 
 
 def check_cost(pattern: str) -> None:
@@ -26,9 +29,10 @@ def check_cost(pattern: str) -> None:
     ------
     InvalidExpression
         A repeated group holds an open repeat (``(a+)+``), or alternatives and is repeated often (``(a|b)*``); more than
-        5 open repeats, or more than 3 that take any characters.
+        two open repeats could take the same character.
     """
-    groups, repeats, wide = [0], 0, 0  # Of each open group: 0 one way to pass it, 1 a few, 2 any number.
+    groups = [0]  # Of each open group: 0 one way to pass it, 1 a few, 2 any number.
+    taking: Counter[str] = Counter()
     for piece, count in _PIECE.findall(pattern.removeprefix("(?i)")):
         if piece in ("(", "(?:"):
             groups.append(0)
@@ -45,16 +49,27 @@ def check_cost(pattern: str) -> None:
             "Write a class, such as [ab]+ for (a|b)+, or repeat what is inside only.",
         )
         if most - least > FEW:
-            repeats, wide = repeats + 1, wide + bool(_WIDE.fullmatch(piece))
+            taking.update(_taken(piece))
             ways = 2
         elif most > least or (ways and most > 1):
             ways = 2 if ways and most > 1 else max(ways, 1)
         groups[-1] = max(groups[-1], ways)
     require(
-        repeats <= MOST_REPEATS and wide <= MOST_WIDE,
-        f"A regular expression has at most {MOST_REPEATS} open repeats, {MOST_WIDE} of them of any characters.",
+        max(taking.values(), default=0) <= MOST_SHARING,
+        f"More than {MOST_SHARING} open repeats of the regular expression could take the same character.",
         "Bound them, as in [0-9]{1,9}, or split the condition in two.",
     )
+
+
+def _taken(piece: str) -> list[str]:
+    """The characters that a repeated piece can take; all of them for a group, or where it cannot be read."""
+    if piece == ")":
+        return _SAMPLE
+    try:
+        one = re.compile(piece, re.IGNORECASE)
+    except re.error:
+        return _SAMPLE
+    return [char for char in _SAMPLE if one.fullmatch(char)]
 
 
 def _bounds(count: str) -> tuple[float, float]:
