@@ -286,3 +286,85 @@ def heat(names: Sequence[str], cells: Sequence[tuple[int, int, float, str]]) -> 
             }
         ],
     }
+
+
+def beside(names: Sequence[str], series: Sequence[tuple[str, Sequence[Any]]]) -> dict[str, Any]:
+    """Lying bars of shares, several series beside each other, the first name on top."""
+    return base(value=PERCENT) | {
+        "xAxis": axis(axisLabel={":formatter": "v => Math.round(100 * v) + '%'"}),
+        "yAxis": axis("category", data=list(names), inverse=True, axisLine={"show": False}, axisLabel={"fontSize": 12}),
+        "series": [
+            {
+                "type": "bar",
+                "name": name,
+                "data": list(values),
+                "barMaxWidth": 14,
+                "itemStyle": {"color": colour, "borderRadius": [0, 3, 3, 0]},
+            }
+            for (name, values), colour in zip(series, (RED, "#a9c3d1"), strict=False)
+        ],
+    }
+
+
+def coming_and_going(
+    names: Sequence[str], entered: Sequence[int], left: Sequence[int], size: Sequence[int], words: tuple[str, str, str]
+) -> dict[str, Any]:
+    """Bars up for who entered and down for who left, and a line of the size on an axis of its own."""
+    bars = [
+        {
+            "type": "bar",
+            "name": name,
+            "data": list(data),
+            "stack": "moves",
+            "barMaxWidth": 22,
+            "itemStyle": {"color": c},
+        }
+        for name, data, c in ((words[0], entered, GREEN), (words[1], left, RED))
+    ]
+    line = {
+        "type": "line",
+        "name": words[2],
+        "data": list(size),
+        "yAxisIndex": 1,
+        "lineStyle": {"color": BLUE, "width": 2},
+        "itemStyle": {"color": BLUE},
+    }
+    return base() | {
+        "xAxis": axis("category", data=list(names)),
+        "yAxis": [axis(), axis(splitLine={"show": False}, scale=True)],
+        "series": [*bars, line],
+    }
+
+
+def sankey(links: Sequence[tuple[int, str, str, int]]) -> dict[str, Any]:
+    """Streams from step to step; a link is (step, from, to, how many), and a name may come at every step."""
+    nodes = dict.fromkeys(node for step, a, b, _ in links for node in ((step, a), (step + 1, b)))
+    shades = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(name for _, name in nodes))}
+    data = [
+        {"name": f"{step}|{name}", "depth": step, "itemStyle": {"color": shades[name]}} for step, name in sorted(nodes)
+    ]
+    own = "n => n.slice(n.indexOf('|') + 1)"
+    count = "v => Number(v).toLocaleString('en-US')"
+    tip = (
+        f"p => {{ const own = {own}, count = {count}; const text = p.dataType === 'edge' ? own(p.data.source) "
+        "+ ' → ' + own(p.data.target) : own(p.name); const safe = document.createElement('span'); "
+        "safe.textContent = text + ': ' + count(p.value); return safe.innerHTML }"
+    )
+    return base(legend=False, tooltip="item") | {
+        "tooltip": {"trigger": "item", "confine": True, ":formatter": tip, "textStyle": {"fontSize": 12}},
+        "series": [
+            {
+                "type": "sankey",
+                "data": data,
+                "links": [{"source": f"{s}|{a}", "target": f"{s + 1}|{b}", "value": n} for s, a, b, n in links],
+                "left": 8,
+                "right": 130,
+                "top": 10,
+                "bottom": 10,
+                "nodeGap": 10,
+                "label": {"color": INK, "fontSize": 12, ":formatter": f"p => ({own})(p.name)"},
+                "lineStyle": {"color": "source", "opacity": 0.28, "curveness": 0.5},
+                "emphasis": {"focus": "adjacency"},
+            }
+        ],
+    }

@@ -53,6 +53,7 @@ NAVIGATION: dict[str, tuple[str, str]] = {
     "overview": ("/", "space_dashboard"),
     "tags": ("/tags", "sell"),
     "segments": ("/segments", "groups"),
+    "insight": ("/insight", "query_stats"),
     "customer": ("/customer", "person_search"),
     "models": ("/models", "insights"),
     "grading": ("/grading", "grid_view"),

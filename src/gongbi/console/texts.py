@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gongbi.console.texts_forms import FORMS
+from gongbi.console.texts_insight import INSIGHT
 from gongbi.console.texts_library import LIBRARY
 from gongbi.console.texts_makers import MAKERS
 from gongbi.console.texts_pages import PAGES
@@ -146,7 +147,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.duplicate_key": ("主键重复", "duplicate key"),
 }
 
-TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | FORMS | PORTRAITS | LIBRARY
+TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | FORMS | PORTRAITS | LIBRARY | INSIGHT
 
 
 def text(language: str, key: str, **values: Any) -> str:
