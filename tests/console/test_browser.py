@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = """
     / /tags /tags/new /tags/rfm.recency /requests
-    /segments /customer /customer/customer/3 /models /campaigns /data /runs
+    /segments /insight /customer /customer/customer/3 /models /campaigns /data /runs
 """.split()
 TITLES = {"zh": "总览", "en": "Overview"}
 SHOWN = "return !document.querySelector('.g-waiting') && !!document.querySelector('main h1')"

@@ -44,7 +44,7 @@ class Box:
         self.fields: Sequence[Mapping[str, Any]] = ()
         self.identifiers: Sequence[str] = ()
         self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
-        self.names |= {tag: _score(page, model, tag) for model in models for tag in model["tags"]}
+        self.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
 
     def address(self, expression: str, subject: str = "customer") -> str:
         """Where the box opens with an expression."""
@@ -412,7 +412,7 @@ def shorter(label: str) -> str:
     return re.sub(r"\d+\.\d{2,}", rounded, label)
 
 
-def _score(page: Page, model: Mapping[str, Any], tag: str) -> str:
+def score_name(page: Page, model: Mapping[str, Any], tag: str) -> str:
     """What people call a score of a model."""
     name = page.words(model["name"], model["model"])
     part = tag.removeprefix(f"model.{model['model']}").removeprefix(".")

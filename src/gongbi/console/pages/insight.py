@@ -10,11 +10,15 @@ from urllib.parse import urlencode
 from nicegui import ui
 
 from gongbi.console import charts, parts
-from gongbi.console.box import shorter
+from gongbi.console.box import score_name, shorter
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
 DAYS, MONTHS, TOP = 90, 6, 20
+#: Topics of tags that change with what members do.
+MOVING = ("rfm.", "life", "value.")
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 async def build(page: Page) -> None:
@@ -29,7 +33,7 @@ async def build(page: Page) -> None:
     subject = page.query.get("subject", "customer")
     found = await page.call("count", expression=chosen, subject=subject)
     _choose(page, saved, chosen, found)
-    look = Look(page, chosen, found["subject"], await page.call("tags"))
+    look = Look(page, chosen, found["subject"], await page.call("tags"), await page.call("models"))
     with ui.element("div").classes("g-grid"):
         look.part("drill", look.by_tag(look.drill), classes="s7")
         look.part("growth", look.growth, classes="s5")
@@ -62,11 +66,14 @@ def _choose(page: Page, saved: Sequence[Mapping[str, Any]], chosen: str, found: 
 class Look:
     """The parts of the page about one group."""
 
-    def __init__(self, page: Page, expression: str, subject: str, tags: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, page: Page, expression: str, subject: str, tags: Rows, models: Rows) -> None:
         self.page, self.expression, self.subject = page, expression, subject
         self.tags = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags if t["subject"] == subject}
         few = [t["tag"] for t in tags if t["subject"] == subject and 2 <= (t["distinct"] or 0) <= 12]
+        # Those that change with what members do come first.
+        few.sort(key=lambda tag: not tag.startswith(MOVING))
         self.few = {tag: self.tags[tag] for tag in few}
+        self.tags |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
 
     def part(self, key: str, fill: Callable[[], Awaitable[None]], *, classes: str = "") -> None:
         """A card whose content comes when it is there."""
@@ -151,11 +158,12 @@ class Look:
         rows = []
         for i, row in enumerate(found["rows"]):
             label = page.format.value(shorter(row["label"]))
+            sign = "" if label.startswith(("<", "≥")) else "= "
             to = urlencode({"e": row["members_are"], "subject": self.subject})
             rows.append(
                 {
                     "id": str(i),
-                    "trait": f"{self.tags.get(row['tag'], row['tag'])} = {label}",
+                    "trait": f"{self.tags.get(row['tag'], row['tag'])} {sign}{label}",
                     "trait_to": f"/segments?{to}",
                     "outside": page.format.number(row["outside"]),
                     "outside_sort": row["outside"],
