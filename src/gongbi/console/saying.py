@@ -18,12 +18,12 @@ def said(conditions: Conditions, expression: str) -> str:
         return expression
 
 
-def _group(c: Conditions, group: Group) -> str:
+def _group(c: Conditions, group: Group, fact: str = "") -> str:
     word = {"zh": {"and": " 且 ", "or": " 或 "}, "en": {"and": " and ", "or": " or "}}[c.page.language][group.joined]
-    return word.join(f"({_row(c, row)})" if isinstance(row, Group) else _row(c, row) for row in group.rows)
+    return word.join(f"({_row(c, row, fact)})" if isinstance(row, Group) else _row(c, row, fact) for row in group.rows)
 
 
-def _row(c: Conditions, row: Row) -> str:
+def _row(c: Conditions, row: Row, fact: str) -> str:
     t = c.page.t
     body = ""
     match row:
@@ -31,9 +31,9 @@ def _row(c: Conditions, row: Row) -> str:
             key = f"not_{row.operator}" if row.negated else row.operator
             operator = t(f"form.op.{key}") if f"form.op.{key}" in TEXTS else key
             comma = "、" if c.page.language == "zh" else ", "
-            return f"{_what(c, row)} {operator} {comma.join(c.page.format.value(v) for v in row.values)}"
+            return f"{_what(c, row, fact)} {operator} {comma.join(c.page.format.value(v) for v in row.values)}"
         case Group():
-            body = _group(c, row)
+            body = _group(c, row, fact)
         case InSegment():
             body = f"{t('form.in_segment')} {c.segments.get(row.segment, row.segment)}"
         case Phrase():
@@ -48,10 +48,10 @@ def _row(c: Conditions, row: Row) -> str:
     return f"{t('form.not')} ({body})" if row.negated else body
 
 
-def _what(c: Conditions, row: Compare) -> str:
+def _what(c: Conditions, row: Compare, fact: str) -> str:
     if not isinstance(row.what, Measure):
-        return c.called(row.what.name)
-    fact, figure = named(row.what.fact, c.page.language), c.page.t(f"form.measure.{row.what.function}")
+        return c.called(row.what.name, fact)
+    about, figure = named(row.what.fact, c.page.language), c.page.t(f"form.measure.{row.what.function}")
     column = f" {c.called(row.what.column, row.what.fact)}" if row.what.column else ""
-    where = f" ({_group(c, row.what.where)})" if row.what.where.rows else ""
-    return f"{fact}{column} {figure}{where}"
+    where = f" ({_group(c, row.what.where, row.what.fact)})" if row.what.where.rows else ""
+    return f"{about}{column} {figure}{where}"
