@@ -74,3 +74,21 @@ class PortraitVerbs:
         said = [{"field": field, "words": words} for field, words in quotes.items()]
         given = {"by": by, "on": on, "persona": persona, "member": member, "consent": consent}
         return self.call("add_interview", cast=cast, quotes=said, **given)  # type: ignore[no-any-return]
+
+    def yearbook(self, id: Any, year: int, name: str | None = None) -> dict[str, Any]:  # noqa: A002
+        """One customer's year: figures with their sentences, charts, the longest run."""
+        return self.call("yearbook", id=id, year=year, name=name)  # type: ignore[no-any-return]
+
+    def print_yearbook(
+        self,
+        id: Any,  # noqa: A002
+        year: int,
+        to: str | Path,
+        *,
+        name: str | None = None,
+        language: str = "zh",
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Write one customer's year as .html or .pdf; that goes on record."""
+        given = {"id": id, "year": year, "to": full(to), "name": name, "language": language, "overwrite": overwrite}
+        return self.call("print_yearbook", **given)  # type: ignore[no-any-return]

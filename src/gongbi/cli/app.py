@@ -31,7 +31,7 @@ from gongbi.cli.output import (
     show_runs,
     show_trained,
 )
-from gongbi.cli.portraits import grading, interviews_app, personas_app
+from gongbi.cli.portraits import grading, interviews_app, personas_app, report_app
 from gongbi.cli.requests import requests_app
 from gongbi.cli.sources import sources_app
 from gongbi.cli.tags import tags_app
@@ -56,6 +56,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
 add_to(app)
 app.command()(grading)
+app.add_typer(report_app, name="report")
 app.add_typer(personas_app, name="personas")
 app.add_typer(interviews_app, name="interviews")
 app.command()(worklist)
@@ -335,10 +336,13 @@ def runs_resume(id: RunNumber, workspace: Where = HERE, as_json: Json = False, a
     emit(call(workspace, actor, "resume", id=id), as_json, show_resumed)
 
 
-@app.command()
-def report(workspace: Where = HERE, as_json: Json = False) -> None:
+@report_app.callback(invoke_without_command=True)
+def report(ctx: typer.Context, workspace: Where = HERE, as_json: Json = False) -> None:
     """The figures of everything that has run. 报告。"""
-    emit(call(workspace, None, "report"), as_json, show_report)
+    if ctx.invoked_subcommand is None:
+        emit(call(workspace, None, "report"), as_json, show_report)
+    else:
+        no_options_before(ctx)
 
 
 @app.command()

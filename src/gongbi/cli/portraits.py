@@ -195,3 +195,42 @@ def _persona(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"      [dim]{escape(source_words(one['source'], spoken))}[/]"
         if not found["fields"][field]:
             yield f"    [dim]{NO_EVIDENCE[chosen]}[/]"
+
+
+# -- yearly reports -----------------------------------------------------------------------------------
+
+report_app = typer.Typer(help="The figures of everything that has run, and yearly reports to customers. 报告。")
+
+
+@report_app.command("customer")
+def report_customer(
+    id: Annotated[str, typer.Argument(help="The customer: an id, or kind:value of an identifier.")],  # noqa: A002
+    year: Annotated[int, typer.Option("--year", help="The calendar year.")],
+    name: Annotated[str | None, typer.Option("--name", help="The yearbook, where there are several.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="Write this .pdf or .html file; put on record.")] = None,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en; with --pdf.")] = "zh",
+    overwrite: Overwrite = False,
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """The yearly report to a customer. 年度报告。"""
+    given = {"id": id, "year": year, "name": name}
+    if pdf is None:
+        emit(call(workspace, None, "yearbook", **given), as_json, lambda found: _print(_year(found)))
+    else:
+        more = {"to": str(pdf.resolve()), "language": lang, "overwrite": overwrite}
+        emit(call(workspace, actor, "print_yearbook", **given, **more), as_json)
+
+
+def _year(found: Mapping[str, Any]) -> Iterator[str]:
+    from gongbi.portraits.printing import EMPTY_YEAR
+
+    spoken = language()
+    yield f"[bold]{escape(found['title'][spoken])}[/]"
+    if found["empty"]:
+        yield EMPTY_YEAR[0 if spoken == "zh" else 1]
+    for figure in found["figures"]:
+        yield f"  {escape(figure['words'][spoken])} {escape(figure['compared'][spoken])}"
+    if found["streak"]:
+        yield f"  {escape(found['streak']['words'][spoken])}"

@@ -60,6 +60,11 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     ),
     "grading.nobody": ("没有人等待联系", "Nobody is due"),
     "grading.nobody.next": ("每位客户都在周期内联系过。", "Everybody was contacted in time."),
+    # Yearly reports.
+    "yearbook.title": ("年度报告", "Yearly report"),
+    "yearbook.about": ("一位客户的一年", "One customer's year"),
+    "yearbook.year": ("年份", "Year"),
+    "yearbook.so_far": ("这一年还没有结束", "The year so far"),
     # Personas.
     "personas.title": ("人物画像", "Personas"),
     "personas.about": (

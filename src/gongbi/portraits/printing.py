@@ -125,3 +125,56 @@ def source_words(source: Mapping[str, Any], language: str) -> str:
     tgi = "—" if source["tgi"] is None else f"{source['tgi']:.0f}"
     count = f"{source['n']:,} / {source['of']:,}"
     return f"{source['tag']} = {source['label']} · {count} · TGI {tgi}{interval}"
+
+
+#: What an empty year says, and what stands at the end.
+EMPTY_YEAR = (
+    "这一年没有你的记录。期待与你相见。",
+    "There is nothing of yours in this year. We look forward to seeing you.",
+)
+OWN_DATA = (
+    "本报告只用你自己的数据；比较只说明你在全体中的位置。",
+    "This report is of your own data only; comparisons say no more than your place among all.",
+)
+
+
+def yearbook_parts(book: Mapping[str, Any], language: str) -> list[str]:
+    """A customer's year as HTML, without its heading."""
+    chosen = 0 if language == "zh" else 1
+    if book["empty"]:
+        return [f'<p class="figure">{EMPTY_YEAR[chosen]}</p>']
+    body = [f'<p class="about">{escape(book["greeting"][language])}</p>']
+    for figure in book["figures"]:
+        body.append(f'<p class="figure">{escape(figure["words"][language])}</p>')
+        if figure["compared"][language]:
+            body.append(f'<p class="compare">{escape(figure["compared"][language])}</p>')
+    if book["streak"]:
+        body.append(f'<p class="figure">{escape(book["streak"]["words"][language])}</p>')
+    for chart in book["charts"]:
+        unit = f" ({escape(chart['unit'])})" if chart["unit"] else ""
+        body.append(f'<div class="chart"><h3>{escape(chart["name"][language])}{unit}</h3>')
+        body.append(f"{month_bars(chart['values'], language)}</div>")
+    return body
+
+
+def yearbook_page(book: Mapping[str, Any], language: str) -> str:
+    """A customer's year to print: nothing says who it is but the figures."""
+    heading = book["title"][language]
+    chosen = 0 if language == "zh" else 1
+    end = f"<footer>{OWN_DATA[chosen]}</footer>"
+    return document(heading, [f"<h1>{escape(heading)}</h1>", *yearbook_parts(book, language), end], language)
+
+
+def month_bars(values: Sequence[float], language: str) -> str:
+    """Twelve bars as SVG, each with its figure."""
+    most = max([*values, 0.0]) or 1.0
+    bars = []
+    for i, value in enumerate(values):
+        height, x = 100 * max(value, 0.0) / most, 10 + i * 56
+        month = f"{i + 1}月" if language == "zh" else "JFMAMJJASOND"[i]
+        bars.append(
+            f'<rect x="{x}" y="{124 - height:.1f}" width="38" height="{height:.1f}" rx="3" fill="#27617f"/>'
+            f'<text x="{x + 19}" y="{118 - height:.1f}" font-size="11" text-anchor="middle">{value:,.0f}</text>'
+            f'<text x="{x + 19}" y="140" font-size="11" text-anchor="middle" fill="#5c6a74">{month}</text>'
+        )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 690 148">{"".join(bars)}</svg>'

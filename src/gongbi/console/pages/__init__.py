@@ -17,6 +17,7 @@ from gongbi.console.pages import (
     segments,
     tags,
     worklists,
+    yearbook,
 )
 
 PAGES: tuple[PageDef, ...] = (
@@ -34,6 +35,7 @@ PAGES: tuple[PageDef, ...] = (
     personas.PAGE,
     personas.ONE,
     worklists.PAGE,
+    yearbook.PAGE,
     campaigns.PAGE,
     data.PAGE,
     runs.PAGE,

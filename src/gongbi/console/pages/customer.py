@@ -81,6 +81,11 @@ async def one(page: Page) -> None:
     with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
         if subject == "customer":
             _search(page)
+            if await page.call("yearbooks"):
+                target = f"/yearbook/{quote(str(found['id']))}"
+                year = ui.button(page.t("yearbook.title"), icon="auto_stories")
+                year.on_click(lambda: ui.navigate.to(target))
+                year.props("outline no-caps").classes("g-btn")
     parts.warnings(page, found["warnings"])
     with parts.card():
         _header(page, found)
