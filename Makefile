@@ -60,7 +60,7 @@ demo: venv-demo  ## Build the demo workspace and open the console (DEMO_SERVE=0:
 	$(BIN)/gongbi demo $(if $(filter 0,$(DEMO_SERVE)),--no-serve)
 
 # --- checking it -----------------------------------------------------------------------------------------
-.PHONY: test test-slow test-all lint format bench docs
+.PHONY: test test-slow test-all lint format bench bench-scale docs
 test: venv-dev  ## The fast tests, Spark's contract among them
 	$(PYTEST) -m "not slow"
 
@@ -84,6 +84,9 @@ format: venv-dev  ## Let ruff format and fix what it can
 bench: venv-dev  ## Measure speed; results go to bench/results and docs/benchmarks.md
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
+bench-scale: venv-dev  ## The same at 10 million customers, part by part; what is measured already stays
+	$(BIN)/python bench/scale.py $(BENCH_ARGS)
+
 docs: venv-dev  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -95,6 +98,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 lock: | $(VENV)/.uv  ## Write the locks again (UPGRADE=1: with the newest versions)
 	$(COMPILE) pyproject.toml locks/build.in --extra demo --output-file locks/demo.txt
 	$(COMPILE) pyproject.toml locks/build.in --all-extras --constraint locks/demo.txt --output-file locks/dev.txt
+	$(COMPILE) locks/rivals.in --constraint locks/dev.txt --output-file locks/rivals.txt
 	@! grep -nE '://|--(extra-)?index-url|--find-links|file:' locks/*.txt || { echo "A lock carries an address." >&2; exit 1; }
 
 clean:  ## Remove what was made here: .venv, caches, built pages

@@ -28,9 +28,9 @@ def handwritten(as_of: datetime) -> Plan:
     return Plan().then("handwritten", (HERE / "handwritten.sql").read_text("utf-8").replace("$as_of", instant))
 
 
-def differences(engine: Engine) -> dict[str, int]:
+def differences(engine: Engine, one: str = OURS, other: str = HAND) -> dict[str, int]:
     """Column → in how many rows the two tables differ; doubles may by 1e-9 relatively."""
-    ours, theirs = dict(engine.columns(OURS)), dict(engine.columns(HAND))
+    ours, theirs = dict(engine.columns(one)), dict(engine.columns(other))
     found = dict.fromkeys(ours.keys() ^ theirs.keys(), -1)
     checks = []
     names = [n for n in ours if n in theirs]
@@ -42,7 +42,7 @@ def differences(engine: Engine) -> dict[str, int]:
             different += f" and not coalesce({near}, false)"
         checks.append(f"count(*) filter (where {different})")
     listed = ", ".join(f"{check} as n{i}" for i, check in enumerate(checks))
-    counts = engine.query(f"select {listed} from {OURS} a full join {HAND} b on a.id = b.id").to_pylist()[0]
+    counts = engine.query(f"select {listed} from {one} a full join {other} b on a.id = b.id").to_pylist()[0]
     return found | {name: n for name, n in zip(names, counts.values(), strict=True) if n}
 
 

@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import scale_page
 from common import HERE, RESULTS
 
+IMAGE = "images/bench-{}.svg"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 ALL = ("demo", "build", "segments")
 BEFORE = """# Benchmarks
@@ -35,6 +37,14 @@ before (another number in each), which are parsed, checked and planned anew.
 
 **Demo.** `gongbi demo FOLDER --no-serve` as a process of its own in a fresh folder, then again in the same one. The
 packages are installed already. Memory is the most that the process held.
+
+**At size.** `make bench-scale` makes up a company (`gongbi bench data`; 10 million customers with 200 million facts of
+five kinds unless `BENCH_ARGS` says otherwise), ingests it, and measures part by part. A part whose figures are in
+`bench/results` is not measured again; `make bench BENCH_ARGS="--only page"` writes the page. All sides have the same
+memory limit. `bench/scale.sql` computes the same 300 tags by hand, and its table is compared with the build's cell by
+cell; so is that of one more day with the whole build of that day, and that of Spark. Tag by tag is timed on some tags
+of each kind and scaled by kind. ClickHouse comes with `pip install -r locks/rivals.txt`. A smaller run needs
+`--customers`, `--events`, and a `--folder` and `--results` of its own.
 """
 
 
@@ -52,21 +62,29 @@ def main() -> None:
         for name in (n for n in ALL if n in chosen):
             where = folder if name == "demo" else given.workspace or folder
             subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)
-    PAGE.write_text(page({p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}), "utf-8")
+    results = {p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}
+    PAGE.write_text(page(results), "utf-8")
+    for part, title in (("sizes", "build against customers"), ("width", "build against tags")):
+        if f"scale-{part}" in results:
+            points = scale_page.points_of(results[f"scale-{part}"]["seconds"])
+            (PAGE.parent / IMAGE.format(part)).write_text(scale_page.drawing(title, points), "utf-8")
 
 
 def page(results: dict[str, dict[str, Any]]) -> str:
     """The page of the docs, from the results."""
     keys = ("bench", "date", "commit", "python", "duckdb", "cores", "load")
     head = f"| {' | '.join(keys)} |\n|{' --- |' * len(keys)}"
-    made = [results[name] for name in ALL if name in results]
+    large = sorted(name for name in results if name.startswith("scale-"))
+    made = [results[name] for name in (*ALL, *large) if name in results]
     parts = [
         BEFORE,
-        *(row for r in made for row in _rows(r["bench"], r)),
+        *(row for name in ALL if name in results for row in _rows(name, results[name])),
+        *(_row(*row) for row in scale_page.rows(results)),
         "",
         head,
         *("| " + " | ".join(str(r[key]) for key in keys) + " |" for r in made),
         AFTER,
+        *(f"\n![]({IMAGE.format(part)})\n" for part in ("sizes", "width") if f"scale-{part}" in results),
     ]
     return "\n".join(parts)
 

@@ -1,0 +1,83 @@
+"""What the page of benchmarks says of the bench at size, and its drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+WIDTH, HEIGHT, EDGE = 360, 240, 44
+
+
+def rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bool | None]]:
+    """(what, measured, target, met) of every part that was measured."""
+    made: list[tuple[str, str, str, bool | None]] = []
+    if r := found.get("scale-build"):
+        size = f"{r['customers']:,} customers, {r['events']:,} facts, {r['tags']} tags"
+        text = f"{r['ratio']} × ({r['seconds']} s against {r['handwritten_seconds']} s)"
+        made.append((f"build, {size}, against one SQL by hand", text, "≤ 1.25 ×", r["ratio"] <= 1.25))
+        made.append(("the same with the states of a later build", f"{r['with_states_seconds']} s", "—", None))
+        made.append(("statistics of these tags", f"{r['statistics_seconds']} s", "—", None))
+        made.append(("most memory, of that the build", f"{r['peak_gb']} GB", f"limit {r['memory']}", None))
+    if (r := found.get("scale-each")) and (whole := found.get("scale-build")):
+        times = round(r["scaled_seconds"] / whole["seconds"], 1)
+        text = f"{times} × ({r['scaled_seconds']} s, scaled from {r['tried']} tags by kind)"
+        made.append(("tag by tag", text, "≥ 3 ×", times >= 3))
+    if r := found.get("scale-advance"):
+        text = f"{r['ratio']} of a whole build ({r['seconds']} s), {r['share']:.1%} of the customers touched"
+        made.append(("one more day", text, "≤ 0.25", r["ratio"] <= 0.25))
+    if r := found.get("scale-count"):
+        made.append(
+            ("count of 5 conditions", f"p50 {r['p50_ms']} ms, p95 {r['p95_ms']} ms", "≤ 150 ms", r["p95_ms"] <= 150)
+        )
+    if r := found.get("scale-rivals"):
+        for name in ("chdb", "pandas"):
+            text = r[name] if isinstance(r[name], str) else f"p50 {r[name]['p50_ms']} ms, p95 {r[name]['p95_ms']} ms"
+            made.append((f"the same count in {name}, columns loaded", text, "—", None))
+    if r := found.get("scale-insight"):
+        made.append(("TGI over all tags", f"{r['tgi_seconds']} s", "≤ 3 s", r["tgi_seconds"] <= 3))
+        made.append(
+            (f"overlap of {r['segments']} segments", f"{r['overlap_seconds']} s", "≤ 1 s", r["overlap_seconds"] <= 1)
+        )
+    for part, what in (("sizes", "customers"), ("width", "tags")):
+        if r := found.get(f"scale-{part}"):
+            points = points_of(r["seconds"])
+            text = ", ".join(f"{x:,}: {y} s" for x, y in points)
+            made.append((f"build against number of {what}", f"{text}; exponent {exponent(points):.2f}", "—", None))
+    if r := found.get("scale-spark"):
+        text = f"{r['seconds']} s, DuckDB {r['duckdb_seconds']} s, the same cells"
+        made.append((f"the build on Spark, {r['members']:,} customers", text, "equal", r["equal"]))
+    return made
+
+
+def points_of(seconds: Mapping[str, float]) -> list[tuple[int, float]]:
+    return sorted((int(x), y) for x, y in seconds.items())
+
+
+def exponent(points: list[tuple[int, float]]) -> float:
+    """The slope of the logarithms, by least squares."""
+    logs = [(math.log(x), math.log(y)) for x, y in points]
+    mx, my = (sum(axis) / len(logs) for axis in zip(*logs, strict=True))
+    return sum((x - mx) * (y - my) for x, y in logs) / sum((x - mx) ** 2 for x, _ in logs)
+
+
+def drawing(title: str, points: list[tuple[int, float]]) -> str:
+    """A small SVG of one cost on two logarithmic axes."""
+    xs, ys = ([math.log10(v) for v in axis] for axis in zip(*points, strict=True))
+
+    def place(value: float, of: list[float], length: int) -> float:
+        return EDGE + (value - min(of)) / ((max(of) - min(of)) or 1) * (length - 2 * EDGE)
+
+    at = [(place(x, xs, WIDTH), HEIGHT - place(y, ys, HEIGHT)) for x, y in zip(xs, ys, strict=True)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    marks = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/><text x="{x:.1f}" y="{y - 8:.1f}">{seconds} s</text>'
+        f'<text x="{x:.1f}" y="{HEIGHT - 12}">{n:,}</text>'
+        for (x, y), (n, seconds) in zip(at, points, strict=True)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
+        f' font-size="11" text-anchor="middle"><text x="{WIDTH / 2}" y="16" font-size="13">{title}</text>'
+        f'<polyline points="{line}" fill="none" stroke="#2f6f4f" stroke-width="2"/>'
+        f'<g fill="#2f6f4f">{marks}</g></svg>\n'
+    )
