@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, library, parts
+from gongbi.console import behind, charts, library, parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
@@ -210,6 +210,8 @@ async def detail(page: Page) -> None:
             _distribution(page, tag)
         with parts.card(page.t("tags.lineage"), page.t("tags.lineage_about")):
             _lineage(page, tag)
+            await behind.drawing(page, name)
+        await behind.quality(page, name)
         if tag["version"] is not None:
             await library.versions(page, name)
             await library.impact(page, name)

@@ -1,0 +1,137 @@
+"""What stands behind a tag, on its page: how good the newest build of it is, and the drawing of its lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from nicegui import ui
+
+from gongbi.console import charts, parts
+from gongbi.console.frame import Page
+from gongbi.console.words import named
+
+COLOURS = {"green": "green", "amber": "gold", "red": "red", "grey": "grey"}
+#: Stages from left to right, and what each kind of node is drawn in.
+STAGES = {
+    "file": 0,
+    "raw": 1,
+    "fact": 2,
+    "column": 2,
+    "attribute": 2,
+    "tag": 3,
+    "model": 4,
+    "segment": 4,
+    "campaign": 5,
+}
+INKS = {
+    "file": charts.GREY,
+    "raw": charts.GREY,
+    "fact": charts.GREEN,
+    "column": charts.GREEN,
+    "attribute": charts.GREEN,
+    "tag": charts.BLUE,
+    "segment": charts.GOLD,
+    "model": charts.RED,
+    "campaign": charts.RED,
+}
+#: More nodes than these are no drawing: then only the next neighbours are shown.
+MOST = 60
+
+
+async def quality(page: Page, name: str) -> None:
+    """A light, the figures beside it, and their course across builds."""
+    found = await page.try_call("quality", tag=name)
+    with parts.card(page.t("behind.quality"), page.t("behind.quality_about")):
+        row = next(iter(found["tags"]), None) if found else None
+        if found is None or row is None:
+            parts.empty(page, "behind.none", icon="bar_chart", command="gongbi build")
+            return
+        with ui.element("div").classes("g-chips"):
+            parts.chip(page.t(f"behind.{row['light']}"), COLOURS[row["light"]])
+            if row["psi"] is not None:
+                parts.chip(f"PSI {row['psi']:.3f}")
+            if row["freshness_days"] is not None:
+                parts.chip(page.t("behind.fresh", n=page.format.number(round(row["freshness_days"], 1))))
+            for breach in row["breaches"]:
+                parts.chip(f"{breach['limit']}: {breach['value']:.3g} / {breach['allowed']:.3g}", "red")
+        history = found["history"]
+        if len(history) < 2:
+            ui.label(page.t("behind.first")).classes("g-about")
+            return
+        points = [(point["build"], point) for point in history]
+        series = [
+            {"name": page.t("tags.coverage"), "data": [[b, p["coverage"]] for b, p in points], "dots": True},
+            {"name": "PSI", "data": [[b, p["psi"]] for b, p in points if p["psi"] is not None], "dots": True},
+        ]
+        options = charts.lines(series, x=page.t("behind.build"), y="", percent=False)
+        options["xAxis"]["minInterval"] = 1
+        options["xAxis"]["min"], options["xAxis"]["max"] = points[0][0], points[-1][0]
+        parts.chart(options, page.t("behind.quality"), height=220)
+
+
+async def drawing(page: Page, name: str) -> None:
+    """From the columns of files to the tag, and on to what uses it; a click opens a tag or a segment."""
+    found = await page.call("lineage", name=f"tag:{name}")
+    if len(found["nodes"]) > MOST:
+        found = await page.call("lineage", name=f"tag:{name}", steps=1)
+    targets = {node["id"]: _target(node) for node in found["nodes"]}
+    options, height = _graph(page, found)
+    chart = parts.chart(options, page.t("tags.lineage"), height=height)
+
+    def open_(event: Any) -> None:
+        if target := targets.get(getattr(event, "name", "") or ""):
+            ui.navigate.to(target)
+
+    chart.on_point_click(open_)
+
+
+def _target(node: Mapping[str, Any]) -> str:
+    if node["kind"] == "tag":
+        return f"/tags/{quote(node['name'])}"
+    return f"/segments?{urlencode({'e': 'segment.' + node['name']})}" if node["kind"] == "segment" else ""
+
+
+def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    stages: dict[int, list[Mapping[str, Any]]] = {}
+    for node in found["nodes"]:
+        stages.setdefault(STAGES[node["kind"]], []).append(node)
+    tallest = max(len(nodes) for nodes in stages.values())
+    order = {stage: i for i, stage in enumerate(sorted(stages))}
+    nodes = []
+    for stage, here in stages.items():
+        for i, node in enumerate(here):
+            title = page.words(node["title"], "") or named(node["name"], page.language)
+            nodes.append(
+                {
+                    "name": node["id"],
+                    "x": 100 * order[stage],
+                    "y": 100 * (i + 0.5) / len(here),
+                    "value": f"{page.t('behind.kind.' + node['kind'])} {node['name']}",
+                    "symbolSize": 15 if node["id"] == found["focus"] else 9,
+                    "itemStyle": {"color": INKS[node["kind"]]},
+                    "label": {"formatter": title[:28]},
+                }
+            )
+    options = charts.base(legend=False, tooltip="item")
+    del options["tooltip"][":valueFormatter"]
+    options["tooltip"][":formatter"] = "p => p.dataType === 'edge' ? '' : p.value"
+    options["series"] = [
+        {
+            "type": "graph",
+            "layout": "none",
+            "left": 20,
+            "right": 150,
+            "top": 14,
+            "bottom": 14,
+            "data": nodes,
+            "links": [{"source": edge["from"], "target": edge["to"]} for edge in found["edges"]],
+            "edgeSymbol": ["none", "arrow"],
+            "edgeSymbolSize": 6,
+            "label": {"show": True, "position": "right", "fontSize": 11, "color": charts.INK},
+            "lineStyle": {"color": "#c9c4b8", "curveness": 0.08},
+            "emphasis": {"focus": "adjacency"},
+        }
+    ]
+    return options, max(160, min(620, 40 + 30 * tallest))
