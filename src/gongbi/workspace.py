@@ -285,6 +285,21 @@ class Workspace(PortraitVerbs):
         """The makers of tags, or one of them, with the fields of their forms."""
         return Rows(self.call("makers", name=name))
 
+    def set_tag(self, tag: str, id: Any, value: Any, why: str = "", since: str | None = None) -> dict[str, Any]:  # noqa: A002
+        """Set a tag of one member by hand; None takes the value away. The values before it are kept."""
+        return self.call("set_tag", tag=tag, id=id, value=value, why=why, since=since)  # type: ignore[no-any-return]
+
+    def import_tag(
+        self, tag: str, file: str, *, key: str, column: str, kind: str = "", why: str = "", since: str | None = None
+    ) -> dict[str, Any]:
+        """Take the values of a tag from a column of a file, one for each member that its `key` column names."""
+        given = {"key": key, "column": column, "kind": kind, "why": why, "since": since}
+        return self.call("import_tag", tag=tag, file=file, **given)  # type: ignore[no-any-return]
+
+    def given_values(self, tag: str, id: Any) -> Rows:  # noqa: A002
+        """What a given tag of one member was and is, with who, when and why."""
+        return Rows(self.call("given_values", tag=tag, id=id))
+
     def draft_tag(self, **definition: Any) -> dict[str, Any]:
         """Try a tag that is not in force: what it is written as, its type, its values; the keys are those of YAML."""
         return _told(self.call("draft_tag", definition=definition))  # type: ignore[no-any-return]

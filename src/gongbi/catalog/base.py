@@ -279,7 +279,7 @@ class TagDef:
     @property
     def expression(self) -> str:
         """What computes the tag: as it was written, or as its maker writes it."""
-        return self.maker.expression() if self.maker is not None else self.expr.strip()
+        return self.maker.expression(self.tag) if self.maker is not None else self.expr.strip()
 
     @property
     def declared(self) -> CategoryType | ListType | str | None:

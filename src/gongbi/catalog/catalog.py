@@ -42,6 +42,7 @@ from gongbi.catalog.libraries import (
 )
 from gongbi.catalog.lists import TAG as LIST
 from gongbi.catalog.lists import ListDef, list_tags
+from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
 from gongbi.catalog.yaml import expr_place, place_of
@@ -226,7 +227,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
             )
         tags[tag.tag] = tag
     world = World(
-        subjects=_subject_shapes(subjects, sources),
+        subjects=_with_given(_subject_shapes(subjects, sources), tags),
         facts=_with_changes(_fact_shapes(subjects, sources), tags, segments, subjects),
         tags=_model_tags(models) | list_tags(lists),
         segments={s.segment: (s.subject, s.expr) for s in segments.values()},
@@ -323,6 +324,17 @@ def _subject_shapes(subjects: Mapping[str, SubjectDef], sources: Mapping[str, So
             table = tables.attribute_table_name(source.source)
             known[name] = AttributeShape(name, column.value_type, table, unique)
     return {name: SubjectShape(name, subject.id_type, attributes[name]) for name, subject in subjects.items()}
+
+
+def _with_given(shapes: dict[str, SubjectShape], tags: Mapping[str, TagDef]) -> dict[str, SubjectShape]:
+    """Subjects with the attributes by which given values of tags are read; several may hold for a time each."""
+    for tag in tags.values():
+        if tag.maker is not None and isinstance(given := tag.maker.maker, Manual | Imported) and tag.subject in shapes:
+            name = attribute_of(tag.tag)
+            shape = AttributeShape(name, TYPES[given.type], table_of(tag.tag), unique=False)
+            known = shapes[tag.subject]
+            shapes[tag.subject] = replace(known, attributes={**known.attributes, name: shape})
+    return shapes
 
 
 def _check_subjects(source: SourceDef, subjects: Mapping[str, SubjectDef]) -> None:

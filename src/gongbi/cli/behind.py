@@ -73,7 +73,12 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
         for text in (*step["said"].values(), step["expr"]):
             print(f"{indent}  {' '.join(text.split())}")
         for name, value in step["attributes"].items():
-            print(f"{indent}  {name}: {value}")
+            if not step["given"]:
+                print(f"{indent}  {name}: {value}")
+        for one in step["given"]:
+            until = f" to {one['valid_to']}" if one["valid_to"] else ""
+            why = f": {one['why']}" if one["why"] else ""
+            print(f"{indent}  {one['value']} from {one['valid_from']}{until}, by {one['by']}, {one['path']}{why}")
     show({"parts": found["parts"]})
 
 

@@ -66,6 +66,54 @@ def tags_save(
     emit(done, as_json, show_done)
 
 
+@tags_app.command("set")
+def tags_set(
+    name: Name,
+    id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
+    value: Annotated[str, typer.Argument(help="The value; left out with --remove.")] = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the value away.")] = False,
+    since: Annotated[str | None, typer.Option("--since", help="ISO date or instant from which it holds.")] = None,
+    why: Why = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Set a tag of one member by hand; its maker is `manual`. 人工打标签。"""
+    if remove == bool(value):
+        raise InvalidInput("Give either a value or --remove.")
+    given = None if remove else value
+    emit(call(workspace, actor, "set_tag", tag=name, id=id, value=given, why=why, since=since), as_json)
+
+
+@tags_app.command("import")
+def tags_import(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON lines, Parquet or Excel.")],
+    key: Annotated[str, typer.Option("--id", help="The column that names the member.")],
+    column: Annotated[str, typer.Option("--column", "-c", help="The column with the value.")],
+    kind: Annotated[str, typer.Option("--identifier", help="The kind of identifier in --id; ids by default.")] = "",
+    since: Annotated[str | None, typer.Option("--since", help="ISO date or instant from which it holds.")] = None,
+    why: Why = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Take a tag's values from a column of a file; its maker is `imported`. 从文件导入标签。"""
+    path, given = str(file.resolve()), {"key": key, "column": column, "kind": kind, "why": why, "since": since}
+    emit(call(workspace, actor, "import_tag", tag=name, file=path, **given), as_json)
+
+
+@tags_app.command("given")
+def tags_given(
+    name: Name,
+    id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What a given tag of one member was and is: who, when, why. 人工与导入标签的历史。"""
+    emit(call(workspace, None, "given_values", tag=name, id=id), as_json)
+
+
 @tags_app.command("drafts")
 def tags_drafts(workspace: Where = HERE, as_json: Json = False) -> None:
     """Drafts and what is in review, with what they change. 草稿与待审。"""

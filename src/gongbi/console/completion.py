@@ -49,6 +49,8 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
     catalog = ws.context.catalog()
     world = catalog.world
     for name, attribute in world.subjects[subject].attributes.items():
+        if name.startswith("given."):
+            continue
         yield {"n": f"{subject}.{name}", "k": "attribute", "w": str(attribute.type)}
     for segment in catalog.segments.values():
         if segment.subject == subject:

@@ -12,6 +12,7 @@ from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.advance import DRAFT, drop_aside, make, making
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
+from gongbi.services.given import ensure_tables
 from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
@@ -129,6 +130,7 @@ def _build_subject(
                 put_on_record(ctx, done, accepted, breaches)
             keep(ctx, done)
             return _built(done, reused=True, current=True)
+    ensure_tables(ctx, subject)
     started = time.monotonic()
     expressions, made_from = catalog.tags_of(subject), definition_digests(catalog, subject)
     columns = [TagColumn(name, expr.type, made_from[name]) for name, expr in expressions.items()]

@@ -73,7 +73,8 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
         "id": member,
         "as_of": as_of.isoformat(),
         "identifiers": identifiers,
-        "attributes": attributes_of(ctx, subject, member),
+        # Given values are shown as the tags that they are.
+        "attributes": {k: v for k, v in attributes_of(ctx, subject, member).items() if not k.startswith("given.")},
         "tags": tags,
         "timeline": _timeline(ctx, subject, member, events),
         "facts": _counts(ctx, subject, member),

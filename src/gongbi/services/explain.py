@@ -12,6 +12,7 @@ from gongbi.core.words import Titles, sentence
 from gongbi.errors import InvalidInput
 from gongbi.services.context import Context
 from gongbi.services.customers import attributes_of, evidence, resolve, values_of
+from gongbi.services.given import given_values
 from gongbi.services.limits import checked
 
 
@@ -44,7 +45,8 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
         ``tag``, ``id``, ``subject``, ``value``, ``said`` (the definition in words: ``zh``, ``en``), ``as_of``,
         ``warnings``;
         ``steps``: the tag and, after it, every tag that it uses, each with ``tag``, ``name``, ``value``, ``unit``,
-        ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant) and ``depth``;
+        ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant), ``given`` (see
+        `services.given.given_values`) and ``depth``;
         ``parts``: the rows of facts behind them, see `services.customers.evidence`.
     """
     limit, catalog = checked(limit), ctx.catalog()
@@ -72,6 +74,7 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
                 "said": words(ctx, expr),
                 "uses": uses,
                 "attributes": {name: attributes.get(name) for name in sorted(read)},
+                "given": given_values(ctx, name, member) if one.maker is not None and one.maker.is_given else [],
                 "depth": depth,
             }
         )

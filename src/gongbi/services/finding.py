@@ -69,6 +69,8 @@ def _things(catalog: Catalog) -> Iterator[dict[str, Any]]:
         yield _thing("segment", f"segment.{segment.segment}", segment.name.to_json(), segment.subject)
     for shape in catalog.world.subjects.values():
         for name in shape.attributes:
+            if name.startswith("given."):
+                continue  # Found as the tag that it is.
             yield _thing("attribute", f"{shape.name}.{name}", {"zh": "", "en": name.replace("_", " ")}, shape.name)
     for fact in catalog.world.facts.values():
         for subject in fact.subjects:
@@ -114,6 +116,8 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
                 }
             )
         for name, attribute in catalog.world.subject(subject).attributes.items():
+            if name.startswith("given."):
+                continue
             allowed = _allowed(catalog, subject, name)
             found.append(_field(f"{subject}.{name}", "attribute", str(attribute.type), allowed))
         facts = [

@@ -13,7 +13,7 @@ from gongbi.catalog.makers import EXAMPLES, MAKERS, NAMES, form
 from gongbi.catalog.schema import fields_of, summary_of
 from gongbi.catalog.yaml import from_json, write_text
 from gongbi.core import expr as ir
-from gongbi.errors import UnknownName
+from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.segments import request
@@ -73,6 +73,11 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     tag = from_json("tag", definition)
     assert isinstance(tag, TagDef)
     catalog = ctx.catalog()
+    if tag.maker is not None and tag.maker.is_given:
+        raise InvalidInput(
+            f"The values of {tag.tag!r} are given, by hand or from a file: there is nothing to try.",
+            hint="Apply the tag, then use `gongbi tags set` or `gongbi tags import`.",
+        )
     ctx.check_subject(tag.subject)
     expr = checked_tag(tag, catalog.world)
     column = TagColumn(tag.tag, expr.type)

@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gongbi.catalog.makers.base import Field, ShortForm
+from gongbi.catalog.makers.given import Imported, Manual, attribute_of
 from gongbi.catalog.makers.groups import Distribution, Expression, Similarity
 from gongbi.catalog.makers.members import LifeCycle, Rank, Rfm, Tiers
 from gongbi.catalog.makers.rows import FirstLast, Metric, Periodicity, Preference, Trend
@@ -27,6 +28,8 @@ NAMES: Mapping[str, Words] = {
     "distribution": Words("分布", "Distribution"),
     "similarity": Words("与种子人群的相似度", "Similarity to a seed group"),
     "sql": Words("SQL 表达式", "SQL expression"),
+    "manual": Words("人工设置", "Set by hand"),
+    "imported": Words("文件导入", "File import"),
 }
 
 #: Maker → one of the retail demo's definitions could say.
@@ -43,6 +46,8 @@ EXAMPLES: Mapping[str, str] = {
     "distribution": "{of: purchase.product.department, weight: purchase.amount, within: 365 day}",
     "similarity": "{seed: tag.value.spend_365d >= 5000, figures: [tag.value.spend_365d, count(trip)]}",
     "sql": "{of: sum(purchase.amount) / nullif(count(trip), 0)}",
+    "manual": "{type: text, names: [gold, silver]}",
+    "imported": "{type: number}",
 }
 
 
@@ -62,6 +67,8 @@ class Maker:
     distribution: Distribution | None = None
     similarity: Similarity | None = None
     sql: Expression | None = None
+    manual: Manual | None = None
+    imported: Imported | None = None
 
     def __post_init__(self) -> None:
         if len(self._given()) != 1:
@@ -82,9 +89,16 @@ class Maker:
         """The one maker with its fields."""
         return next(iter(self._given().values()))
 
-    def expression(self) -> str:
-        """The expression that it stands for."""
+    def expression(self, tag: str) -> str:
+        """The expression that it stands for in a tag of that name."""
+        if self.is_given:
+            return f'"{attribute_of(tag)}"'
         return self.maker.expression()
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the values are given, by hand or from a file, and not computed."""
+        return isinstance(self.maker, Manual | Imported)
 
     def values(self) -> tuple[str, ...]:
         """Every value that can come out, where these are a closed list; empty otherwise."""
