@@ -182,6 +182,9 @@ class _Splitter:
         # What is known of neighbours changes with them, and rows of relations have no time.
         if isinstance(part, Attribute) and part.attribute not in {"id", *self.world.subject(part.subject).attributes}:
             return "unknown"
+        # A given value may be ended, or said to hold since long ago, and leave no new row.
+        if isinstance(part, Attribute) and part.attribute.startswith("given."):
+            return "unknown"
         if isinstance(part, FactColumn | RelatedColumn) and part.fact not in self.world.facts:
             return "unknown"
         if isinstance(part, RelatedColumn) and part.attribute not in self.world.subject(part.subject).attributes:
@@ -189,7 +192,7 @@ class _Splitter:
         if isinstance(part, Call):
             sql = part.function.duckdb
             known = isinstance(sql, str | Regroup) or (callable(sql) and not isinstance(sql, type))
-            if part.function.kind not in ("scalar", "time", "aggregate", "rank") or not known:
+            if part.function.kind not in ("scalar", "time", "place", "aggregate", "rank") or not known:
                 return "unknown"
         return None
 
@@ -252,7 +255,7 @@ class _Splitter:
         args = [constant(a, to) if isinstance(a, Constant) else f"x{i}" for i, a in enumerate(call.args)]
         sql = DIFFERENT if call.function is CATALOGUE["count_distinct"] else call.function.sql(dialect.name)
         if isinstance(sql, Regroup):
-            of = {name: name for name in (*_PLACES, *sql.inner)}
+            of = {name: name for name in (*_PLACES, *sql.inner, *sql.over)}
             return "|".join([sql.key(args, to), *(make(args, to) for make in sql.inner.values()), sql.outer(of, to)])
         return template(call, [*args, ""] if call.is_aggregate else args, to)
 

@@ -21,7 +21,7 @@ _FIRST_DAY = date(1970, 1, 1)
 def cut(
     engine: Engine, table: str, tags: Sequence[TagColumn], stats: Sequence[TagStats], members: int
 ) -> dict[str, Bins]:
-    """The bins of each tag of a build, with its own counts. Lists have none, nor what nobody has a value of."""
+    """The bins of each tag of a build, with its own counts. Lists and distributions have none, nor what nobody has."""
     known = {item.tag: item for item in stats}
     ranged = [t for t in tags if _has_order(t) and known[t.name].present and not known[t.name].top]
     edges: dict[str, tuple[float, ...]] = {}
@@ -31,7 +31,7 @@ def cut(
     found: dict[str, Bins] = {}
     for tag in tags:
         item = known[tag.name]
-        if tag.type.name != "list" and item.top:
+        if tag.type.name not in ("list", "distribution") and item.top:
             counts = [v["count"] for v in item.top]
             others = item.present - sum(counts)
             values = tuple(str(v["value"]) for v in item.top)
