@@ -86,7 +86,7 @@ def set_tag(ctx: Context, tag: str, id: Any, value: Any, *, why: str = "", since
     moment = _since(ctx, since)
     ensure_tables(ctx, definition.subject)
     held = [row for row in _rows(ctx, definition, member) if row["valid_to"] is None]
-    if any(row["valid_from"] >= moment for row in held):
+    if any(row["valid_from"] > moment for row in held):
         raise InvalidInput(
             f"The tag {definition.tag!r} of {member} has a value from {held[0]['valid_from']} on.",
             hint="Give a later instant.",
@@ -166,7 +166,7 @@ def import_tag(
         record = ctx.store.loads
         load = record.start(f"tag {definition.tag}", path.name, sha256=piece.digest(), size=piece.size, now=ctx.now())
         held = [row for row in _rows(ctx, definition) if row["valid_to"] is None]
-        if any(row["valid_from"] >= moment for row in held):
+        if any(row["valid_from"] > moment for row in held):
             raise InvalidInput(
                 f"The values of {definition.tag!r} were imported from a later instant on.", hint="Give a later instant."
             )
