@@ -110,7 +110,7 @@ def test_tags_of_lists_and_distributions_are_described_by_their_elements(gongbi:
         assert {v["value"]: v["count"] for v in found["shop.spread"]["top"]} == {"apple": 2, "cheese": 2, "bread": 1}
         assert values(ws, "shop.items")[10] == ["apple", "bread", "cheese"]
         assert ws.segment("has(tag.shop.items, 'apple') and share_in(tag.shop.spread, 'apple') > 0.5").count() == 1
-        rows = ws.insight("tag.spend.total > 5")
+        rows = ws.call("insight", expression="tag.spend.total > 5")
         assert {"shop.items", "shop.spread"} <= {out["tag"] for out in rows["left_out"]}
     (given_shop / "definitions/given.yaml").write_text(TAGS.replace("apple, bread, cheese", "apple, bread"), "utf-8")
     gongbi("apply")
