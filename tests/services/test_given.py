@@ -46,9 +46,7 @@ def values(ws: package.Workspace, tag: str) -> dict[int, object]:
 
 
 def test_a_value_set_by_hand_is_read_as_of_the_instant_with_who_and_why(gongbi: Run, given_shop: Path) -> None:
-    gongbi(
-        "tags", "set", "care.grade", "10", "silver", "--as", "li", "--why", "met", "--since", "2024-03-02"
-    )
+    gongbi("tags", "set", "care.grade", "10", "silver", "--as", "li", "--why", "met", "--since", "2024-03-02")
     said = gongbi("tags", "set", "care.grade", "10", "gold", "--as", "wang", "--since", "2024-03-10", "--json")
     assert json.loads(said.stdout)["before"] == "silver"
     gongbi("build")
