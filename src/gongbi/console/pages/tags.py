@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import behind, charts, library, parts
+from gongbi.console import behind, charts, library, listing, parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
@@ -194,6 +194,12 @@ async def detail(page: Page) -> None:
         ui.button(page.t("tags.try"), icon="groups", on_click=lambda: ui.navigate.to(tried)).props(
             "unelevated no-caps"
         ).classes("g-btn")
+
+        async def statement() -> None:
+            with page.problems():
+                await listing.as_sql(page, "tag_sql", name=name)
+
+        ui.button(page.t("list.sql"), icon="code", on_click=statement).props("outline no-caps").classes("g-btn")
     parts.warnings(page, tag["warnings"])
     _figures(page, tag)
     with ui.element("div").classes("g-grid"):
