@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_every_function_can_be_said_with_all_its_constants(name: str) -> None:
             continue
         for text in said(example.text):
             assert text
-            assert not set("{}") & set(text)
+            assert not re.search(r"\{(\d|rows)\}", text), "a hole was left"
             assert "\ue000" not in text
             for part in ir.walk(expr):
                 if isinstance(part, Constant) and isinstance(part.value, str) and part.value not in SPOKEN:
