@@ -10,11 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from gongbi.catalog.masking import MASKED
 from gongbi.core.expr import Expr, TagValue
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.leakage import WHY, defining
+from gongbi.services.privacy import grade_of
 from gongbi.services.segments import condition, request
 from gongbi.services.warnings import warn_of_request
 
@@ -23,6 +25,8 @@ MOST_MEMBERS = 2_000_000
 #: A single tag that tells seeds from others as well as this probably repeats what makes them seeds.
 SUSPICIOUS = 0.98
 REASONS = 3
+#: Nobody is chosen by what must not be shown of them.
+PERSONAL = {"zh": "个人信息，不参与挑选", "en": "It is personal: nobody is chosen by it."}
 
 
 def lookalike(
@@ -144,9 +148,12 @@ def _features(
         if name not in types:
             raise UnknownName(f"tag of {subject}", name, types)
     repeating = defining(ctx, subject, [seeds])
+    catalog = ctx.catalog()
     kept, left_out = [], []
     for name in asked:
-        if name in repeating:
+        if grade_of(catalog, subject, TagValue(name, types[name])) in MASKED:
+            left_out.append({"tag": name, "reason": PERSONAL})
+        elif name in repeating:
             left_out.append({"tag": name, "reason": WHY[repeating[name]]})
         elif name not in dropped and name in stored and types[name].name != "list":
             kept.append(name)
