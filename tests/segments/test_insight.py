@@ -25,7 +25,7 @@ from gongbi.core.language import check_condition
 from gongbi.core.plan import Plan
 from gongbi.engine import Engine
 from gongbi.segments.base import Bin, Profile
-from gongbi.segments.run import binned, holm, indices, profile
+from gongbi.segments.run import beside, binned, count_bins, holm, indices, profile
 from gongbi.tags.base import TagColumn
 from gongbi.tags.run import build_tags, describe_tags
 from gongbi.testing.engine import on_every_engine
@@ -211,7 +211,12 @@ def test_bins_hold_the_same_members_on_every_engine(engine: Engine) -> None:
     group, base = {i for i in ids if visits[i] > 5}, {i for i in ids if i % 2 == 0}
     one, other = about("count(visit) > 5"), about("customer.id % 2 = 0")
     for below, whom in ((None, set(ids)), (other, base)):
-        found = profile(engine, world, one, below, cut, stored)
+        if below is not None:
+            found = profile(engine, world, one, below, cut, stored)
+        else:
+            found = beside(
+                *(count_bins(engine, world, about(text), cut, stored) for text in ("count(visit) > 5", "true"))
+            )
         assert (found.n_group, found.n_base, found.n_both) == (len(group), len(whom), len(group & whom))
         names = [(tag.tag, bin_.label) for tag in cut for bin_ in tag.bins]
         for counts, who in ((found.group, group), (found.base, whom), (found.both, group & whom)):

@@ -50,6 +50,14 @@ class BinnedTag:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many members of a group there are, in all and in every bin."""
+
+    n: int
+    bins: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """How many members of a group, of its base and of both there are, in all and in every bin."""
 

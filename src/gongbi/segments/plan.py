@@ -13,7 +13,7 @@ from gongbi.core.types import Type
 from gongbi.core.world import World
 from gongbi.segments.base import Bin, BinnedTag
 
-#: Columns per statement: engines read wide aggregates faster in a few pieces.
+#: Tags per statement.
 WIDTH = 200
 #: Days are counted from it.
 FIRST_DAY = date(1970, 1, 1)
@@ -77,13 +77,14 @@ def patterns_plan(request: Request, world: World, dialect: Dialect) -> Plan:
 def quintiles_plan(table: str, columns: Sequence[tuple[str, Type]], dialect: Dialect) -> Plan:
     """Four cuts per column of numbers or days; a day is the number of days since 1970, in UTC for instants.
 
-    One row; columns ``q{i}_{k}`` for the i-th column and the k-th fifth.
+    One row; the list ``q{i}`` for the i-th column.
     """
-    name = "quantile_cont" if dialect.name == "duckdb" else "percentile"
+    double = dialect.types["double"]
+    shares = ", ".join(str(k / 5) for k in range(1, 5))
+    name, asked = ("quantile_cont", f"[{shares}]") if dialect.name == "duckdb" else ("percentile", f"array({shares})")
     cuts = [
-        f"{name}(cast({_number(column, type_, dialect)} as {dialect.types['double']}), {k / 5}) as q{i}_{k}"
+        f"{name}(cast({_number(column, type_, dialect)} as {double}), {asked}) as q{i}"
         for i, (column, type_) in enumerate(columns)
-        for k in range(1, 5)
     ]
     return Plan().then("quintiles", f"select {', '.join(cuts)} from {dialect.ident(table)}")
 
@@ -124,45 +125,50 @@ def profile_plans(
     tags: Sequence[BinnedTag],
     stored: Mapping[str, Stored],
 ) -> list[Plan]:
-    """Count every bin among the members of the group, of the base and of both, in one pass over all known members.
+    """Count every bin among the members of a group; with a base, among those of the group, of the base and of both.
+
+    Each member's bin of every tag is worked out once, and the bins are then counted as rows: an aggregate per bin, each
+    with a filter of its own, took DuckDB 150 times as long (700 bins of 3,000 members: 2.3 s instead of 15 ms).
 
     Parameters
     ----------
     group, base
-        The conditions, as of one instant. Without a base it is everybody, and both are the group.
+        The conditions, as of one instant. Without a base, whoever is not in the group is not looked at.
     stored
         tag → where it is kept.
 
     Returns
     -------
     list of Plan
-        Each gives one row: ``n_group``, ``n_base`` and, for bin i of its piece of `WIDTH` bins, ``g{i}`` and ``b{i}``;
-        where there is a base, also ``n_both`` and ``c{i}``.
+        Each for a piece of `WIDTH` tags, numbered through all pieces. Columns ``tag`` (its number, as ``c{i}``; ``c``
+        for all members), ``bin`` (its number), ``g``, ``b`` (whether in the group, in the base) and ``n``. Grain: one
+        row per combination that occurs.
     """
-    assert group.where is not None
-    conditions = {"_group": group.where}
-    who = {"group": "m._group", "base": "true"}
-    if base is not None:
+    if base is None:
+        flags, members = "true as g, true as b", compile_members(replace(group, columns={}), world, dialect)
+    else:
+        assert group.where is not None
         assert base.where is not None
-        conditions["_base"] = base.where
-        who |= {"base": "m._base", "both": "m._group and m._base"}
-    letters = dict(zip(who, "gbc", strict=False))
-    members = compile_members(replace(group, columns=conditions, where=None), world, dialect)
-    bins = [(tag.tag, bin_) for tag in tags for bin_ in tag.bins]
+        conditions = {"_group": group.where, "_base": base.where}
+        members = compile_members(replace(group, columns=conditions, where=None), world, dialect)
+        flags = "coalesce(m._group, false) as g, coalesce(m._base, false) as b"
     plans = []
-    for start in range(0, max(len(bins), 1), WIDTH):
-        piece = bins[start : start + WIDTH]
+    for start in range(0, max(len(tags), 1), WIDTH):
+        piece = tags[start : start + WIDTH]
         alias: dict[str, str] = {}
-        for tag, _ in piece:
-            alias.setdefault(stored[tag].table, f"t{len(alias)}")
+        for tag in piece:
+            alias.setdefault(stored[tag.tag].table, f"t{len(alias)}")
         joins = [f"left join {dialect.ident(table)} {name} on {name}.id = m.id" for table, name in alias.items()]
-        counts = [f"count(*) filter (where {which}) as n_{name}" for name, which in who.items()]
-        for i, (tag, bin_) in enumerate(piece):
-            where = stored[tag]
-            true = condition(bin_, dialect, f"{alias[where.table]}.{dialect.ident(where.column)}")
-            counts += [f"count(*) filter (where {which} and {true}) as {letters[n]}{i}" for n, which in who.items()]
-        sql = f"select {', '.join(counts)} from _result m {' '.join(joins)}"
-        plans.append(members.then("_profile", sql))
+        places = {"c": dialect.literal(0)}
+        for i, tag in enumerate(piece, start):
+            column = f"{alias[stored[tag.tag].table]}.{dialect.ident(stored[tag.tag].column)}"
+            cases = " ".join(f"when {condition(bin_, dialect, column)} then {j}" for j, bin_ in enumerate(tag.bins))
+            places[f"c{i}"] = f"cast(case {cases} end as {dialect.types['integer']})"
+        columns = ", ".join(f"{text} as {name}" for name, text in places.items())
+        plan = members.then("_placed", f"select {flags}, {columns} from _result m {' '.join(joins)}")
+        rows = f"select * from _placed unpivot (bin for tag in ({', '.join(places)}))"
+        counted = f"select tag, bin, g, b, count(*) as n from ({rows}) u group by tag, bin, g, b"
+        plans.append(plan.then("_profile", counted))
     return plans
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from gongbi.core import clock
 from gongbi.core.compiler import Request, Stored
+from gongbi.core.plan import Plan
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
-from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Index, Profile, Unknown
+from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Counts, Index, Profile, Unknown
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
 
@@ -83,7 +84,7 @@ def binned(
         plan = plans.quintiles_plan(table, [(stored[t.name].column, t.type) for t in tags], engine.dialect)
         row = engine.query(plan).to_pylist()[0]
         for i, tag in enumerate(tags):
-            values = {row[f"q{i}_{k}"] for k in range(1, 5)} - {None}
+            values = set(row[f"q{i}"] or ()) - {None}
             cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
     return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
 
@@ -97,7 +98,7 @@ def binned_column(engine: Engine, world: World, request: Request, column: TagCol
     if len(commonest) > MOST_VALUES and ordered:
         asked = [(column.name, column.type)]
         (row,) = engine.query(plans.fifths_plan(request, asked, world, engine.dialect)).to_pylist()
-        values = {row[f"q0_{k}"] for k in range(1, 5)} - {None}
+        values = set(row["q0"] or ()) - {None}
         return _bins(column, None, sorted(values) if column.type.is_number else _days(values), zone)
     top = [{"value": found["value"], "count": found["n"]} for found in commonest[:MOST_VALUES]]
     # One more than there are bins for says that there are others.
@@ -167,26 +168,45 @@ def _edge(cut: float | date | None) -> str:
     return cut.isoformat() if isinstance(cut, date) else f"{cut:.6g}"
 
 
+def count_bins(
+    engine: Engine, world: World, group: Request, tags: Sequence[BinnedTag], stored: Mapping[str, Stored]
+) -> Counts:
+    """Members of a group, in all and in every bin, in the order of the bins."""
+    counts = _counts(engine, plans.profile_plans(group, None, world, engine.dialect, tags, stored), tags)
+    return Counts(counts[0][0], counts[0][1])
+
+
+def beside(group: Counts, everybody: Counts) -> Profile:
+    """A group beside all members, of whom it is a part."""
+    return Profile(group.n, everybody.n, group.n, group=group.bins, base=everybody.bins, both=group.bins)
+
+
 def profile(
     engine: Engine,
     world: World,
     group: Request,
-    base: Request | None,
+    base: Request,
     tags: Sequence[BinnedTag],
     stored: Mapping[str, Stored],
 ) -> Profile:
     """Members of the group, of the base and of both, then the same per bin, in the order of the bins."""
-    totals: dict[str, int] = {}
-    counts: dict[str, list[int]] = {"g": [], "b": [], "c": []}
-    for plan in plans.profile_plans(group, base, world, engine.dialect, tags, stored):
-        for name, n in engine.query(plan).to_pylist()[0].items():
-            if name.startswith("n_"):
-                totals[name] = n
-            else:
-                counts[name[0]].append(n)
-    if base is None:
-        totals["n_both"], counts["c"] = totals["n_group"], counts["g"]
-    return Profile(**totals, group=counts["g"], base=counts["b"], both=counts["c"])
+    counts = _counts(engine, plans.profile_plans(group, base, world, engine.dialect, tags, stored), tags)
+    (n_group, inside), (n_base, below), (n_both, shared) = counts
+    return Profile(n_group, n_base, n_both, group=inside, base=below, both=shared)
+
+
+def _counts(engine: Engine, wanted: Sequence[Plan], tags: Sequence[BinnedTag]) -> list[tuple[int, list[int]]]:
+    """How many there are in all and in every bin: of the group, of the base, of both."""
+    starts = list(accumulate((len(tag.bins) for tag in tags), initial=0))
+    totals, bins = [0, 0, 0], [[0] * starts[-1] for _ in range(3)]
+    for number, plan in enumerate(wanted):
+        for row in engine.query(plan).to_pylist():
+            for i, there in enumerate((row["g"], row["b"], row["g"] and row["b"])):
+                if there and row["tag"] != "c":
+                    bins[i][starts[int(row["tag"][1:])] + row["bin"]] += row["n"]
+                elif there and number == 0:
+                    totals[i] += row["n"]
+    return list(zip(totals, bins, strict=True))
 
 
 def indices(bins: Sequence[Bin], counts: Profile, *, min_support: int, unknown: Unknown = "among") -> list[Index]:

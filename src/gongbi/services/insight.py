@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gongbi.core.compiler import Request, Stored
+from gongbi.core.expr import Constant
+from gongbi.core.types import BOOLEAN
 from gongbi.errors import InvalidInput, NotYet, UnknownName
-from gongbi.segments.base import UNKNOWN, BinnedTag, Profile, Unknown
+from gongbi.segments.base import UNKNOWN, BinnedTag, Counts, Profile, Unknown
 from gongbi.segments.conditions import both, members_of
-from gongbi.segments.run import binned, count_values, indices, profile
+from gongbi.segments.run import beside, binned, count_bins, count_values, indices, profile
 from gongbi.services.context import Context
 from gongbi.services.leakage import WHY, defining
 from gongbi.services.past import moment, needed, tags_at
@@ -20,6 +23,8 @@ from gongbi.tags.base import TagColumn
 
 #: Of the traits named, so many may be there by chance.
 FALSE_DISCOVERIES = 0.05
+#: How many there are, among the counts by tag; no tag is called so.
+ALL = ""
 NOTES: Mapping[Unknown, str] = {
     "among": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
     "apart": "Shares are of the members with a value; the unknown count nowhere. “…” is all other values.",
@@ -86,7 +91,7 @@ def insight(
         cut = [b for b in cut if b.tag in catalog.tags_of(about)]
         counts = _beside_the_past(ctx, wanted, compared, base_as_of, cut)
     else:
-        counts = profile(ctx.engine, ctx.catalog().world, wanted, other, cut, wanted.stored)
+        counts = compared_with(ctx, wanted, other, cut)
     bins = [bin_ for tag in cut for bin_ in tag.bins]
     found = indices(bins, counts, min_support=min_support, unknown=unknown)
     if not include_absent:
@@ -157,7 +162,7 @@ def hidden(
     base = None
     if channel is not None:
         wanted, base = request(ctx, both(spelled, outside), about), request(ctx, outside, about)
-    counts = profile(ctx.engine, ctx.catalog().world, wanted, base, cut, wanted.stored)
+    counts = compared_with(ctx, wanted, base, cut)
     types = {tag.tag: tag.type for tag in cut}
     places = {(bin_.tag, bin_.label, bin_.kind): bin_ for tag in cut for bin_ in tag.bins}
     rows: list[dict[str, Any]] = []
@@ -204,6 +209,35 @@ def hidden(
     }
 
 
+def compared_with(ctx: Context, group: Request, base: Request | None, cut: Sequence[BinnedTag]) -> Profile:
+    """A group beside another, or beside everybody."""
+    engine, world = ctx.engine, ctx.catalog().world
+    if base is not None:
+        return profile(engine, world, group, base, cut, group.stored)
+    return beside(count_bins(engine, world, group, cut, group.stored), _everybody(ctx, group, cut))
+
+
+def _everybody(ctx: Context, group: Request, cut: Sequence[BinnedTag]) -> Counts:
+    """All known members by the bins of tags; those of a build's tags are counted once for the build."""
+    version = f"{group.known} {ctx.data_version()} {group.as_of.isoformat()}"
+    known: dict[str, Sequence[int]] = ctx.remembered(f"everybody {group.subject}", version, dict)
+    found = dict(known)
+    missing = [tag for tag in cut if tag.tag not in known]
+    if missing or ALL not in known:
+        everybody = replace(group, where=Constant(True, BOOLEAN))
+        counted = count_bins(ctx.engine, ctx.catalog().world, everybody, missing, group.stored)
+        found |= {ALL: (counted.n,)} | _by_tag(missing, counted)
+        lasting = {tag.tag for tag in missing if group.stored[tag.tag].table == group.known}
+        known |= {tag: counts for tag, counts in found.items() if tag in lasting or tag == ALL}
+    return Counts(found[ALL][0], [n for tag in cut for n in found[tag.tag]])
+
+
+def _by_tag(tags: Sequence[BinnedTag], counted: Counts) -> dict[str, Sequence[int]]:
+    """Tag → the counts of its bins."""
+    left = iter(counted.bins)
+    return {tag.tag: [next(left) for _ in tag.bins] for tag in tags}
+
+
 def spoken(ctx: Context, expression: str) -> str:
     """A group inside a larger expression: a saved one by its name, else its condition in brackets."""
     name = expression.strip().removeprefix("segment.")
@@ -225,14 +259,14 @@ def _beside_the_past(
 ) -> Profile:
     """Members of the group now and of the base then; the same person at two dates counts in both."""
     engine, world = ctx.engine, ctx.catalog().world
-    now = profile(engine, world, group, None, cut, group.stored)
+    now = count_bins(engine, world, group, cut, group.stored)
     where, _ = condition(ctx, base, group.subject)
     used = needed(ctx, group.subject, [where])
     with tags_at(ctx, group.subject, base_as_of, [*(tag.tag for tag in cut), *used]) as stored:
         past = Request(group.subject, {}, base_as_of, stored, where=where, single=group.single)
-        then = profile(engine, world, past, None, cut, stored)
+        then = count_bins(engine, world, past, cut, stored)
     # Two samples: that many are the same people makes the difference surer than is said.
-    return Profile(now.n_group, then.n_group, 0, now.group, then.group, [0] * len(now.group))
+    return Profile(now.n, then.n, 0, now.bins, then.bins, [0] * len(now.bins))
 
 
 def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = False) -> list[dict[str, Any]]:
