@@ -65,9 +65,10 @@ def values_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect) -> Plan
     Grain: one row per (tag, value), columns ``tag``, ``value``, ``n`` and ``d``, how many different values there are.
     """
     parts = [
-        f"(select {dialect.literal(tag.name)} as tag, cast(v as {dialect.types['text']}) as value, count(*) as n,"
-        f" count(*) over () as d from ({_each_value(tag, table, dialect)}) s where v is not null group by v"
-        f" order by count(*) desc, v limit {TOP})"
+        # In two steps: Spark does not sort by an aggregate beside a window.
+        f"(select {dialect.literal(tag.name)} as tag, cast(v as {dialect.types['text']}) as value, n,"
+        f" count(*) over () as d from (select v, count(*) as n from ({_each_value(tag, table, dialect)}) s"
+        f" where v is not null group by v) g order by n desc, v limit {TOP})"
         for tag in tags
     ]
     return Plan().then("top_values", " union all ".join(parts))
