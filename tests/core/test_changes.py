@@ -169,6 +169,7 @@ def test_many_advanced_builds_equal_the_whole_ones(duckdb_engine: Engine, seed: 
     assert_advances(duckdb_engine, seed, most=15)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.timeout(900)
 @settings(max_examples=1, suppress_health_check=UNHURRIED, phases=NO_SHRINKING, deadline=None)

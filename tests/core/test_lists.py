@@ -201,6 +201,7 @@ def read(here: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow_on_spark
 def test_a_value_by_its_path_is_the_one_that_python_finds(engine: Engine) -> None:
     draw = random.Random(20240701)
     bodies = [document(draw) for _ in range(200)]

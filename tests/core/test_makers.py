@@ -268,6 +268,7 @@ def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
     }
 
 
+@pytest.mark.slow_on_spark
 def test_makers_mean_what_they_say(engine: Engine) -> None:
     fact = WORLD.fact("order")
     bench.make(

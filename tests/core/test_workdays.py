@@ -61,6 +61,7 @@ def nearest_festival(day: date) -> int:
     return min(((f - day).days for f in holidays.spring_festivals()), key=abs)
 
 
+@pytest.mark.slow_on_spark
 @on_every_engine()
 def test_days_are_counted_as_by_walking_through_them(engine: Engine) -> None:
     spring = [date(2024, 1, 20) + i * DAY for i in range(60)]

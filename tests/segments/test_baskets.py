@@ -60,6 +60,7 @@ def duckdb():  # type: ignore[no-untyped-def]
     engine.close()
 
 
+@pytest.mark.slow_on_spark
 @on_every_engine()
 def test_engines_find_the_same_sets_and_followers(engine: Engine) -> None:
     baskets = {

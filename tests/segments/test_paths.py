@@ -76,6 +76,7 @@ def reached(walk: list[tuple[datetime, str]], steps: str, within: timedelta | No
     return best
 
 
+@pytest.mark.slow_on_spark
 @on_every_engine()
 def test_a_funnel_counts_the_furthest_that_each_member_comes(engine: Engine) -> None:
     load(engine)
@@ -114,6 +115,7 @@ def went(walk: list[tuple[datetime, str]], start: str | None, end: str | None, g
     return path if end is None else path[::-1]
 
 
+@pytest.mark.slow_on_spark
 @on_every_engine()
 def test_paths_are_those_that_members_walked(engine: Engine) -> None:
     load(engine)
