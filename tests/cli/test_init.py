@@ -47,7 +47,7 @@ def test_a_workspace_that_is_there_keeps_its_zone_and_engine_and_says_so(gongbi:
 
 @pytest.mark.parametrize("pack", demos())
 def test_a_demo_brings_its_own_zone(gongbi: Run, tmp_path: Path, pack: str) -> None:
-    zones = {"retail": "America/New_York", "synthetic": "Asia/Shanghai"}
+    zones = {"bank": "Asia/Shanghai", "retail": "America/New_York", "synthetic": "Asia/Shanghai"}
     made = json.loads(gongbi("init", str(tmp_path / "new"), "--demo", pack, "--json").stdout)
     assert made["settings"]["zone"] == demo(pack).zone == zones[pack]
     other = json.loads(gongbi("init", str(tmp_path / "other"), "--demo", pack, "--zone", "UTC", "--json").stdout)
@@ -58,5 +58,5 @@ def test_a_demo_brings_its_own_zone(gongbi: Run, tmp_path: Path, pack: str) -> N
 def test_a_demo_that_is_not_there_makes_no_workspace(gongbi: Run, tmp_path: Path) -> None:
     done = gongbi("init", str(tmp_path / "new"), "--demo", "retial")
     assert done.returncode == 2
-    assert "There is no demo 'retial'. Demos: retail, synthetic." in done.stderr
+    assert "There is no demo 'retial'. Demos: bank, retail, synthetic." in done.stderr
     assert not (tmp_path / "new").exists()

@@ -197,15 +197,15 @@ columns: {{units: integer}}
     ("file", "text", "place", "message"),
     [
         (
-            "tags.yaml",
+            "circle.yaml",
             "tag: a\nexpr: tag.b + 1\n---\ntag: b\nexpr: tag.a * 2\n",
-            "tags.yaml:5:7",
+            "circle.yaml:5:7",
             "Tags depend on each other: a → b → a. Write the expression of 'b' without 'a'.",
         ),
         (
-            "tags.yaml",
+            "circle.yaml",
             "tag: a\nexpr: 1 + tag.a\n",
-            "tags.yaml:2:7",
+            "circle.yaml:2:7",
             "Tags depend on each other: a → a. Write the expression of 'a' without 'a'.",
         ),
         (

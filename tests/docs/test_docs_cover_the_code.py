@@ -116,7 +116,7 @@ def test_the_folders_of_a_workspace_are_those_of_the_guide(small_demo: Path) -> 
     listed = re.findall(r"^  ([\w.]+)", tree, re.MULTILINE)
     assert {path.name for path in small_demo.iterdir()} - {"data"} <= set(listed)
     # What is made later is read from the code: a name below the root, or a path that is kept relative to it.
-    rooms = [ROOT / "src/gongbi" / name for name in ("workspace.py", "services", "jobs", "console")]
+    rooms = [ROOT / "src/gongbi" / name for name in ("workspace.py", "folder.py", "services", "jobs", "console")]
     source = "\n".join(
         p.read_text("utf-8") for room in rooms for p in ([room] if room.is_file() else room.rglob("*.py"))
     )

@@ -98,7 +98,7 @@ def tags_import(
     as_json: Json = False,
     actor: As = None,
 ) -> None:
-    """Take a tag's values from a column of a file; its maker is `imported`. 从文件导入标签。"""
+    """Take a tag's values from a column of a file; its maker is `imported`. 从文件的一列取得标签的值。"""
     path, given = str(file.resolve()), {"key": key, "column": column, "kind": kind, "why": why, "since": since}
     emit(call(workspace, actor, "import_tag", tag=name, file=path, **given), as_json)
 
@@ -110,7 +110,7 @@ def tags_given(
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
-    """What a given tag of one member was and is: who, when, why. 人工与导入标签的历史。"""
+    """What a given tag of one member was and is: who, when, why. 人工标签与文件标签的历史。"""
     emit(call(workspace, None, "given_values", tag=name, id=id), as_json)
 
 

@@ -29,7 +29,7 @@ NAMES: Mapping[str, Words] = {
     "similarity": Words("与种子人群的相似度", "Similarity to a seed group"),
     "sql": Words("SQL 表达式", "SQL expression"),
     "manual": Words("人工设置", "Set by hand"),
-    "imported": Words("文件导入", "File import"),
+    "imported": Words("文件取值", "File import"),
 }
 
 #: Maker → one of the retail demo's definitions could say.
