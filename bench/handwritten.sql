@@ -261,94 +261,122 @@ scored as (
         timezone('America/New_York', timezone('UTC', first_ts))::date as first_day,
         timezone('America/New_York', timezone('UTC', last_ts))::date as last_day
     from member
+),
+library as (
+    select
+        id,
+        value_avg as "basket.value_avg", quantiles[1] as "basket.value_median", value_max as "basket.value_max",
+        quantiles[2] as "basket.value_p90", value_stddev as "basket.value_stddev",
+        value_stddev / nullif(value_avg, 0) as "basket.variation",
+        products_avg as "basket.products_avg", large_share as "basket.large_share", quick_share as "basket.quick_share",
+        case when large_share >= 0.25 then 'stock_up' when quick_share >= 0.5 then 'top_up' when large_share is not null then 'mixed' end as "basket.style",
+        received as "campaign.received", received_type_a as "campaign.received_type_a",
+        redeemed as "campaign.coupons_redeemed", responded as "campaign.responded",
+        responded / nullif(received, 0)::double as "campaign.response_rate",
+        (epoch_us($as_of) - epoch_us(received_ts)) // 86400000000 as "campaign.days_since_received",
+        timezone('America/New_York', timezone('UTC', redeemed_ts))::date as "campaign.last_redeemed",
+        favourite_type as "campaign.favourite_type",
+        case when received = 0 and redeemed = 0 then 'never_reached' when redeemed = 0 then 'silent' when responded = 1 then 'tried' else 'regular' end as "campaign.stage",
+        home_ownership as "household.home_ownership",
+        home_ownership in ('Homeowner', 'Probable Homeowner') as "household.owns_home",
+        marital_status as "household.marital_status", size as "household.size",
+        case when regexp_full_match(left(kids, 1), '[0-9]') then left(kids, 1)::bigint end as "household.kids",
+        kids <> '0' as "household.has_kids", household_type as "household.composition",
+        case
+            when age in ('19-24', '25-34') and kids = '0' then 'young_free'
+            when age in ('19-24', '25-34') and kids is not null then 'young_family'
+            when age in ('35-44', '45-54') and kids = '0' then 'midlife_free'
+            when age in ('35-44', '45-54') and kids is not null then 'family'
+            when age in ('55-64', '65+') and kids = '0' then 'empty_nest'
+            when age in ('55-64', '65+') and kids is not null then 'late_family'
+        end as "household.life_stage",
+        spend_365d::double / nullif(size, 0) as "household.spend_per_person",
+        favourite_department as "category.favourite_department", favourite_category as "category.favourite",
+        concentration as "category.concentration", diversity as "category.diversity", breadth as "category.breadth",
+        departments as "category.departments", products as "category.products",
+        coalesce(fresh, 0)::double / nullif(fresh_known::double, 0) as "interest.fresh_share",
+        coalesce(convenient, 0)::double / nullif(convenient_known::double, 0) as "interest.convenience_share",
+        coalesce(baby_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', baby_first))::date, timezone('America/New_York', timezone('UTC', baby_last))::date) >= 14, false) as "interest.baby",
+        coalesce(pet_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', pet_first))::date, timezone('America/New_York', timezone('UTC', pet_last))::date) >= 14, false) as "interest.pet",
+        coalesce(organic_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', organic_first))::date, timezone('America/New_York', timezone('UTC', organic_last))::date) >= 14, false) as "interest.organic",
+        coalesce(floral_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', floral_first))::date, timezone('America/New_York', timezone('UTC', floral_last))::date) >= 14, false) as "interest.flowers",
+        coalesce(fuel_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', fuel_first))::date, timezone('America/New_York', timezone('UTC', fuel_last))::date) >= 14, false) as "interest.fuel",
+        coalesce(fuel, 0)::double / nullif(fuel_known::double, 0) as "interest.fuel_share",
+        favourite_weekday as "time.favourite_weekday", favourite_hour as "time.favourite_hour", favourite_band as "time.favourite_band",
+        weekend_share as "time.weekend_share", hour_spread as "time.hour_spread",
+        last_day as "rhythm.last_purchase_date", days_since_last as "rhythm.days_since_last",
+        gap_avg as "rhythm.gap_avg", gap_max as "rhythm.gap_max", gap_stddev / nullif(gap_avg, 0) as "rhythm.regularity",
+        coalesce(weeks, 0) as "rhythm.active_weeks", lapse as "rhythm.lapse_ratio",
+        case when lapse <= 1.5 then 'active' when lapse <= 3 then 'due' when lapse <= 6 then 'late' when lapse is not null then 'lapsed' end as "rhythm.status",
+        last_day + round(gap_avg)::integer as "rhythm.next_expected",
+        recent as "trend.spend_8w", earlier as "trend.spend_8w_before", recent::double / nullif(earlier::double, 0) as "trend.spend_ratio",
+        case
+            when recent = 0 and earlier = 0 then null when earlier = 0 then 'started' when recent = 0 then 'stopped'
+            when recent::double / earlier::double < 0.8 then 'falling' when recent::double / earlier::double > 1.25 then 'rising' else 'steady'
+        end as "trend.direction",
+        coalesce(trips_8w, 0) - coalesce(trips_8w_before, 0) as "trend.trips_change",
+        favourite_store as "shop.favourite_store", loyalty as "shop.loyalty", stores as "shop.stores", last_store as "shop.last_store",
+        age as "person.age_band", income as "person.income_band",
+        case when income in ('Under 15K', '15-24K', '25-34K') then 'low' when income in ('35-49K', '50-74K', '75-99K') then 'middle' when income is not null then 'high' end as "person.income_level",
+        age = '65+' as "person.is_senior", age is not null as "person.is_declared",
+        first_day as "relation.first_purchase_date", date_trunc('month', first_day) as "relation.first_purchase_month",
+        tenure as "relation.tenure_days", first_store as "relation.first_store", first_department as "relation.first_department",
+        discount as "promotion.discount", line_discount::double / nullif(shelf_price::double, 0) as "promotion.discount_rate",
+        coalesce(on_deal, 0)::double / nullif(deal_known::double, 0) as "promotion.deal_share",
+        case when nullif(deal_known, 0) is not null then 1 + (deal_rank - 1) * 5 // n_deal end as "promotion.sensitivity",
+        coalesce(coupon_trips, 0) as "promotion.coupon_trips", coupon_trips / nullif(trips, 0)::double as "promotion.coupon_trip_share",
+        coalesce(coupon_discount + coupon_match_discount, 0) as "promotion.coupon_value",
+        coalesce(on_display, 0)::double / nullif((shelf_price - retail_discount - coupon_match_discount)::double, 0) as "promotion.display_share",
+        coalesce(in_mailer, 0)::double / nullif((shelf_price - retail_discount - coupon_match_discount)::double, 0) as "promotion.mailer_share",
+        private_share as "brand.private_share",
+        case when private_share >= 0.4 then 'private' when private_share < 0.2 then 'national' when private_share is not null then 'mixed' end as "brand.leaning",
+        makers as "brand.makers", favourite_maker as "brand.favourite_maker", maker_concentration as "brand.maker_concentration",
+        ware_amount::double / nullif(ware_quantity, 0) as "price.per_unit",
+        case when ware_amount::double / nullif(ware_quantity, 0) is not null then 1 + (price_rank - 1) * 5 // n_price end as "price.level",
+        recency as "rfm.recency", frequency as "rfm.frequency", monetary as "rfm.monetary", recency + frequency + monetary as "rfm.total",
+        case
+            when recency is null or monetary is null then null
+            when recency >= 4 and frequency >= 4 and monetary >= 4 then 'champions'
+            when recency >= 3 and frequency >= 4 then 'loyal'
+            when recency <= 2 and frequency >= 4 then 'at_risk'
+            when recency >= 3 and monetary >= 4 then 'big_baskets'
+            when recency >= 4 and tenure <= 90 then 'new'
+            when recency >= 3 and frequency >= 2 then 'promising'
+            when recency >= 3 then 'occasional'
+            when frequency >= 2 then 'needs_attention'
+            else 'hibernating'
+        end as "rfm.group",
+        spend as "value.spend", spend_365d as "value.spend_365d", coalesce(spend_28d, 0) as "value.spend_28d",
+        coalesce(trips, 0) as "value.trips", coalesce(trips_28d, 0) as "value.trips_28d",
+        coalesce(trips, 0) / nullif(coalesce(weeks, 0), 0)::double as "value.trips_per_week",
+        spend::double / nullif(all_spend::double, 0) as "value.spend_share",
+        percentile as "value.percentile",
+        case when percentile >= 0.8 then 'A' when percentile >= 0.5 then 'B' when percentile is not null then 'C' end as "value.class"
+    from scored
+),
+placed as (
+    select
+        *, coalesce("value.spend_365d", 0) as volume, coalesce("basket.large_share" >= 0.1, false) as is_planned,
+        percent_rank() over (order by coalesce("value.spend_365d", 0)) as place
+    from library
+),
+levelled as (
+    select *, case when place >= 0.99 then 5 when place >= 0.95 then 4 when place >= 0.8 then 3 when place >= 0.5 then 2 else 1 end as level
+    from placed
+),
+cared_for as (
+    select
+        *, case when is_planned then ([180, 90, 60, 30, 14])[level] else ([365, 180, 90, 60, 30])[level] end as days,
+        case
+            when is_planned then (['call_centre', 'grid_staff', 'account_manager', 'account_manager', 'branch_manager'])[level]
+            else (['call_centre', 'call_centre', 'grid_staff', 'account_manager', 'branch_manager'])[level]
+        end as post
+    from levelled
 )
 select
-    id,
-    value_avg as "basket.value_avg", quantiles[1] as "basket.value_median", value_max as "basket.value_max",
-    quantiles[2] as "basket.value_p90", value_stddev as "basket.value_stddev",
-    value_stddev / nullif(value_avg, 0) as "basket.variation",
-    products_avg as "basket.products_avg", large_share as "basket.large_share", quick_share as "basket.quick_share",
-    case when large_share >= 0.25 then 'stock_up' when quick_share >= 0.5 then 'top_up' when large_share is not null then 'mixed' end as "basket.style",
-    received as "campaign.received", received_type_a as "campaign.received_type_a",
-    redeemed as "campaign.coupons_redeemed", responded as "campaign.responded",
-    responded / nullif(received, 0)::double as "campaign.response_rate",
-    (epoch_us($as_of) - epoch_us(received_ts)) // 86400000000 as "campaign.days_since_received",
-    timezone('America/New_York', timezone('UTC', redeemed_ts))::date as "campaign.last_redeemed",
-    favourite_type as "campaign.favourite_type",
-    case when received = 0 and redeemed = 0 then 'never_reached' when redeemed = 0 then 'silent' when responded = 1 then 'tried' else 'regular' end as "campaign.stage",
-    home_ownership as "household.home_ownership",
-    home_ownership in ('Homeowner', 'Probable Homeowner') as "household.owns_home",
-    marital_status as "household.marital_status", size as "household.size",
-    case when regexp_full_match(left(kids, 1), '[0-9]') then left(kids, 1)::bigint end as "household.kids",
-    kids <> '0' as "household.has_kids", household_type as "household.composition",
-    case
-        when age in ('19-24', '25-34') and kids = '0' then 'young_free'
-        when age in ('19-24', '25-34') and kids is not null then 'young_family'
-        when age in ('35-44', '45-54') and kids = '0' then 'midlife_free'
-        when age in ('35-44', '45-54') and kids is not null then 'family'
-        when age in ('55-64', '65+') and kids = '0' then 'empty_nest'
-        when age in ('55-64', '65+') and kids is not null then 'late_family'
-    end as "household.life_stage",
-    spend_365d::double / nullif(size, 0) as "household.spend_per_person",
-    favourite_department as "category.favourite_department", favourite_category as "category.favourite",
-    concentration as "category.concentration", diversity as "category.diversity", breadth as "category.breadth",
-    departments as "category.departments", products as "category.products",
-    coalesce(fresh, 0)::double / nullif(fresh_known::double, 0) as "interest.fresh_share",
-    coalesce(convenient, 0)::double / nullif(convenient_known::double, 0) as "interest.convenience_share",
-    coalesce(baby_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', baby_first))::date, timezone('America/New_York', timezone('UTC', baby_last))::date) >= 14, false) as "interest.baby",
-    coalesce(pet_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', pet_first))::date, timezone('America/New_York', timezone('UTC', pet_last))::date) >= 14, false) as "interest.pet",
-    coalesce(organic_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', organic_first))::date, timezone('America/New_York', timezone('UTC', organic_last))::date) >= 14, false) as "interest.organic",
-    coalesce(floral_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', floral_first))::date, timezone('America/New_York', timezone('UTC', floral_last))::date) >= 14, false) as "interest.flowers",
-    coalesce(fuel_n >= 3 and date_diff('day', timezone('America/New_York', timezone('UTC', fuel_first))::date, timezone('America/New_York', timezone('UTC', fuel_last))::date) >= 14, false) as "interest.fuel",
-    coalesce(fuel, 0)::double / nullif(fuel_known::double, 0) as "interest.fuel_share",
-    favourite_weekday as "time.favourite_weekday", favourite_hour as "time.favourite_hour", favourite_band as "time.favourite_band",
-    weekend_share as "time.weekend_share", hour_spread as "time.hour_spread",
-    last_day as "rhythm.last_purchase_date", days_since_last as "rhythm.days_since_last",
-    gap_avg as "rhythm.gap_avg", gap_max as "rhythm.gap_max", gap_stddev / nullif(gap_avg, 0) as "rhythm.regularity",
-    coalesce(weeks, 0) as "rhythm.active_weeks", lapse as "rhythm.lapse_ratio",
-    case when lapse <= 1.5 then 'active' when lapse <= 3 then 'due' when lapse <= 6 then 'late' when lapse is not null then 'lapsed' end as "rhythm.status",
-    last_day + round(gap_avg)::integer as "rhythm.next_expected",
-    recent as "trend.spend_8w", earlier as "trend.spend_8w_before", recent::double / nullif(earlier::double, 0) as "trend.spend_ratio",
-    case
-        when recent = 0 and earlier = 0 then null when earlier = 0 then 'started' when recent = 0 then 'stopped'
-        when recent::double / earlier::double < 0.8 then 'falling' when recent::double / earlier::double > 1.25 then 'rising' else 'steady'
-    end as "trend.direction",
-    coalesce(trips_8w, 0) - coalesce(trips_8w_before, 0) as "trend.trips_change",
-    favourite_store as "shop.favourite_store", loyalty as "shop.loyalty", stores as "shop.stores", last_store as "shop.last_store",
-    age as "person.age_band", income as "person.income_band",
-    case when income in ('Under 15K', '15-24K', '25-34K') then 'low' when income in ('35-49K', '50-74K', '75-99K') then 'middle' when income is not null then 'high' end as "person.income_level",
-    age = '65+' as "person.is_senior", age is not null as "person.is_declared",
-    first_day as "relation.first_purchase_date", date_trunc('month', first_day) as "relation.first_purchase_month",
-    tenure as "relation.tenure_days", first_store as "relation.first_store", first_department as "relation.first_department",
-    discount as "promotion.discount", line_discount::double / nullif(shelf_price::double, 0) as "promotion.discount_rate",
-    coalesce(on_deal, 0)::double / nullif(deal_known::double, 0) as "promotion.deal_share",
-    case when nullif(deal_known, 0) is not null then 1 + (deal_rank - 1) * 5 // n_deal end as "promotion.sensitivity",
-    coalesce(coupon_trips, 0) as "promotion.coupon_trips", coupon_trips / nullif(trips, 0)::double as "promotion.coupon_trip_share",
-    coalesce(coupon_discount + coupon_match_discount, 0) as "promotion.coupon_value",
-    coalesce(on_display, 0)::double / nullif((shelf_price - retail_discount - coupon_match_discount)::double, 0) as "promotion.display_share",
-    coalesce(in_mailer, 0)::double / nullif((shelf_price - retail_discount - coupon_match_discount)::double, 0) as "promotion.mailer_share",
-    private_share as "brand.private_share",
-    case when private_share >= 0.4 then 'private' when private_share < 0.2 then 'national' when private_share is not null then 'mixed' end as "brand.leaning",
-    makers as "brand.makers", favourite_maker as "brand.favourite_maker", maker_concentration as "brand.maker_concentration",
-    ware_amount::double / nullif(ware_quantity, 0) as "price.per_unit",
-    case when ware_amount::double / nullif(ware_quantity, 0) is not null then 1 + (price_rank - 1) * 5 // n_price end as "price.level",
-    recency as "rfm.recency", frequency as "rfm.frequency", monetary as "rfm.monetary", recency + frequency + monetary as "rfm.total",
-    case
-        when recency is null or monetary is null then null
-        when recency >= 4 and frequency >= 4 and monetary >= 4 then 'champions'
-        when recency >= 3 and frequency >= 4 then 'loyal'
-        when recency <= 2 and frequency >= 4 then 'at_risk'
-        when recency >= 3 and monetary >= 4 then 'big_baskets'
-        when recency >= 4 and tenure <= 90 then 'new'
-        when recency >= 3 and frequency >= 2 then 'promising'
-        when recency >= 3 then 'occasional'
-        when frequency >= 2 then 'needs_attention'
-        else 'hibernating'
-    end as "rfm.group",
-    spend as "value.spend", spend_365d as "value.spend_365d", coalesce(spend_28d, 0) as "value.spend_28d",
-    coalesce(trips, 0) as "value.trips", coalesce(trips_28d, 0) as "value.trips_28d",
-    coalesce(trips, 0) / nullif(coalesce(weeks, 0), 0)::double as "value.trips_per_week",
-    spend::double / nullif(all_spend::double, 0) as "value.spend_share",
-    percentile as "value.percentile",
-    case when percentile >= 0.8 then 'A' when percentile >= 0.5 then 'B' when percentile is not null then 'C' end as "value.class"
-from scored
+    * exclude (volume, is_planned, place, level, days, post),
+    case when is_planned then 'planned' else 'occasional' end as "grade.buying.type", volume as "grade.buying.volume",
+    level as "grade.buying.level", post as "grade.buying.post", days as "grade.buying.days",
+    "campaign.days_since_received" as "grade.buying.quiet",
+    coalesce("campaign.days_since_received" >= days, true) as "grade.buying.due"
+from cared_for
