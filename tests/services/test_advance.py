@@ -189,7 +189,8 @@ def test_whatever_comes_an_advanced_build_equals_the_whole_one(shop: Path, seed:
             found = cells(ws)
             assert of_customers(ws.build(as_of=as_of, full=True, force=True))["why"] == "asked"
             assert not differing(found, cells(ws)), step
-    assert min(touched) < len(found), "not everybody is touched every day"
+    # Merges may leave two, of whom each buys every day.
+    assert min(touched) < len(found) or len(found) < 3, "not everybody is touched every day"
 
 
 def test_after_an_undo_nobody_knows_whose_rows_went_and_all_is_computed(shop: Path) -> None:
