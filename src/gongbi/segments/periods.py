@@ -13,18 +13,13 @@ from itertools import pairwise
 from typing import Literal
 
 from gongbi.core.clock import add_periods, period_start
+from gongbi.core.holidays import FIRST_FESTIVAL, spring_festivals, workdays
 from gongbi.errors import InvalidInput
 
 How = Literal["before", "year_ago", "lunar_year_ago"]
 HOWS: tuple[How, ...] = ("before", "year_ago", "lunar_year_ago")
 #: Zones whose working days are those of the State Council's notices.
 CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "Asia/Urumqi", "PRC")
-
-#: Day of the Chinese New Year, month and day, from 2000 on.
-_NEW_YEARS = (
-    "0205 0124 0212 0201 0122 0209 0129 0218 0207 0126 0214 0203 0123 0210 0131 0219 0208 0128 "
-    "0216 0205 0125 0212 0201 0122 0210 0129 0217 0206 0126 0213 0203 0123 0211 0131 0219 0208"
-).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +50,9 @@ def new_year(year: int) -> date:
     InvalidInput
         The year is before 2000 or after 2035.
     """
-    if not 0 <= year - 2000 < len(_NEW_YEARS):
+    if not 2000 <= year <= 2035:
         raise InvalidInput(f"The Chinese New Year of {year} is not on record, only those from 2000 to 2035.")
-    text = _NEW_YEARS[year - 2000]
-    return date(year, int(text[:2]), int(text[2:]))
+    return spring_festivals()[year - FIRST_FESTIVAL]
 
 
 def compared(span: Span, how: How) -> Span:
@@ -90,12 +84,11 @@ def working_days(span: Span, zone: str) -> int:
 
 def is_worked(day: date) -> bool:
     """Whether a day is worked in China; Monday to Friday where the year's notice is not on record."""
-    import chinese_calendar
-
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
+    known = workdays()
+    if not known.first <= day <= known.last:
         return day.weekday() < 5
+    week, weekday = divmod((day - known.monday).days, 7)
+    return bool(known.weeks[week] >> weekday & 1)
 
 
 def changes(values: Sequence[float | None]) -> list[float | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -122,7 +121,13 @@ def try_segment(ctx: Context, expression: str, *, subject: str = "customer", n: 
     table, as_of, warnings = _tried(ctx, about, {"value": where}, n)
     values = table["value"].to_pylist()
     holds, tried, of = sum(v is True for v in values), len(values), population(ctx, about, as_of)
-    low, high = _wilson(holds, tried) if tried < of else (holds / tried if tried else 0.0,) * 2
+    if tried < of:
+        from gongbi.estimators.stats import wilson_interval
+
+        sure = wilson_interval(holds, tried)
+        low, high = sure.low, sure.high
+    else:
+        low = high = holds / tried if tried else 0.0
     return {
         "subject": about,
         "as_of": as_of.isoformat(),
@@ -198,12 +203,3 @@ def _tried(ctx: Context, subject: str, columns: Mapping[str, Expr], n: int) -> t
     finally:
         ctx.engine.drop(table)
     return found, wanted.as_of, warn_of_request(ctx, wanted)
-
-
-def _wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson's interval (1927, Journal of the American Statistical Association 22) of a share, 95 %."""
-    if not n:
-        return 0.0, 1.0
-    z, p = 1.96, k / n
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))
