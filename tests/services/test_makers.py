@@ -14,7 +14,7 @@ import yaml
 import gongbi
 from gongbi.catalog.makers import EXAMPLES, MAKERS
 from gongbi.errors import GongbiError, NotYet
-from gongbi.services.advance import DRAFT
+from gongbi.services.drafts import DRAFT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TIERS = {"tiers": {"of": "sum(order.amount)", "cuts": [5, 20], "names": ["low", "mid", "high"]}}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import gongbi
 from gongbi.catalog.masking import masked
 from gongbi.errors import InvalidInput, UnknownName
+from gongbi.services.drafts import DRAFT
 from gongbi.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -134,6 +137,43 @@ def test_a_trial_is_exact_for_its_members_and_always_takes_the_same_ones(ws: Wor
         ws.call("try_segment", expression="true", n=0)
     assert ws.context is not None
     assert not [table for table in ws.context.engine.tables() if table.startswith("draft_")]
+
+
+def test_two_trials_at_once_do_not_clash(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ws.context is not None
+    engine, both = ws.context.engine, Barrier(2, timeout=60)
+    build = engine.build
+
+    def together(plan: Any, table: str, **options: Any) -> int:
+        n = build(plan, table, **options)
+        both.wait()  # Each has its table now, and reads it only after the other has made its own.
+        return n
+
+    monkeypatch.setattr(engine, "build", together)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(ws.call, "try_segment", expression="sum(order.amount) >= 40", n=n) for n in (5, 15)]
+        few, many = (future.result() for future in futures)
+    assert (few["tried"], many["tried"]) == (5, 15)
+    assert few["rows"] == many["rows"][:5]
+    assert not [table for table in engine.tables() if table.startswith(DRAFT)]
+
+
+def test_a_trial_that_fails_leaves_no_table(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ws.context is not None
+    engine = ws.context.engine
+    build, made = engine.build, list[str]()
+
+    def broken(plan: Any, table: str, **options: Any) -> int:
+        build(plan, table, **options)
+        made.append(table)
+        raise InvalidInput("Not today.")
+
+    monkeypatch.setattr(engine, "build", broken)
+    for verb, asked in (("try_segment", {"expression": "true"}), ("draft_tag", {"tag": "new.tag", "expr": "1"})):
+        with pytest.raises(InvalidInput, match="Not today"):
+            ws.call(verb, **(asked if verb == "try_segment" else {"definition": asked}))
+    assert made
+    assert not set(made) & set(engine.tables())
 
 
 def test_the_cost_of_a_build_names_what_it_reads(ws: Workspace) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +14,11 @@ from gongbi.core.expr import Expr
 from gongbi.core.touched import Since, touched_plan
 from gongbi.identity.plan import united_since
 from gongbi.services.context import Context
+from gongbi.services.drafts import draft
 from gongbi.sources.ledger import loads_in
 from gongbi.store.builds import Build
 from gongbi.tags.run import build_tags
 
-#: Tables in which a build is put together begin so; one that is there when a workspace is opened is of a dead process.
-DRAFT = "draft_"
 #: Below so many members a whole build is as soon done.
 LEAST = 20_000
 #: The share of a whole build's work up to which it pays to start from an earlier one.
@@ -99,9 +97,8 @@ def make(ctx: Context, made_of: Making, table: str, progress: Callable[[float, f
     if isinstance(found, str):
         return Made(_whole(ctx, request, parts, table, progress), why=found)
     before, parts_known = found
-    touched, again = f"{DRAFT}touched_{table}", f"{DRAFT}again_{table}"
     engine, world = ctx.engine, ctx.catalog().world
-    try:
+    with draft(ctx) as touched, draft(ctx) as again:
         plan = touched_plan(parts_known, request.subject, _since(ctx, made_of, before), world, engine.dialect)
         n = engine.build(plan, touched)
         if made_of.whole is None and _cost(request.columns, parts_known, n / max(before.members or 0, 1)) > PAYS:
@@ -109,16 +106,7 @@ def make(ctx: Context, made_of: Making, table: str, progress: Callable[[float, f
         engine.build(again_plan(request, parts_known, touched, world, engine.dialect), again)
         plan = advanced_plan(request, parts_known, before.table, touched, again, world, engine.dialect)
         members = engine.build(plan, table, on_progress=progress)
-    finally:
-        drop_aside(ctx, touched, again)
     return Made(members, before.id, n, everyone=parts_known.everyone)
-
-
-def drop_aside(ctx: Context, *tables: str) -> None:
-    """Drop tables from a thread of its own: after a stop, the engine refuses every further call of this one."""
-    with ThreadPoolExecutor(1) as aside:
-        for table in tables:
-            aside.submit(ctx.engine.drop, table).result()
 
 
 def _whole(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +10,8 @@ from gongbi.core.rows import row_condition, row_value
 from gongbi.errors import InvalidInput
 from gongbi.segments.baskets.base import Rule
 from gongbi.segments.baskets.run import Totals, following, lay_out, least_count, together
-from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
+from gongbi.services.drafts import draft
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request
 
@@ -117,8 +116,7 @@ def _laid_out(
     texts = {"basket": basket if basket is not None else f"date({fact}.ts)", "item": item, "ts": f"{fact}.ts"}
     columns = {name: row_value(fact, text, world, group.subject) for name, text in texts.items()}
     ctx.progress("rules: baskets", 0, 2)
-    table = f"{DRAFT}{secrets.token_hex(6)}"
-    try:
+    with draft(ctx) as table:
         totals = lay_out(ctx.engine, world, group, fact, columns, condition, table)
         yield (
             table,
@@ -133,8 +131,6 @@ def _laid_out(
                 "warnings": warn_of_request(ctx, group),
             },
         )
-    finally:
-        ctx.engine.drop(table)
 
 
 def _answer(

@@ -9,9 +9,10 @@ from typing import Any
 
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
-from gongbi.services.advance import DRAFT, drop_aside, make, making
+from gongbi.services.advance import make, making
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
+from gongbi.services.drafts import DRAFT, drop_aside
 from gongbi.services.given import ensure_tables
 from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal

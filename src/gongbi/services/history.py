@@ -19,6 +19,7 @@ from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.customers import resolve
 from gongbi.services.digests import definition_digests
+from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
 from gongbi.services.segments import condition
 from gongbi.store.builds import Build
@@ -26,8 +27,6 @@ from gongbi.store.values import digest
 from gongbi.tags import history as plans
 from gongbi.tags.run import build_tags
 
-#: Tables of values on their way into a history begin so; one of a dead process goes when a workspace is opened.
-DRAFT = "draft_"
 EVERY = ("day", "week", "month", "quarter", "year")
 _PERIOD = {"daily": "day", "weekly": "week", "monthly": "month"}
 #: So many instants at once are surely a slip.
@@ -116,7 +115,6 @@ def _write(ctx: Context, subject: str, at: datetime, columns: Mapping[str, Expr]
     """Compute values as of an instant and put them into the history, the points and the changes: all or nothing."""
     prepare(ctx)
     engine, table = ctx.engine, f"history_{subject}"
-    wide, fresh = (f"{DRAFT}{secrets.token_hex(6)}" for _ in range(2))
     types: dict[str, Type] = {
         name: BOOLEAN if name.startswith(SEGMENT) else expr.type for name, expr in columns.items()
     }
@@ -124,11 +122,10 @@ def _write(ctx: Context, subject: str, at: datetime, columns: Mapping[str, Expr]
     following = {name: next((p for p in points.get(name, ()) if p > at), None) for name in columns}
     new = [name for name in columns if at not in points.get(name, ())]
     digests = _digests(ctx, subject)
-    try:
+    with draft(ctx) as wide, draft(ctx) as fresh, draft(ctx) as next_:
         build_tags(engine, ctx.catalog().world, request, wide)
         engine.build(plans.values_plan(wide, types, engine.dialect), fresh)
         merged = plans.merged_plan(table, fresh, following, at, engine.dialect)
-        next_ = f"{DRAFT}{secrets.token_hex(6)}"
         engine.build(merged, next_)
         with engine.transaction():
             engine.rename(next_, table)
@@ -141,9 +138,6 @@ def _write(ctx: Context, subject: str, at: datetime, columns: Mapping[str, Expr]
                 ]
                 engine.insert(POINTS.name, Plan().then("_points", " union all ".join(given)))
             _tell_changes(ctx)
-    finally:
-        for name in (wide, fresh):
-            engine.drop(name)
     ctx.store.settings.set("history", f"{at.isoformat()} {secrets.token_hex(4)}", ctx.now())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,8 +13,8 @@ from gongbi.catalog.schema import fields_of, summary_of
 from gongbi.catalog.yaml import from_json, write_text
 from gongbi.core import expr as ir
 from gongbi.errors import InvalidInput, UnknownName
-from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
+from gongbi.services.drafts import draft
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request
 from gongbi.tags.base import TagColumn
@@ -81,14 +80,11 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     ctx.check_subject(tag.subject)
     expr = checked_tag(tag, catalog.world)
     column = TagColumn(tag.tag, expr.type)
-    table = f"{DRAFT}{secrets.token_hex(6)}"
     asked = request(ctx, "true", tag.subject, {tag.tag: expr})
-    try:
+    with draft(ctx) as table:
         members = build_tags(ctx.engine, catalog.world, asked, table)
         check_values(ctx.engine, table, {tag.tag: tag.closed} if tag.closed else {}, [column])
         (stats,) = describe_tags(ctx.engine, table, [column], members)
-    finally:
-        ctx.engine.drop(table)
     return {
         "tag": tag.tag,
         "subject": tag.subject,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,9 +11,9 @@ from gongbi.core.clock import Window
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Expr
 from gongbi.errors import InvalidInput, NotYet
-from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key
+from gongbi.services.drafts import draft
 from gongbi.services.segments import condition, instant
 from gongbi.tags.run import build_tags
 
@@ -109,9 +108,6 @@ def tags_at(ctx: Context, subject: str, as_of: datetime, tags: Iterable[str]) ->
     kept = [tag for tag in names if tag in catalog.tags_of(subject)]
     types = catalog.world.tags_of(subject)
     wanted = needed(ctx, subject, [ir.TagValue(tag, types[tag]) for tag in kept])
-    table = f"{DRAFT}{secrets.token_hex(6)}"
-    try:
+    with draft(ctx) as table:
         build_tags(ctx.engine, catalog.world, Request(subject, wanted, as_of, {}, single=ctx.single(subject)), table)
         yield {tag: Stored(table, tag) for tag in wanted}
-    finally:
-        ctx.engine.drop(table)

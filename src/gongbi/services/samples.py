@@ -18,8 +18,8 @@ from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
 from gongbi.segments.plan import members_plan
 from gongbi.segments.run import list_members
-from gongbi.services.advance import DRAFT
 from gongbi.services.context import Context
+from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
 from gongbi.services.privacy import grade_of, id_grade
 from gongbi.services.segments import column, condition, population, request
@@ -195,11 +195,8 @@ def _tried(ctx: Context, subject: str, columns: Mapping[str, Expr], n: int) -> t
     if ranked:
         table = list_members(ctx.engine, world, wanted, limit=n, draw=SEED)
         return table, wanted.as_of, warn_of_request(ctx, wanted)
-    table = f"{DRAFT}tried_{subject}"
     plan = members_plan(replace(wanted, columns={}), world, ctx.engine.dialect, limit=n, draw=SEED)
-    try:
-        ctx.engine.build(plan, table)
-        found = list_members(ctx.engine, world, replace(wanted, known=table), draw=SEED)
-    finally:
-        ctx.engine.drop(table)
+    with draft(ctx) as members:
+        ctx.engine.build(plan, members)
+        found = list_members(ctx.engine, world, replace(wanted, known=members), draw=SEED)
     return found, wanted.as_of, warn_of_request(ctx, wanted)
