@@ -68,15 +68,11 @@ def tags_at(exprs: Iterable[Expr], catalog: Catalog) -> dict[str, Expr]:
         One of them is the score of a model, which is made now and cannot be had as of an earlier instant.
     """
     known = catalog.tags_of(SUBJECT)
-    wanted: set[str] = set()
-    waiting = {tag for expr in exprs for tag in ir.tags_used(expr)}
-    while waiting:
-        wanted |= waiting
-        predicted = sorted(waiting - set(known))
-        if predicted:
-            raise Refused(
-                f"{predicted[0]!r} is a model's score of today; a campaign decides as of its own instant.",
-                hint="Use tags that are computed from facts: they can be had as of any instant.",
-            )
-        waiting = {used for tag in waiting for used in ir.tags_used(known[tag])} - wanted
-    return {tag: expr for tag, expr in known.items() if tag in wanted}
+    wanted = {tag for expr in exprs for tag in ir.tags_used(expr)}
+    predicted = sorted(wanted - set(known))
+    if predicted:
+        raise Refused(
+            f"{predicted[0]!r} is a model's score of today; a campaign decides as of its own instant.",
+            hint="Use tags that are computed from facts: they can be had as of any instant.",
+        )
+    return ir.with_used(wanted, known)

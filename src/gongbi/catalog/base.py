@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gongbi.catalog.makers import Maker
 from gongbi.catalog.mapping import (
@@ -97,20 +97,7 @@ Kind = Literal[
     "yearbook",
     "worklist",
 ]
-KINDS: tuple[Kind, ...] = (
-    "subject",
-    "source",
-    "scheme",
-    "library",
-    "tag",
-    "segment",
-    "model",
-    "campaign",
-    "grading",
-    "cast",
-    "yearbook",
-    "worklist",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

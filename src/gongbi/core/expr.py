@@ -6,7 +6,7 @@ Aggregates lift a row's values to its member; ranks compare a member's value wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -148,6 +148,21 @@ def aggregates(expr: Expr) -> list[Call]:
 def tags_used(expr: Expr) -> set[str]:
     """Names of the tags an expression refers to."""
     return {e.tag for e in walk(expr) if isinstance(e, TagValue)}
+
+
+def with_used(tags: Iterable[str], expressions: dict[str, Expr]) -> dict[str, Expr]:
+    """Tags of a subject with all tags that they use, each after those; names without an expression are passed over.
+
+    Parameters
+    ----------
+    expressions
+        All tags of the subject that are computed, each after those it uses.
+    """
+    wanted = set(tags)
+    for tag in reversed(expressions):
+        if tag in wanted:
+            wanted |= tags_used(expressions[tag])
+    return {tag: expr for tag, expr in expressions.items() if tag in wanted}
 
 
 def facts_used(expr: Expr) -> set[str]:

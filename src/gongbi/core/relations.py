@@ -180,12 +180,8 @@ def related_tags(expr: Expr, world: World) -> set[tuple[str, str]]:
 
 def with_used(tags: set[tuple[str, str]], world: World) -> dict[str, list[str]]:
     """Subject → tags, with those of the same subject that they use, each after those it uses."""
-    wanted = set(tags)
-    for subject, tag in reversed(list(world.expressions)):
-        if (subject, tag) in wanted:
-            wanted |= {(subject, used) for used in ir.tags_used(world.expressions[subject, tag])}
-    found: dict[str, list[str]] = {}
-    for subject, tag in world.expressions:
-        if (subject, tag) in wanted:
-            found.setdefault(subject, []).append(tag)
-    return found
+    made: dict[str, dict[str, Expr]] = {}
+    for (subject, tag), expr in world.expressions.items():
+        made.setdefault(subject, {})[tag] = expr
+    found = {name: list(ir.with_used((t for s, t in tags if s == name), own)) for name, own in made.items()}
+    return {subject: names for subject, names in found.items() if names}

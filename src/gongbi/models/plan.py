@@ -43,11 +43,8 @@ def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str,
         A prediction is among them. Its scores are of one instant and cannot be had for another.
     """
     known = catalog.tags_of(subject)
-    wanted, stack = set[str](), list(names)
-    while stack:
-        name = stack.pop()
-        if name in wanted:
-            continue
+    wanted = list(names)
+    for name in wanted:
         if name not in catalog.world.tags_of(subject):
             raise UnknownName(f"tag of {subject}", name, known)
         if name not in known:
@@ -55,9 +52,7 @@ def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str,
                 f"The prediction {name!r} cannot be used by a model: it exists for one instant only.",
                 hint="Use the tags that it was learned from.",
             )
-        wanted.add(name)
-        stack += ir.tags_used(known[name])
-    return {name: expr for name, expr in known.items() if name in wanted}
+    return ir.with_used(wanted, known)
 
 
 def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, dialect: Dialect) -> CohortPlans:

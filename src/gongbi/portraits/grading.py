@@ -67,14 +67,8 @@ def cells_plan(grading: GradingDef, request: Request, world: World, dialect: Dia
 
 def grades_plan(grading: GradingDef, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
     """Type and level of everybody as of an instant, computed from the facts. Columns ``id``, ``type``, ``level``."""
-    expressions, parts = catalog.tags_of(grading.subject), ("type", "level")
-    wanted, stack = set[str](), [f"{grading.prefix}.{part}" for part in parts]
-    while stack:
-        name = stack.pop()
-        if name not in wanted:
-            wanted.add(name)
-            stack += ir.tags_used(expressions[name])
-    columns = {name: expr for name, expr in expressions.items() if name in wanted}
+    parts = ("type", "level")
+    columns = ir.with_used((f"{grading.prefix}.{part}" for part in parts), catalog.tags_of(grading.subject))
     plan = compile_members(Request(grading.subject, columns, as_of, {}), catalog.world, dialect)
     named = ", ".join(f"{dialect.ident(f'{grading.prefix}.{part}')} as {part}" for part in parts)
     return plan.then("_grades", f"select id, {named} from _result order by id")

@@ -319,11 +319,4 @@ def changes(
 
 def _used(ctx: Context, subject: str, expr: Expr) -> dict[str, Expr]:
     """The tags behind an expression, each after those it uses."""
-    tags = ctx.catalog().tags_of(subject)
-    needed, queue = set[str](), [expr]
-    while queue:
-        for used in ir.tags_used(queue.pop()) & tags.keys():
-            if used not in needed:
-                needed.add(used)
-                queue.append(tags[used])
-    return {tag: one for tag, one in tags.items() if tag in needed}
+    return ir.with_used(ir.tags_used(expr), ctx.catalog().tags_of(subject))

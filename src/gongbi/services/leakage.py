@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from gongbi.core import expr as ir
@@ -27,9 +27,9 @@ def defining(ctx: Context, subject: str, conditions: Sequence[Expr]) -> dict[str
     catalog = ctx.catalog()
     expressions = catalog.tags_of(subject)
     named = {tag for part in conditions for tag in ir.tags_used(part)}
-    below = _below(named, expressions)
+    below = ir.with_used(named, expressions)
     read = set[object]()
-    for expr in [*conditions, *(expressions[tag] for tag in below if tag in expressions)]:
+    for expr in [*conditions, *below.values()]:
         read |= _read(expr)
     found: dict[str, Why] = {}
     for tag, expr in expressions.items():
@@ -42,17 +42,6 @@ def defining(ctx: Context, subject: str, conditions: Sequence[Expr]) -> dict[str
         elif any(found.get(used) == "made_from" and used not in below for used in ir.tags_used(expr)):
             found[tag] = "made_from"
     found |= {tag: "named" for tag in named if tag not in expressions}
-    return found
-
-
-def _below(tags: Iterable[str], expressions: Mapping[str, Expr]) -> set[str]:
-    """The tags, and all that they are made from."""
-    found, waiting = set[str](), set(tags)
-    while waiting:
-        tag = waiting.pop()
-        found.add(tag)
-        if tag in expressions:
-            waiting |= ir.tags_used(expressions[tag]) - found
     return found
 
 

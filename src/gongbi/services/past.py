@@ -45,18 +45,13 @@ def needed(ctx: Context, subject: str, parts: Iterable[Expr]) -> dict[str, Expr]
         One of them is the score of a model, which is known as of its training only.
     """
     expressions = ctx.catalog().tags_of(subject)
-    wanted, waiting = set[str](), {tag for part in parts for tag in ir.tags_used(part)}
-    while waiting:
-        tag = waiting.pop()
-        if tag not in expressions:
-            raise NotYet(
-                f"The tag {tag!r} is the score of a model and has no value as of an earlier instant.",
-                hint="Compare groups that do without it.",
-            )
-        if tag not in wanted:
-            wanted.add(tag)
-            waiting |= ir.tags_used(expressions[tag])
-    return {tag: expr for tag, expr in expressions.items() if tag in wanted}
+    wanted = {tag for part in parts for tag in ir.tags_used(part)}
+    for tag in sorted(wanted - expressions.keys()):
+        raise NotYet(
+            f"The tag {tag!r} is the score of a model and has no value as of an earlier instant.",
+            hint="Compare groups that do without it.",
+        )
+    return ir.with_used(wanted, expressions)
 
 
 def request_at(
@@ -105,9 +100,7 @@ def tags_at(ctx: Context, subject: str, as_of: datetime, tags: Iterable[str]) ->
         yield stored
         return
     catalog = ctx.catalog()
-    kept = [tag for tag in names if tag in catalog.tags_of(subject)]
-    types = catalog.world.tags_of(subject)
-    wanted = needed(ctx, subject, [ir.TagValue(tag, types[tag]) for tag in kept])
+    wanted = ir.with_used(names, catalog.tags_of(subject))
     with draft(ctx) as table:
         build_tags(ctx.engine, catalog.world, Request(subject, wanted, as_of, {}, single=ctx.single(subject)), table)
         yield {tag: Stored(table, tag) for tag in wanted}
