@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 from gongbi.answers import full, told
 
 
-class PortraitVerbs:
+class PortraitVerbs(ABC):
     """The verbs of `Workspace` that draw portraits; each is one call of a use case."""
 
+    @abstractmethod
     def call(self, verb: str, /, **params: Any) -> Any:
         """Carry out a use case by name; the workspace knows where."""
-        raise NotImplementedError
 
     def assign_clusters(self, name: str, *, as_of: str | datetime | None = None) -> dict[str, Any]:
         """File members by the kept clusters of a model as of any instant: `table` and `sizes`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from gongbi.catalog.makers import Maker
 from gongbi.catalog.mapping import (
@@ -36,6 +36,7 @@ from gongbi.catalog.portraits import (
 from gongbi.catalog.quality import Quality
 from gongbi.catalog.scheme import Category, LibraryDef, SchemeDef
 from gongbi.catalog.worklists import WorklistDef
+from gongbi.core.kinds import KINDS, Kind
 from gongbi.core.types import INTEGER, TEXT, Type
 from gongbi.errors import InvalidDefinition, Place
 
@@ -82,22 +83,6 @@ __all__ = [
     "kind_of",
     "name_of",
 ]
-
-Kind = Literal[
-    "subject",
-    "source",
-    "scheme",
-    "library",
-    "tag",
-    "segment",
-    "model",
-    "campaign",
-    "grading",
-    "cast",
-    "yearbook",
-    "worklist",
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from gongbi.store.audit import Audit, Entry, Verified
 from gongbi.store.builds import Build, Builds, BuildStatus, TagStats
 from gongbi.store.campaigns import HELD_OUT, Assignment, CampaignRun, Campaigns
-from gongbi.store.definitions import KINDS, Applied, Change, Definition, DefinitionKey, Definitions, NewDefinition
+from gongbi.store.definitions import Applied, Change, Definition, DefinitionKey, Definitions, NewDefinition
 from gongbi.store.exports import Export, Exports
 from gongbi.store.loads import Load, Loads, LoadStatus
 from gongbi.store.models import Model, Models, ModelStatus
@@ -14,7 +14,6 @@ from gongbi.store.store import Store
 
 __all__ = [
     "HELD_OUT",
-    "KINDS",
     "Applied",
     "Assignment",
     "Audit",

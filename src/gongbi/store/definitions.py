@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, tuple_, update
 
+from gongbi.core.kinds import KINDS
 from gongbi.errors import InvalidDefinition, Refused, UnknownName
 from gongbi.store.repository import Repository
 from gongbi.store.tables import definition_changes, definition_states, definitions
@@ -16,21 +17,6 @@ from gongbi.store.values import digest
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
-
-KINDS = (
-    "subject",
-    "source",
-    "scheme",
-    "library",
-    "tag",
-    "segment",
-    "model",
-    "campaign",
-    "grading",
-    "cast",
-    "yearbook",
-    "worklist",
-)
 
 #: A version that is `replaced` never came into force: a later draft took its place.
 State = Literal["draft", "review", "rejected", "replaced", "published"]
