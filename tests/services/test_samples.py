@@ -186,3 +186,9 @@ def test_the_cost_of_a_build_names_what_it_reads(ws: Workspace) -> None:
     assert (found["rows"], found["seconds"]) == (lines, customer["seconds"])
     with pytest.raises(UnknownName, match="shop"):
         ws.call("build_cost", subjects=["shop"])
+
+
+@pytest.mark.parametrize("verb", ["try_tag", "draft_tag"])
+def test_what_is_given_by_hand_cannot_be_tried(ws: Workspace, verb: str) -> None:
+    with pytest.raises(InvalidInput, match="nothing to try"):
+        ws.call(verb, definition={"tag": "new.tag", "maker": {"manual": {"type": "number"}}})

@@ -12,6 +12,7 @@ from gongbi.catalog.makers import EXAMPLES, MAKERS, NAMES, form
 from gongbi.catalog.schema import fields_of, summary_of
 from gongbi.catalog.yaml import from_json, write_text
 from gongbi.core import expr as ir
+from gongbi.core.expr import Expr
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
@@ -48,6 +49,25 @@ def makers(_ctx: Context, name: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def drafted(ctx: Context, definition: Mapping[str, Any]) -> tuple[TagDef, Expr]:
+    """Read and check a tag that is not in force.
+
+    Raises
+    ------
+    InvalidInput
+        Its values are given; nothing computes them.
+    """
+    tag = from_json("tag", definition)
+    assert isinstance(tag, TagDef)
+    if tag.maker is not None and tag.maker.is_given:
+        raise InvalidInput(
+            f"The values of {tag.tag!r} are given, by hand or from a file: there is nothing to try.",
+            hint="Apply the tag, then use `gongbi tags set` or `gongbi tags import`.",
+        )
+    ctx.check_subject(tag.subject)
+    return tag, checked_tag(tag, ctx.catalog().world)
+
+
 def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     """Check a tag that is not in force, and compute it as of the instant of the current build; nothing is kept.
 
@@ -69,16 +89,8 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     NotYet
         No build is there to take the instant from.
     """
-    tag = from_json("tag", definition)
-    assert isinstance(tag, TagDef)
     catalog = ctx.catalog()
-    if tag.maker is not None and tag.maker.is_given:
-        raise InvalidInput(
-            f"The values of {tag.tag!r} are given, by hand or from a file: there is nothing to try.",
-            hint="Apply the tag, then use `gongbi tags set` or `gongbi tags import`.",
-        )
-    ctx.check_subject(tag.subject)
-    expr = checked_tag(tag, catalog.world)
+    tag, expr = drafted(ctx, definition)
     column = TagColumn(tag.tag, expr.type)
     asked = request(ctx, "true", tag.subject, {tag.tag: expr})
     with draft(ctx) as table:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.catalog.base import TagDef
-from gongbi.catalog.catalog import Catalog, checked_tag
+from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED, masked
-from gongbi.catalog.yaml import from_json
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
 from gongbi.core.plan import Plan
@@ -21,6 +19,7 @@ from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
+from gongbi.services.makers import drafted
 from gongbi.services.privacy import grade_of, id_grade
 from gongbi.services.segments import column, condition, population, request
 from gongbi.services.warnings import warn_of_request
@@ -157,11 +156,8 @@ def try_tag(ctx: Context, definition: Mapping[str, Any], *, n: int = TRIED) -> d
         ``expr``, ``type``, ``tried``, ``present``, ``distinct``, ``top`` (the commonest values: ``value``, ``count``),
         ``rows`` (the first members: ``id``, ``value``), ``as_of``, ``warnings``.
     """
-    tag = from_json("tag", definition)
-    assert isinstance(tag, TagDef)
     catalog = ctx.catalog()
-    ctx.check_subject(tag.subject)
-    expr = checked_tag(tag, catalog.world)
+    tag, expr = drafted(ctx, definition)
     table, as_of, warnings = _tried(ctx, tag.subject, {"value": expr}, n)
     grade, own = grade_of(catalog, tag.subject, expr), id_grade(catalog, tag.subject)
     values = [masked(value, grade) for value in table["value"].to_pylist()]
