@@ -245,9 +245,17 @@ class Workspace(PortraitVerbs):
         """How good the tags of the newest builds are, or the figures of one tag across builds."""
         return self.call("quality", tag=tag, subject=subject, limit=limit)  # type: ignore[no-any-return]
 
-    def explain(self, tag: str, id: Any, *, subject: str | None = None, limit: int = 20) -> dict[str, Any]:  # noqa: A002
+    def explain(
+        self,
+        tag: str,
+        id: Any,  # noqa: A002
+        *,
+        subject: str | None = None,
+        limit: int = 20,
+        reveal: str | None = None,
+    ) -> dict[str, Any]:
         """Why a member has its value of a tag: the definition in words, the tags it uses, the rows of facts behind."""
-        given = {"tag": tag, "id": id, "subject": subject, "limit": limit}
+        given = {"tag": tag, "id": id, "subject": subject, "limit": limit, "reveal": reveal}
         return _told(self.call("explain", **given))  # type: ignore[no-any-return]
 
     def history(self, name: str, id: Any, *, limit: int = 1000) -> dict[str, Any]:  # noqa: A002
@@ -312,9 +320,10 @@ class Workspace(PortraitVerbs):
         """How many members each two groups share; of all saved segments of a subject by default."""
         return Rows(_told(self.call("overlap", segments=list(segments), subject=subject))["pairs"])
 
-    def customer(self, id: Any, subject: str = "customer") -> Portrait:  # noqa: A002
-        """One member: identifiers, attributes, tags, time line."""
-        return Portrait(self, _told(self.call("customer", id=id, subject=subject)))
+    def customer(self, id: Any, subject: str = "customer", *, reveal: str | None = None) -> Portrait:  # noqa: A002
+        """One member: identifiers, attributes, tags, time line; personal values are masked without a reason."""
+        found = _told(self.call("customer", id=id, subject=subject, reveal=reveal))
+        return Portrait(self, found, {"id": id, "subject": subject, "reveal": reveal})
 
     def train(self, name: str | None = None) -> Any:
         """Train and score the models."""
@@ -426,9 +435,9 @@ class Segment:
 class Portrait(dict[str, Any]):
     """One member, as a dict; shows its tags as a table in a notebook."""
 
-    def __init__(self, workspace: Workspace, body: Mapping[str, Any]) -> None:
+    def __init__(self, workspace: Workspace, body: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
         super().__init__(body)
-        self._workspace = workspace
+        self._workspace, self._asked = workspace, asked
 
     @property
     def tags(self) -> dict[str, Any]:
@@ -437,8 +446,7 @@ class Portrait(dict[str, Any]):
 
     def evidence(self, tag: str, *, limit: int = 50) -> dict[str, Any]:
         """The facts behind one tag."""
-        given = {"id": self["id"], "tag": tag, "subject": self["subject"], "limit": limit}
-        return _told(self._workspace.call("evidence", **given))  # type: ignore[no-any-return]
+        return _told(self._workspace.call("evidence", tag=tag, limit=limit, **self._asked))  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
         return Rows(self["tags"])._repr_html_()

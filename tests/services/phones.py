@@ -29,7 +29,7 @@ fact: order
 key: [order_id]
 time: {column: at, zone: Asia/Shanghai}
 subjects: {customer: {identifier: card}}
-columns: {amount: {type: money, currency: CNY}}
+columns: {amount: {type: money, currency: CNY}, consignee: {type: text, pii: direct}}
 ---
 tag: spend.total
 name: {zh: 消费总额, en: Spend}
@@ -79,9 +79,11 @@ def build(root: Path) -> Path:
         f"{card},{phone(card)},{'王李赵'[card % 3]}小{'明芳'[card % 2]},none,{town(card)}" for card in range(1, N + 1)
     ]
     (root / "people.csv").write_text("\n".join(people) + "\n", "utf-8")
-    orders = ["order_id,card,at,amount"]
+    orders = ["order_id,card,at,amount,consignee"]
     for card in range(1, N + 1):
-        orders += [f"{card * 10 + k},{card},2024-03-0{k + 1}T09:00:00,{a}" for k, a in enumerate(amounts(card))]
+        orders += [
+            f"{card * 10 + k},{card},2024-03-0{k + 1}T09:00:00,{a},{called(card)}" for k, a in enumerate(amounts(card))
+        ]
     (root / "orders.csv").write_text("\n".join(orders) + "\n", "utf-8")
     with workspace.open(root, actor="tester") as ws:
         ws.apply()

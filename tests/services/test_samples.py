@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import gongbi
 from gongbi.catalog.masking import masked
-from gongbi.errors import InvalidInput, UnknownName
+from gongbi.errors import InvalidInput, Refused, UnknownName
 from gongbi.services.drafts import DRAFT
 from gongbi.workspace import Workspace
 
@@ -192,3 +193,58 @@ def test_the_cost_of_a_build_names_what_it_reads(ws: Workspace) -> None:
 def test_what_is_given_by_hand_cannot_be_tried(ws: Workspace, verb: str) -> None:
     with pytest.raises(InvalidInput, match="nothing to try"):
         ws.call(verb, definition={"tag": "new.tag", "maker": {"manual": {"type": "number"}}})
+
+
+def clear(card: int) -> list[str]:
+    """What nobody may see of a customer without a reason."""
+    return [phones.called(card), phones.phone(card), f"138{card:08d}"]
+
+
+def test_one_member_is_shown_masked_in_whatever_is_asked_of_it(ws: Workspace) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        portrait = ws.customer(7)
+        explained = ws.explain("contact.phone", 7)
+        behind = portrait.evidence("contact.phone")
+        bought = portrait.evidence("spend.total")
+    assert all("Masked" in str(one.message) for one in seen)
+    for found in (portrait, explained, behind, bought):
+        assert not [one for one in clear(7) if one in str(dict(found))]
+    assert {one["kind"]: one["value"] for one in portrait["identifiers"]} == {"card": "7", "phone": "138****0007"}
+    attributes = {"full_name": "李**", "mobile": "138****0007", "faith": "***", "town": phones.town(7)}
+    assert portrait["attributes"] == attributes
+    assert portrait.tags["contact.phone"] == explained["value"] == behind["value"] == "138****0007"
+    assert explained["steps"][0]["attributes"] == {"mobile": "138****0007"}
+    assert portrait.tags["spend.total"] == sum(phones.amounts(7))
+    assert [one["code"] for one in explained["warnings"]] == ["masked"]
+    (rows,) = (part["table"].to_pylist() for part in bought["parts"])
+    assert [(row["amount"], row["consignee"]) for row in rows] == [(a, "李**") for a in reversed(phones.amounts(7))]
+    assert {event["consignee"] for event in portrait["timeline"]} == {"李**"}
+
+
+def test_a_named_person_with_a_reason_sees_one_member_and_is_on_record(ws: Workspace) -> None:
+    assert ws.context is not None
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        ws.explain("contact.phone", 7, reveal=" ")
+    for nobody in ("customer", "evidence"):
+        more = {"tag": "contact.phone"} if nobody == "evidence" else {}
+        with pytest.raises(Refused, match="named person"):
+            ws.call_as("local", nobody, id=7, reveal="to look", **more)
+    before = len(ws.context.store.audit.list(action="reveal"))
+    found = ws.call_as("ana", "explain", tag="contact.phone", id=7, reveal="a complaint")
+    assert found["value"] == found["steps"][0]["attributes"]["mobile"] == phones.phone(7)
+    shown = ws.call_as("ana", "customer", id=7, reveal="a complaint")
+    assert shown["attributes"]["full_name"] == phones.called(7)
+    entries = ws.context.store.audit.list(action="reveal")
+    assert len(entries) == before + 2
+    assert {(one.actor, one.object, one.details["why"]) for one in entries[:2]} == {
+        ("ana", "customer 7", "a complaint")
+    }
+
+
+def test_what_is_nobodys_secret_needs_no_record(ws: Workspace) -> None:
+    assert ws.context is not None
+    before = len(ws.context.store.audit.list(action="reveal"))
+    found = ws.call_as("ana", "explain", tag="spend.total", id=4, reveal="out of curiosity")
+    assert found["warnings"] == []
+    assert len(ws.context.store.audit.list(action="reveal")) == before

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gongbi.cli.calls import call, emit
-from gongbi.cli.options import HERE, As, Json, Subject, Where
+from gongbi.cli.options import HERE, As, Json, Reveal, Subject, Where
 from gongbi.cli.output import show
 from gongbi.cli.segment import segment_app
 
@@ -58,11 +58,14 @@ def explain(
     tag: Annotated[str, typer.Argument(help="A tag's name.")],
     id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
     limit: Annotated[int, typer.Option(min=0, help="So many rows of facts behind each part.")] = 20,
+    reveal: Reveal = None,
     workspace: Where = HERE,
     as_json: Json = False,
+    actor: As = None,
 ) -> None:
     """Why a member has its value of a tag: words, tags, rows. 标签解释。"""
-    emit(call(workspace, None, "explain", tag=tag, id=id, limit=limit), as_json, _show_explanation)
+    found = call(workspace, actor, "explain", tag=tag, id=id, limit=limit, reveal=reveal)
+    emit(found, as_json, _show_explanation)
 
 
 def _show_explanation(found: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gongbi.cli.calls import call, emit
-from gongbi.cli.options import HERE, As, Columns, Json, Overwrite, Subject, Where
+from gongbi.cli.options import HERE, As, Columns, Json, Overwrite, Reveal, Subject, Where
 
 Order = Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")]
 Draw = Annotated[str | None, typer.Option("--draw", help="Choose by lot, by this seed, instead of by order.")]
@@ -45,7 +45,7 @@ def segment_members(
     limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
     order: Order = None,
     draw: Draw = None,
-    reveal: Annotated[str | None, typer.Option("--reveal", help="Why masked values are to be seen; recorded.")] = None,
+    reveal: Reveal = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,

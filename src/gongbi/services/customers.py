@@ -11,6 +11,7 @@ from gongbi.core.grouping import rows_as_of
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
+from gongbi.services.privacy import Veil
 from gongbi.services.segments import instant
 from gongbi.services.warnings import warn_of_tags
 
@@ -50,8 +51,20 @@ def resolve(ctx: Context, given: Any, subject: str = "customer") -> Any:
     raise error
 
 
-def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 50) -> dict[str, Any]:  # noqa: A002
-    """Everything known about one member as of the instant of the current build.
+def customer(
+    ctx: Context,
+    id: Any,  # noqa: A002
+    *,
+    subject: str = "customer",
+    events: int = 50,
+    reveal: str | None = None,
+) -> dict[str, Any]:
+    """Everything known about one member as of the instant of the current build; personal values are masked.
+
+    Parameters
+    ----------
+    reveal
+        Why masked values are to be seen, by a named person; put on record.
 
     Returns
     -------
@@ -67,19 +80,27 @@ def customer(ctx: Context, id: Any, *, subject: str = "customer", events: int = 
     if catalog.subjects[subject].identifiers and "identifier" in ctx.engine.tables():
         sql = f"select kind, value from identifier where customer = {here} order by kind, value"
         identifiers = ctx.engine.query(sql).to_pylist()
-    tags = _tags(ctx, subject, member)
-    return {
+    veil, kinds = Veil(ctx, subject, member, reveal), catalog.subjects[subject].identifiers
+    for one in identifiers:
+        grade = kinds[one["kind"]].pii if one["kind"] in kinds else "none"
+        one["value"] = veil.value(one["kind"], one["value"], grade)
+    tags = _tags(ctx, subject, member, veil)
+    attributes = attributes_of(ctx, subject, member)
+    found = {
         "subject": subject,
-        "id": member,
+        "id": veil.id,
         "as_of": as_of.isoformat(),
         "identifiers": identifiers,
         # Given values are shown as the tags that they are.
-        "attributes": {k: v for k, v in attributes_of(ctx, subject, member).items() if not k.startswith("given.")},
+        "attributes": {k: veil.attribute(k, v) for k, v in attributes.items() if not k.startswith("given.")},
         "tags": tags,
-        "timeline": _timeline(ctx, subject, member, events),
+        "timeline": [
+            {"fact": event["fact"], **veil.row(event["fact"], {k: v for k, v in event.items() if k != "fact"})}
+            for event in _timeline(ctx, subject, member, events)
+        ],
         "facts": _counts(ctx, subject, member),
-        "warnings": warn_of_tags(ctx, subject, (tag["tag"] for tag in tags)),
     }
+    return {**found, "warnings": [*warn_of_tags(ctx, subject, (tag["tag"] for tag in tags)), *veil.told()]}
 
 
 def attributes_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
@@ -114,14 +135,14 @@ def values_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
     return values
 
 
-def _tags(ctx: Context, subject: str, member: Any) -> list[dict[str, Any]]:
+def _tags(ctx: Context, subject: str, member: Any, veil: Veil) -> list[dict[str, Any]]:
     catalog, found = ctx.catalog(), []
     for tag, value in values_of(ctx, subject, member).items():
         definition = catalog.tags.get(tag)
         found.append(
             {
                 "tag": tag,
-                "value": value,
+                "value": veil.tag(tag, value),
                 "unit": definition.unit if definition else None,
                 "category": definition.category if definition else "预测/模型",
                 "name": definition.name.to_json() if definition else {"zh": tag, "en": tag},
@@ -167,13 +188,16 @@ def evidence(
     *,
     subject: str = "customer",
     limit: int = 50,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
-    """The facts behind a tag of one member.
+    """The facts behind a tag of one member; personal values are masked.
 
     Parameters
     ----------
     tag
         Its name, also as it stands in expressions: ``tag.NAME``.
+    reveal
+        As of `customer`.
 
     Returns
     -------
@@ -187,19 +211,26 @@ def evidence(
     member, as_of = resolve(ctx, id, subject), instant(ctx, subject)
     if definition.subject != subject:
         raise InvalidInput(f"The tag {tag!r} describes a {definition.subject}, not a {subject}.")
-    parts = []
-    for owner, call in _aggregates_behind(catalog.expressions[subject, tag], tag, catalog.tags_of(subject)):
-        plan = evidence_plan(call, subject, member, as_of, catalog.world, ctx.engine.dialect, limit=limit)
-        parts.append({"tag": owner, "fact": call.fact, "table": ctx.engine.query(plan)})
-    return {
+    veil = Veil(ctx, subject, member, reveal)
+    found = {
         "tag": tag,
-        "id": member,
-        "value": values_of(ctx, subject, member).get(tag),
+        "id": veil.id,
+        "value": veil.tag(tag, values_of(ctx, subject, member).get(tag)),
         "expr": definition.expression,
         "as_of": as_of.isoformat(),
-        "parts": parts,
-        "warnings": warn_of_tags(ctx, subject, [tag]),
+        "parts": rows_behind(ctx, tag, subject, member, veil, limit),
     }
+    return {**found, "warnings": [*warn_of_tags(ctx, subject, [tag]), *veil.told()]}
+
+
+def rows_behind(ctx: Context, tag: str, subject: str, member: Any, veil: Veil, limit: int) -> list[dict[str, Any]]:
+    """The rows behind each aggregate of a tag and of the tags it uses: ``tag``, ``fact``, ``table``."""
+    catalog, as_of, parts = ctx.catalog(), instant(ctx, subject), []
+    for owner, call in _aggregates_behind(catalog.expressions[subject, tag], tag, catalog.tags_of(subject)):
+        plan = evidence_plan(call, subject, member, as_of, catalog.world, ctx.engine.dialect, limit=limit)
+        assert call.fact is not None
+        parts.append({"tag": owner, "fact": call.fact, "table": veil.rows(call.fact, ctx.engine.query(plan))})
+    return parts
 
 
 def _aggregates_behind(expression: Expr, tag: str, tags: dict[str, Expr]) -> list[tuple[str, Call]]:

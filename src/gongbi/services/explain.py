@@ -11,9 +11,12 @@ from gongbi.core.expr import Attribute, Expr
 from gongbi.core.words import Titles, sentence
 from gongbi.errors import InvalidInput
 from gongbi.services.context import Context
-from gongbi.services.customers import attributes_of, evidence, resolve, values_of
-from gongbi.services.given import given_values
+from gongbi.services.customers import attributes_of, resolve, rows_behind, values_of
+from gongbi.services.given import given_rows
 from gongbi.services.limits import checked
+from gongbi.services.privacy import Veil
+from gongbi.services.segments import instant
+from gongbi.services.warnings import warn_of_tags
 
 
 def titles(ctx: Context) -> Titles:
@@ -27,8 +30,16 @@ def words(ctx: Context, expr: Expr) -> dict[str, str]:
     return {"zh": sentence(expr, known, "zh"), "en": sentence(expr, known, "en")}
 
 
-def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limit: int = 20) -> dict[str, Any]:  # noqa: A002
-    """Why a member has its value of a tag.
+def explain(
+    ctx: Context,
+    tag: str,
+    id: Any,  # noqa: A002
+    *,
+    subject: str | None = None,
+    limit: int = 20,
+    reveal: str | None = None,
+) -> dict[str, Any]:
+    """Why a member has its value of a tag; personal values are masked.
 
     Parameters
     ----------
@@ -38,6 +49,8 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
         By default the tag's.
     limit
         So many rows of facts behind each aggregate, the newest.
+    reveal
+        Why masked values are to be seen, by a named person; put on record.
 
     Returns
     -------
@@ -55,7 +68,8 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
         raise InvalidInput(f"The tag {definition.tag!r} describes a {definition.subject}, not a {subject}.")
     subject = definition.subject
     member, tags = resolve(ctx, id, subject), catalog.tags_of(subject)
-    found = evidence(ctx, member, definition.tag, subject=subject, limit=limit)
+    veil, as_of = Veil(ctx, subject, member, reveal), instant(ctx, subject)
+    parts = rows_behind(ctx, definition.tag, subject, member, veil, limit)
     values, attributes = values_of(ctx, subject, member), attributes_of(ctx, subject, member)
     steps: list[dict[str, Any]] = []
     queue, seen = [(definition.tag, 0)], {definition.tag}
@@ -68,13 +82,16 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
             {
                 "tag": name,
                 "name": one.name.to_json(),
-                "value": values.get(name),
+                "value": veil.tag(name, values.get(name)),
                 "unit": one.unit,
                 "expr": one.expression,
                 "said": words(ctx, expr),
                 "uses": uses,
-                "attributes": {name: attributes.get(name) for name in sorted(read)},
-                "given": given_values(ctx, name, member) if one.maker is not None and one.maker.is_given else [],
+                "attributes": {name: veil.attribute(name, attributes.get(name)) for name in sorted(read)},
+                "given": [
+                    {**row, "value": veil.tag(name, row["value"])}
+                    for row in (given_rows(ctx, one, member) if one.maker is not None and one.maker.is_given else [])
+                ],
                 "depth": depth,
             }
         )
@@ -83,13 +100,13 @@ def explain(ctx: Context, tag: str, id: Any, *, subject: str | None = None, limi
     return {
         "tag": definition.tag,
         "subject": subject,
-        "id": member,
-        "value": values.get(definition.tag),
+        "id": veil.id,
+        "value": steps[0]["value"],
         "said": steps[0]["said"],
-        "as_of": found["as_of"],
+        "as_of": as_of.isoformat(),
         "steps": steps,
-        "parts": found["parts"],
-        "warnings": found["warnings"],
+        "parts": parts,
+        "warnings": [*warn_of_tags(ctx, subject, [definition.tag]), *veil.told()],
     }
 
 

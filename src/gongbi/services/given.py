@@ -21,6 +21,7 @@ from gongbi.core.types import INTEGER, TEXT, TIMESTAMP
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.customers import resolve
+from gongbi.services.privacy import Veil
 from gongbi.sources.readers import find
 from gongbi.sources.rejects import set_aside
 from gongbi.store.values import digest
@@ -204,6 +205,8 @@ def import_tag(
 def given_values(ctx: Context, tag: str, id: Any) -> list[dict[str, Any]]:  # noqa: A002
     """What a given tag of one member was and is, the newest first, with who, when, why and from which load.
 
+    Personal values are masked.
+
     Returns
     -------
     list of dict
@@ -211,10 +214,17 @@ def given_values(ctx: Context, tag: str, id: Any) -> list[dict[str, Any]]:  # no
         ``path``.
     """
     definition = _tag(ctx, tag, Manual | Imported)
+    member = resolve(ctx, id, definition.subject)
+    veil = Veil(ctx, definition.subject, member, None)
+    return [{**row, "value": veil.tag(definition.tag, row["value"])} for row in given_rows(ctx, definition, member)]
+
+
+def given_rows(ctx: Context, definition: TagDef, member: Any) -> list[dict[str, Any]]:
+    """What `given_values` says of a member, in the clear."""
     if table_of(definition.tag) not in ctx.engine.tables():
         return []
     found = []
-    for row in reversed(_rows(ctx, definition, resolve(ctx, id, definition.subject))):
+    for row in reversed(_rows(ctx, definition, member)):
         ends = {name: row[name].isoformat() if row[name] else None for name in ("valid_from", "valid_to")}
         load = ctx.store.loads.get(row["_load"])
         told = {"by": row["by"], "why": row["why"], "load": load.id, "row": row["_row"], "path": load.path}

@@ -21,6 +21,7 @@ from gongbi.services.customers import resolve
 from gongbi.services.digests import definition_digests
 from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
+from gongbi.services.privacy import Veil
 from gongbi.services.segments import condition
 from gongbi.store.builds import Build
 from gongbi.store.values import digest
@@ -250,16 +251,22 @@ def history(ctx: Context, name: str, id: Any, *, limit: int = 1000) -> dict[str,
             f"select value, number, valid_from, valid_to from {dialect.ident(f'history_{subject}')}"
             f" where id = {dialect.literal(member)} and tag = {dialect.literal(name)} order by valid_from limit {limit}"
         ).to_pylist()
+    veil = Veil(ctx, subject, member, None)
     return {
         "name": name,
         "subject": subject,
-        "id": member,
+        "id": veil.id,
         "kept": kept(ctx, subject).get(name),
         "points": len(points),
         "since": points[0].isoformat() if points else None,
         "until": points[-1].isoformat() if points else None,
         "values": [
-            {"value": r["value"], "number": r["number"], "from": _iso(r["valid_from"]), "to": _iso(r["valid_to"])}
+            {
+                "value": veil.tag(name, r["value"]),
+                "number": veil.tag(name, r["number"]),
+                "from": _iso(r["valid_from"]),
+                "to": _iso(r["valid_to"]),
+            }
             for r in rows
         ],
     }

@@ -82,7 +82,7 @@ async def one(page: Page) -> None:
         if subject == "customer":
             _search(page)
             if await page.call("yearbooks"):
-                target = f"/yearbook/{quote(str(found['id']))}"
+                target = f"/yearbook/{quote(given, safe=':')}"
                 year = ui.button(page.t("yearbook.title"), icon="auto_stories")
                 year.on_click(lambda: ui.navigate.to(target))
                 year.props("outline no-caps").classes("g-btn")
@@ -157,7 +157,8 @@ def _tags(page: Page, found: Mapping[str, Any], library: Mapping[str, Any]) -> N
 
 def _tag(page: Page, found: Mapping[str, Any], tag: Mapping[str, Any], known: Mapping[str, Any] | None) -> None:
     async def open_() -> None:
-        await show_evidence(page, found["subject"], found["id"], tag)
+        # As it was asked for: a personal id is shown masked.
+        await show_evidence(page, found["subject"], page.params["id"], tag)
 
     row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else "")).props('type="button"')
     row.props["data-tag"] = tag["tag"]
