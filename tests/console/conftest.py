@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+# `test_browser` has the words in which the other browser tests are said.
+sys.path.insert(0, str(HERE))
 #: Names under which Chromium is installed; the first that is found is taken. `.ci/run` looks for the same ones.
 BROWSERS = ("chromium", "google-chrome")
 

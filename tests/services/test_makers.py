@@ -95,3 +95,18 @@ def test_the_command_line_lists_makers_and_shows_one(gongbi: Run, built_shop: Pa
     assert f"maker: {{tiers: {EXAMPLES['tiers']}}}" in " ".join(shown.split())
     assert "Did you mean 'tiers'?" in gongbi("makers", "tier").stderr
     assert built_shop.is_dir()
+
+
+def test_a_tag_its_draft_and_an_expression_are_told_as_the_form_that_writes_them(built_shop: Path) -> None:
+    with gongbi.open(built_shop) as ws:
+        before = ws.call("tag_form", tag=(name := "spend.orders"))
+        assert (before["definition"]["tag"], before["state"]) == (name, "published")
+        maker = {"metric": {"measure": "count", "of": "order", "within": "90 day"}}
+        ws.call("save_tag", definition={**before["definition"], "maker": maker})
+        after = ws.call("tag_form", tag=name)
+        assert {after["maker"]: after["fields"]} == maker
+        assert (after["state"], after["version"]) == ("draft", before["version"] + 1)
+        assert after["definition"] == before["definition"]
+        again = ws.call("tag_form", expr=after["expr"])
+        assert {again["maker"]: again["fields"]} == maker
+        assert ws.call("tag_form", expr="1 + 2")["maker"] is None

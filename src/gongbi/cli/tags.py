@@ -215,6 +215,17 @@ def tags_sql(
     emit(call(workspace, None, "tag_sql", name=name), as_json, lambda answer: print(answer["sql"]))
 
 
+@tags_app.command("form")
+def tags_form(
+    name: Annotated[str, typer.Argument(help="The tag.")] = "",
+    expr: Annotated[str, typer.Option("--expr", help="An expression in place of a tag.")] = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """A tag as the form of the maker that writes it. 标签的生成器表单。"""
+    emit(call(workspace, None, "tag_form", tag=name, expr=expr), as_json)
+
+
 @tags_app.command("cost")
 def tags_cost(
     subject: Annotated[list[str] | None, typer.Option("--subject", "-s", help="Only these subjects.")] = None,

@@ -8,9 +8,10 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, parts
+from gongbi.console import charts, library, parts
 from gongbi.console.frame import Page
 from gongbi.console.words import named
+from gongbi.services.governance import given_reason
 
 COLOURS = {"green": "green", "amber": "gold", "red": "red", "grey": "grey"}
 #: Stages from left to right, and what each kind of node is drawn in.
@@ -69,6 +70,31 @@ async def quality(page: Page, name: str) -> None:
         options["xAxis"]["minInterval"] = 1
         options["xAxis"]["min"], options["xAxis"]["max"] = points[0][0], points[-1][0]
         parts.chart(options, page.t("behind.quality"), height=220)
+
+
+async def refused(page: Page, subject: str = "") -> None:
+    """A card for every build that a limit of quality stopped: what it broke, and a way to publish it all the same."""
+    found = await page.try_call("quality", **({"subject": subject} if subject else {}))
+    for build in found["builds"] if found else ():
+        if build["status"] != "refused":
+            continue
+        names = {row["tag"]: page.words(row["name"], row["tag"]) for row in found["tags"]}
+        about = page.t("behind.refused_about", n=build["current"]) if build["current"] is not None else ""
+        number, whom = page.format.number(build["build"]), named(build["subject"], page.language)
+        heading = page.t("behind.refused", n=number, subject=whom)
+        with parts.card(heading, about, classes="g-refused"):
+            with ui.element("div").classes("g-chips"):
+                for breach in build["breaches"]:
+                    target = f"/tags/{quote(breach['tag'])}"
+                    said = f"{breach['limit']}: {breach['value']:.3g} / {breach['allowed']:.3g}"
+                    ui.link(f"{names.get(breach['tag'], breach['tag'])} · {said}", target).classes("g-chip red")
+
+            async def accept(why: str, build: Mapping[str, Any] = build) -> None:
+                given = {"subjects": [build["subject"]], "as_of": build["as_of"]}
+                await page.call("build", accept=given_reason(why), **given)
+
+            publish = ui.button(page.t("behind.accept"), icon="publish").props("outline no-caps").classes("g-btn")
+            publish.on_click(lambda act=accept: library.ask(page, page.t("behind.accept"), act))
 
 
 async def drawing(page: Page, name: str) -> None:

@@ -18,6 +18,7 @@ from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
 from gongbi.console.saying import said
+from gongbi.console.texts import TEXTS
 from gongbi.console.words import named
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, conjuncts
@@ -416,7 +417,7 @@ def score_name(page: Page, model: Mapping[str, Any], tag: str) -> str:
     """What people call a score of a model."""
     name = page.words(model["name"], model["model"])
     part = tag.removeprefix(f"model.{model['model']}").removeprefix(".")
-    return f"{name} · {page.t(f'score.{part}')}" if part else name
+    return f"{name} · {page.t(f'score.{part}')}" if f"score.{part}" in TEXTS else name
 
 
 def mended(expression: str, error: GongbiError, near: str) -> str:

@@ -15,7 +15,7 @@ from gongbi.console import parts
 from gongbi.console.format import Format
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
 from gongbi.console.who import actor_of, chooser
-from gongbi.errors import GongbiError, NotYet
+from gongbi.errors import Bug, GongbiError, NotYet
 from gongbi.jobs import JobHost
 from gongbi.translation import sentences
 from gongbi.workspace import Workspace
@@ -175,9 +175,14 @@ async def _fill(page: Page, definition: PageDef, waiting: ui.element) -> None:
     except GongbiError as error:
         with column:
             parts.problem(page, error)
-    except RuntimeError:
-        if not parts.gone(column):
-            raise
+    except Exception as error:
+        # The browser went on to another page meanwhile, and its elements with it.
+        if parts.gone(column):
+            return
+        # What nobody foresaw is said where the rest of the page would be, and left to the log.
+        with column:
+            parts.problem(page, Bug(f"{type(error).__name__}: {error}"))
+        raise
     finally:
         if not parts.gone(column):
             waiting.delete()

@@ -13,7 +13,8 @@ from gongbi.console.frame import Page
 from gongbi.services.lists import OUTCOMES, read_values
 
 
-def _dialog(heading: str, about: str) -> tuple[ui.dialog, ui.element]:
+def dialog_of(heading: str, about: str) -> tuple[ui.dialog, ui.element]:
+    """An open dialog with a heading, and the place for what it holds."""
     with ui.dialog() as dialog, ui.card().classes("g-dialog") as card:
         with ui.element("h2"):
             ui.label(heading)
@@ -29,7 +30,7 @@ def _field(label: str, value: str = "") -> ui.input:
 def hand_in(page: Page, subject: str, identifiers: list[str], done: Callable[[str], object]) -> None:
     """Make a group of pasted or uploaded identifiers; `done` is called with its expression."""
     t = page.t
-    dialog, card = _dialog(t("list.title"), t("list.about"))
+    dialog, card = dialog_of(t("list.title"), t("list.about"))
     state: dict[str, Any] = {"values": None}
     with card:
         with ui.element("div").classes("g-form-row"):
@@ -102,7 +103,7 @@ def report(page: Page, found: Mapping[str, Any]) -> None:
 def keep(page: Page, expression: str, subject: str, tags: Mapping[str, str], done: Callable[[str], object]) -> None:
     """Keep who is in a group now, or some of them, as a list."""
     t = page.t
-    dialog, card = _dialog(t("list.keep"), t("list.keep_about"))
+    dialog, card = dialog_of(t("list.keep"), t("list.keep_about"))
     with card:
         name = _field(t("list.name"))
         with ui.element("div").classes("g-form-row"):
@@ -144,7 +145,7 @@ async def as_sql(page: Page, verb: str, **given: Any) -> None:
     """Show a group or a tag as one statement, to be copied."""
     t = page.t
     found = await page.call(verb, **given)
-    dialog, card = _dialog(t("list.sql"), t("list.sql_about", dialect=found["dialect"]))
+    dialog, card = dialog_of(t("list.sql"), t("list.sql_about", dialect=found["dialect"]))
     with card:
         with ui.element("div").classes("g-chips"):
             copy = ui.button(t("box.copy"), icon="content_copy").props("unelevated no-caps").classes("g-btn")
@@ -158,7 +159,7 @@ async def tried(page: Page, expression: str, subject: str) -> None:
     """Show what a condition holds for among a stable thousand of members."""
     t, number = page.t, page.format.number
     found = await page.call("try_segment", expression=expression, subject=subject)
-    dialog, card = _dialog(t("list.try"), t("list.try_about", n=number(found["tried"])))
+    dialog, card = dialog_of(t("list.try"), t("list.try_about", n=number(found["tried"])))
     with card:
         parts.pairs(
             [
@@ -170,4 +171,5 @@ async def tried(page: Page, expression: str, subject: str) -> None:
         columns = [{"name": "id", "label": "ID"}, {"name": "value", "label": t("form.value")}]
         rows = [{"id": str(r["id"]), "value": page.format.value(r["value"])} for r in found["rows"]]
         parts.table(page, columns, rows, label=t("list.try"), per_page=10)
+        parts.warnings(page, found["warnings"])
         ui.button(t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")

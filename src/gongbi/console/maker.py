@@ -1,4 +1,8 @@
-"""The form of a maker: fill in its fields, read the expression, see the values that the tag would have."""
+"""The form of a maker: fill in its fields, read the expression, see the values that the tag would have.
+
+An existing tag opens in the form that writes it. Beside every form stands its text: what is written there is read back
+into the form, where one writes it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from urllib.parse import quote
 import yaml
 from nicegui import ui
 
-from gongbi.console import parts
+from gongbi.console import parts, trials
 from gongbi.console.counting import Counter
 from gongbi.console.frame import Page
 from gongbi.console.words import named
@@ -19,6 +23,8 @@ from gongbi.errors import Cancelled, GongbiError
 
 #: Seconds without a change before the draft is computed.
 PAUSE = 0.4
+#: Makers whose values a person or a file gives.
+GIVEN = ("manual", "imported")
 Show = Callable[[Mapping[str, Any]], None]
 
 
@@ -33,16 +39,30 @@ class MakerForm:
         Whom a tag may describe.
     show
         Draws the figures of a draft.
+    tag
+        An existing tag as the verb `tag_form` gives it.
     """
 
-    def __init__(self, page: Page, makers: Sequence[Mapping[str, Any]], subjects: Sequence[str], show: Show) -> None:
+    def __init__(
+        self,
+        page: Page,
+        makers: Sequence[Mapping[str, Any]],
+        subjects: Sequence[str],
+        show: Show,
+        tag: Mapping[str, Any] | None = None,
+    ) -> None:
         self.page, self.subjects, self.draw = page, list(subjects), show
         self.makers = {maker["maker"]: maker for maker in makers}
-        wanted = page.query.get("maker", "")
+        self.base: Mapping[str, Any] = tag["definition"] if tag is not None else {}
+        wanted = page.query.get("maker", "") if tag is None else tag["maker"] or ""
         self.maker = wanted if wanted in self.makers else next(iter(self.makers))
-        self.subject = "customer" if "customer" in self.subjects else self.subjects[0]
-        self.tag, self.name = "new.tag", ""
-        self.values: dict[str, Any] = {}
+        usual = "customer" if "customer" in self.subjects else self.subjects[0]
+        self.subject = usual if tag is None else self.base.get("subject", "customer")
+        self.tag, self.name = self.base.get("tag", "new.tag"), page.words(self.base.get("name", ""))
+        self.values: dict[str, Any] = dict(tag["fields"] or {}) if tag is not None else {}
+        self.text = tag["expr"] if tag is not None else ""
+        #: Whether the expression is edited as text.
+        self.as_text = tag is not None and tag["maker"] is None
         self.counter = Counter(page.ws)
 
     def show(self) -> None:
@@ -55,21 +75,52 @@ class MakerForm:
             with parts.card(t("maker.result"), t("maker.result_about"), classes="s7"):
                 self.result = ui.element("div").props('aria-live="polite" id="draft"')
         ui.context.client.on_disconnect(self.counter.begin)
-        self._chosen(self.maker)
+        self._fill(self.values)
 
     def _head(self) -> None:
         t = self.page.t
+        way = ui.toggle({False: t("maker.as_form"), True: t("maker.as_text")}, value=self.as_text)
+        way.props("no-caps unelevated dense toggle-color=primary").classes("g-way")
+        self.way = way.on_value_change(self._turned)
         options = {name: self.page.words(maker["name"], name) for name, maker in self.makers.items()}
-        kind = self._select(options, self.maker, t("maker.kind"))
-        kind.on_value_change(lambda e: self._chosen(e.value))
+        self.kind = self._select(options, self.maker, t("maker.kind"))
+        self.kind.bind_visibility_from(way, "value", backward=lambda text: not text)
+        self.kind.on_value_change(lambda e: self._chosen(e.value))
         with ui.element("div").classes("g-form-row"):
-            tag = ui.input(t("maker.tag"), value=self.tag).props("outlined dense")
+            tag = ui.input(t("maker.tag"), value=self.tag).props("outlined dense" + (" readonly" if self.base else ""))
             tag.on_value_change(lambda e: self._set(tag=e.value or ""))
-            name = ui.input(t("maker.name")).props("outlined dense")
+            name = ui.input(t("maker.name"), value=self.name).props("outlined dense")
             name.on_value_change(lambda e: self._set(name=e.value or ""))
-        if len(self.subjects) > 1:
+        if len(self.subjects) > 1 and not self.base:
             whom = {s: named(s, self.page.language) for s in self.subjects}
             self._select(whom, self.subject, t("tags.subject")).on_value_change(lambda e: self._set(subject=e.value))
+
+    async def _turned(self) -> None:
+        """From the form to its text, or back into the form that writes the text."""
+        if self.way.value == self.as_text:
+            return
+        if self.way.value:
+            self.as_text = True
+            self._fill(self.values)
+            return
+        found: Mapping[str, Any] = {"maker": None}
+        if self.text.strip():
+            try:
+                found = await self.page.call("tag_form", expr=self.text)
+            except GongbiError:
+                self.way.set_value(True)  # What is wrong with it is said beside it.
+                return
+            if found["maker"] is None:
+                ui.notify(self.page.t("maker.no_form"))
+                self.way.set_value(True)
+                return
+        self.as_text = False
+        if found["maker"] is not None:
+            self.maker = found["maker"]
+            self.kind.set_value(self.maker)
+            self._fill(found["fields"])
+        else:
+            self._fill({})
 
     def _select(self, options: Mapping[str, str], value: Any, label: str) -> ui.select:
         return (
@@ -83,8 +134,9 @@ class MakerForm:
 
     def _chosen(self, maker: str) -> None:
         """Draw the fields of a maker."""
-        self.maker = maker
-        self._fill({})
+        if maker != self.maker:
+            self.maker = maker
+            self._fill({})
 
     def _fill(self, given: Mapping[str, Any]) -> None:
         maker = self.makers[self.maker]
@@ -92,12 +144,26 @@ class MakerForm:
         self.values = dict(given)
         self.fields.clear()
         with self.fields:
+            if self.as_text:
+                self._area()
+                return
             ui.label(self.page.t(f"maker.about.{self.maker}")).classes("g-about")
             for field in maker["fields"]:
                 self._field(field, example.get(field["key"]))
             ui.button(self.page.t("maker.example"), icon="edit_note", on_click=lambda: self._fill(example)).props(
                 "outline no-caps"
             ).classes("g-btn")
+        self.changed()
+
+    def _area(self) -> None:
+        """The expression as text."""
+
+        def typed(text: str) -> None:
+            self.text = text
+            self.changed()
+
+        area = ui.textarea(self.page.t("tags.expression"), value=self.text).props("outlined autogrow spellcheck=false")
+        area.classes("g-wide g-mono").on_value_change(lambda e: typed(e.value or ""))
         self.changed()
 
     def _field(self, field: Mapping[str, Any], example: Any) -> None:
@@ -139,23 +205,38 @@ class MakerForm:
         self.changed()
 
     def definition(self) -> dict[str, Any]:
-        """The tag as it is filled in; what was left empty is left out."""
+        """The tag as it is filled in; what was left empty is left out, what the form does not show stays."""
         filled = {key: value for key, value in self.values.items() if value not in (None, "", [])}
-        called = {"name": self.name.strip()} if self.name.strip() else {}
+        made = {"expr": self.text.strip()} if self.as_text else {"maker": {self.maker: filled}}
         whom = {} if self.subject == "customer" else {"subject": self.subject}
-        return {"tag": self.tag.strip(), "maker": {self.maker: filled}, **called, **whom}
+        return {**self.base, "tag": self.tag.strip(), **made, **self._called(), **whom}
+
+    def _called(self) -> dict[str, Any]:
+        """Its name; of an existing tag in the reader's language, where that was changed."""
+        name, before = self.name.strip(), self.base.get("name")
+        if not name or name == self.page.words(before):
+            return {}
+        return {"name": {**before, self.page.language: name} if isinstance(before, Mapping) else name}
 
     def changed(self) -> None:
         """Something was filled in: stop what runs, wait for a pause, try the draft."""
         self.counter.later(PAUSE, self._try)
 
     async def _try(self, turn: int) -> None:
-        required = [field["key"] for field in self.makers[self.maker]["fields"] if field["required"]]
+        if self.as_text and not self.text.strip():
+            self._say(lambda: parts.empty(self.page, "maker.empty", icon="edit_note"))
+            return
+        required = [] if self.as_text else [field["key"] for field in self._shown() if field["required"]]
         if any(self.values.get(key) in (None, "", []) for key in required):
             self._say(lambda: parts.empty(self.page, "maker.empty", icon="edit_note"))
             return
+        if not self.as_text and self.maker in GIVEN:
+            self._say(self._given)
+            return
         try:
             found = await self.counter.ask(turn, "draft_tag", definition=self.definition())
+            if not self.as_text:
+                self.text = found["expr"]
             self._say(lambda: self._answer(found))
         except Cancelled:
             return
@@ -165,6 +246,9 @@ class MakerForm:
         except RuntimeError:
             if not parts.gone(self.result):
                 raise
+
+    def _shown(self) -> Sequence[Mapping[str, Any]]:
+        return self.makers[self.maker]["fields"]  # type: ignore[no-any-return]
 
     def _say(self, fill: Callable[[], None]) -> None:
         if parts.gone(self.result):
@@ -182,11 +266,21 @@ class MakerForm:
         ui.label(t("maker.yaml")).classes("g-label")
         parts.code(found["yaml"], label=t("maker.yaml"))
         ui.button(t("maker.copy"), icon="content_copy", on_click=lambda: ui.clipboard.write(found["yaml"])).props(
-            "outline no-caps"
+            "flat dense no-caps"
         ).classes("g-btn")
-        ui.button(t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes("g-btn")
+        with ui.element("div").classes("g-chips"):
+            ui.button(t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes("g-btn")
+            trials.button(self.page, self.definition)
         self.saved = ui.element("div")
         ui.label(t("maker.apply")).classes("g-about")
+
+    def _given(self) -> None:
+        """Of a tag whose values are given there is nothing to try."""
+        parts.empty(self.page, "maker.given", icon="back_hand")
+        ui.button(self.page.t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes(
+            "g-btn"
+        )
+        self.saved = ui.element("div")
 
     async def _save(self) -> None:
         """Keep the tag as a draft of the library."""

@@ -37,6 +37,12 @@ LIBRARY: dict[str, tuple[str, str]] = {
     "library.no_impact": ("没有定义使用它", "No definition uses it"),
     "library.no_impact.next": ("可以退役，不影响别的定义。", "It can be retired without harm to others."),
     "library.exports": ("导出过 {n} 个文件", "{n} files hold it"),
+    "behind.refused": ("{subject}的第 {n} 次构建未发布", "Build {n} of {subject} is not published"),
+    "behind.refused_about": (
+        "质量超出限度，第 {n} 次构建仍然有效",
+        "it breaks limits of quality; build {n} holds",
+    ),
+    "behind.accept": ("仍然发布", "Publish anyway"),
     "library.pii": ("隐私级别", "Privacy"),
     "library.expires": ("到期", "Expires"),
     "library.refines": ("细化自", "Refines"),

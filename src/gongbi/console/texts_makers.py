@@ -57,6 +57,19 @@ MAKERS: dict[str, tuple[str, str]] = {
         "在全体中的位置：名次、比例，或等分成几组的得分。",
         "A place among all members: 1 for the highest, a share, or a score in equal groups.",
     ),
+    "maker.as_form": ("表单", "Form"),
+    "maker.as_text": ("文本", "Text"),
+    "maker.no_form": (
+        "没有一种表单写得出这个表达式，它保持为文本。",
+        "No form writes this expression; it stays text.",
+    ),
+    "maker.given": ("它的值由人填写或来自文件", "Its values are given, by hand or from a file"),
+    "maker.given.next": (
+        "先存为草稿并发布，然后在标签页或客户页填写。",
+        "Save and publish it, then fill them in on its page or on a customer's.",
+    ),
+    "maker.edit": ("修改", "Edit"),
+    "maker.edit_about": ("改动存为草稿，发布之前不影响计算。", "What you change is kept as a draft."),
     "maker.about.rfm": (
         "最近一次、频率、金额：单项得分、总分、组合，或有名称的客群。",
         "Recency, frequency and monetary value: a score, the total, the cell or a group with a name.",

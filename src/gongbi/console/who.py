@@ -40,6 +40,6 @@ def chooser(page: Page) -> None:
         name.on("keydown.enter", save)
         ui.button(page.t("who.save"), on_click=save).props("unelevated no-caps").classes("g-btn")
     button = ui.button(page.who, icon="person", on_click=dialog.open).props("flat dense no-caps")
-    button.classes("g-who").props["aria-label"] = f"{page.t('who.label')}: {page.who}"
+    button.classes("g-person").props["aria-label"] = f"{page.t('who.label')}: {page.who}"
     with button:
         ui.tooltip(f"{page.t('who.label')}: {page.who} ({page.t('library.unverified')})")

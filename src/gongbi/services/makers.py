@@ -9,8 +9,10 @@ from typing import Any
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import checked_tag
 from gongbi.catalog.makers import EXAMPLES, MAKERS, NAMES, form
+from gongbi.catalog.makers.read import filled, read
 from gongbi.catalog.schema import fields_of, summary_of
-from gongbi.catalog.yaml import from_json, write_text
+from gongbi.catalog.uses import Key
+from gongbi.catalog.yaml import from_json, to_json, write_text
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.errors import InvalidInput, UnknownName
@@ -66,6 +68,54 @@ def drafted(ctx: Context, definition: Mapping[str, Any]) -> tuple[TagDef, Expr]:
         )
     ctx.check_subject(tag.subject)
     return tag, checked_tag(tag, ctx.catalog().world)
+
+
+def tag_form(ctx: Context, tag: str = "", *, expr: str = "") -> dict[str, Any]:
+    """A tag, or an expression, as a maker's form has it.
+
+    Parameters
+    ----------
+    tag
+        A tag's newest version: its draft where there is one, else what is in force.
+    expr
+        An expression in place of a tag.
+
+    Returns
+    -------
+    dict
+        ``maker`` and ``fields`` (those that are filled in), both None where no form writes the expression; ``expr``;
+        ``definition`` (of a tag: as in YAML, without its `expr` or `maker`) and its ``version`` and ``state``.
+
+    Raises
+    ------
+    InvalidExpression
+        The expression cannot be read.
+    """
+    if not tag:
+        found = read(expr)
+        return {**_form(found), "expr": expr, "definition": {}, "version": None, "state": None}
+    name = tag.strip().removeprefix("tag.")
+    waiting = {Key(d.kind, d.name): d for d in ctx.store.definitions.open_versions()}
+    in_force = {Key(d.kind, d.name): d for d in ctx.store.definitions.current("tag")}
+    kept = waiting.get(Key("tag", name)) or in_force.get(Key("tag", name))
+    if kept is None:
+        raise UnknownName("tag", name, [key.name for key in in_force])
+    definition = from_json("tag", kept.body)
+    assert isinstance(definition, TagDef)
+    body = {key: value for key, value in to_json(definition).items() if key not in ("expr", "maker")}
+    made = definition.maker
+    own = (made.name, filled(made.maker)) if made is not None else read(definition.expression)
+    return {
+        **_form(own),
+        "expr": definition.expression,
+        "definition": body,
+        "version": kept.version,
+        "state": kept.state,
+    }
+
+
+def _form(found: tuple[str, dict[str, Any]] | None) -> dict[str, Any]:
+    return {"maker": found[0] if found else None, "fields": found[1] if found else None}
 
 
 def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "answer_request": ("requests", "answer_request"),
     "close_request": ("requests", "close_request"),
     "makers": ("makers", "makers"),
+    "tag_form": ("makers", "tag_form"),
     "draft_tag": ("makers", "draft_tag"),
     "set_tag": ("given", "set_tag"),
     "import_tag": ("given", "import_tag"),

@@ -82,10 +82,15 @@ def _written(node: Node, source: str) -> str:
 
 def _bare(node: Node, source: str) -> Text:
     """A row of text, without the brackets around the whole of it."""
-    text = _written(node, source)
+    return Text(unbracketed(_written(node, source)))
+
+
+def unbracketed(text: str) -> str:
+    """A part of an expression without the brackets around the whole of it."""
+    text = text.strip()
     while text[:1] in ("(", "（") and _reads(text[1:-1]):
         text = text[1:-1].strip()
-    return Text(text)
+    return text
 
 
 def _reads(text: str) -> bool:

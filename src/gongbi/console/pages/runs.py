@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import run as background
 from nicegui import ui
 
-from gongbi.console import parts
+from gongbi.console import behind, parts, trials
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import STATUS_COLOURS, named
 from gongbi.services.runs import QUEUED
@@ -43,25 +43,6 @@ def error_of(page: Page, error: Mapping[str, Any]) -> str:
     return between.join(f"{p['what']}{colon}{page.said(p.get('message'), p.get('hint'))}" for p in error["failed"])
 
 
-async def _cost(page: Page) -> None:
-    """What the next build would read, and how long it may take."""
-    found = await page.call("build_cost")
-    if not found["subjects"] or found["seconds"] is None:
-        return
-    number = page.format.number
-    memory = sum(one["memory_bytes"] for one in found["subjects"]) / 2**20
-    ui.label(
-        page.t(
-            "cost.next",
-            tags=number(sum(one["tags"] for one in found["subjects"])),
-            members=number(sum(one["members"] for one in found["subjects"])),
-            rows=number(found["rows"]),
-            seconds=page.format.seconds(found["seconds"]),
-            memory=f"{memory:,.0f} MB",
-        )
-    ).classes("g-about")
-
-
 async def build(page: Page) -> None:
     """Fill the page; what runs is asked for again every second."""
     with parts.title(page):
@@ -71,7 +52,8 @@ async def build(page: Page) -> None:
                 "g-btn"
             )
             button.props("unelevated no-caps" if main else "outline no-caps")
-    parts.later(page, lambda: _cost(page))
+    parts.later(page, lambda: trials.cost(page))
+    await behind.refused(page)
     running = ui.element("div").props('aria-live="polite"')
     with parts.card(page.t("runs.history"), page.t("runs.history_about")):
         history = ui.element("div")
@@ -94,7 +76,7 @@ async def build(page: Page) -> None:
 
     async def start(verb: str) -> None:
         with page.problems(running):
-            await background.io_bound(page.console.jobs.submit, verb, actor=page.ws.actor)
+            await background.io_bound(page.console.jobs.submit, verb, actor=page.who)
             ui.notify(page.t("runs.began", what=named(verb, page.language)))
             await refresh()
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import behind, charts, library, listing, parts
+from gongbi.console import behind, charts, library, listing, parts, trials
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
@@ -199,8 +199,17 @@ async def detail(page: Page) -> None:
             with page.problems():
                 await listing.as_sql(page, "tag_sql", name=name)
 
+        async def definition() -> dict[str, Any]:
+            form = await page.call("tag_form", tag=name)
+            return {**form["definition"], "expr": form["expr"]}
+
         ui.button(page.t("list.sql"), icon="code", on_click=statement).props("outline no-caps").classes("g-btn")
+        if tag["version"] is not None:
+            _edit(page, name)
+            if not tag["given"]:
+                trials.button(page, definition)
     parts.warnings(page, tag["warnings"])
+    await behind.refused(page, tag["subject"])
     _figures(page, tag)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.about_tag"), classes="s5"):
@@ -223,13 +232,20 @@ async def detail(page: Page) -> None:
             await library.impact(page, name)
 
 
+def _edit(page: Page, name: str) -> None:
+    target = f"/tags/new?{urlencode({'tag': name})}"
+    edit = ui.button(page.t("maker.edit"), icon="edit", on_click=lambda: ui.navigate.to(target))
+    edit.props("outline no-caps").classes("g-btn")
+
+
 async def _only_draft(page: Page, name: str, known: Sequence[str]) -> None:
     """The page of a tag that is not in force: its versions, and what its draft would be."""
     try:
         found = await page.call("tag_versions", name=name)
     except UnknownName:
         raise UnknownName("tag", name, known) from None
-    parts.title(page, name, page.t(f"state.{found['versions'][0]['state']}"))
+    with parts.title(page, name, page.t(f"state.{found['versions'][0]['state']}")):
+        _edit(page, name)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.expression"), classes="s5"):
             parts.code(found["versions"][0]["expr"], label=page.t("tags.expression"))
@@ -353,8 +369,14 @@ def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
 async def new(page: Page) -> None:
     """Fill the page on which a tag is tried by a maker's form."""
     title, about = page.t("maker.title"), page.t("maker.about")
+    edited = page.query.get("tag", "")
+    opened = await page.call("tag_form", tag=edited) if edited else None
+    if opened is not None:
+        title = f"{page.t('maker.edit')} {page.words(opened['definition'].get('name'), edited)}"
+        about = f"{edited} · {page.t('maker.edit_about')}"
     with parts.title(page, title, about):
-        ui.button(page.t("tags.back"), icon="arrow_back", on_click=lambda: ui.navigate.to("/tags")).props(
+        back = f"/tags/{quote(edited)}" if edited else "/tags"
+        ui.button(page.t("tags.back"), icon="arrow_back", on_click=lambda: ui.navigate.to(back)).props(
             "outline no-caps"
         ).classes("g-btn")
     if not page.overview.get("members"):
@@ -368,7 +390,7 @@ async def new(page: Page) -> None:
         _figures(page, draft)
         _distribution(page, draft)
 
-    MakerForm(page, await page.call("makers"), subjects, figures).show()
+    MakerForm(page, await page.call("makers"), subjects, figures, opened).show()
 
 
 PAGE = PageDef("/tags", "tags", build)
