@@ -21,7 +21,7 @@ line as materialized (
         f.customer, f.ts, f.amount, f.quantity, f.product,
         f.discount, f.retail_discount, f.coupon_discount, f.coupon_match_discount,
         coalesce(f.on_display, false) as on_display, coalesce(f.in_mailer, false) as in_mailer,
-        f.ts >= $as_of - interval 4320 hour as is_recent,
+        f.ts >= $as_of - interval 4320 hour as is_recent, f.ts >= $as_of - interval 8760 hour as is_year,
         coalesce(p.is_ware, true) as is_ware,
         p.* exclude (id, is_ware)
     from fact_purchase f left join product p on p.id = f.product
@@ -41,6 +41,8 @@ by_line as (
         sum(amount) filter (where in_mailer) as in_mailer,
         sum(amount) filter (where is_fresh) as fresh,
         sum(amount) filter (where is_fresh is not null) as fresh_known,
+        max(ts) filter (where is_fresh) as fresh_last,
+        sum(amount) filter (where is_fresh and ts >= $as_of - interval 2160 hour) as fresh_90d,
         sum(amount) filter (where is_convenient) as convenient,
         sum(amount) filter (where is_convenient is not null) as convenient_known,
         sum(amount) filter (where is_fuel) as fuel,
@@ -71,11 +73,18 @@ by_product as (
     from (select distinct customer, product from line where product is not null) group by customer
 ),
 department as (
-    select customer, department, sum(amount) as amount, row_number() over (partition by customer order by sum(amount) desc nulls last, department) as place
+    select
+        customer, department, sum(amount) as amount, row_number() over (partition by customer order by sum(amount) desc nulls last, department) as place,
+        bool_or(is_year) as is_year, sum(amount) filter (where is_year) as year_amount,
+        sum(amount::double * power(0.5, ((epoch_us($as_of) - epoch_us(ts)) // 86400000000) / 60)) filter (where is_year) as faded
     from line where department is not null group by customer, department
 ),
 by_department as (
-    select customer, count(*) as departments, min(department) filter (where place = 1) as favourite from department group by customer
+    select
+        customer, count(*) as departments, min(department) filter (where place = 1) as favourite,
+        arg_max(department, faded) filter (where is_year) as favourite_now,
+        list({'value': department, 'share': year_amount::double / total::double} order by year_amount desc, department) filter (where year_amount > 0) as shares
+    from (select *, sum(year_amount) filter (where year_amount > 0) over (partition by customer) as total from department) group by customer
 ),
 category as (
     select
@@ -133,6 +142,8 @@ by_trip as (
         count(*) filter (where coupon_discount > 0) as coupon_trips,
         sum(amount) filter (where ts >= $as_of - interval 8760 hour) as spend_365d,
         count(*) filter (where ts >= $as_of - interval 8760 hour) as trips_365d,
+        avg(amount) filter (where ts >= $as_of - interval 1344 hour) as basket_8w,
+        avg(amount) filter (where ts >= $as_of - interval 2688 hour and ts < $as_of - interval 1344 hour) as basket_8w_before,
         sum(amount) filter (where ts >= $as_of - interval 672 hour) as spend_28d,
         count(*) filter (where ts >= $as_of - interval 672 hour) as trips_28d,
         sum(amount) filter (where ts >= $as_of - interval 1344 hour) as spend_8w,
@@ -144,10 +155,14 @@ by_trip as (
 by_day as (
     select
         customer, count(distinct date_trunc('week', day)) as weeks,
-        avg(gap::double) as gap_avg, max(gap) as gap_max, stddev_samp(gap::double) as gap_stddev
+        avg(gap::double) as gap_avg, max(gap) as gap_max, stddev_samp(gap::double) as gap_stddev,
+        count(*) filter (where is_year) as year_days, avg(gap::double) filter (where was_year) as year_gap_avg,
+        stddev_samp(gap::double) filter (where was_year) as year_gap_stddev
     from (
-        select customer, day, date_diff('day', lag(day) over (partition by customer order by day), day) as gap
-        from trip group by customer, day
+        select
+            customer, day, date_diff('day', lag(day) over days, day) as gap, is_year, lag(is_year) over days as was_year
+        from (select customer, day, bool_or(ts >= $as_of - interval 8760 hour) as is_year from trip group by customer, day)
+        window days as (partition by customer order by day)
     ) group by customer
 ),
 by_weekday as (
@@ -200,6 +215,18 @@ person as (
     from attributes_demographics
     where (valid_from is null or valid_from < $as_of) and (valid_to is null or valid_to >= $as_of)
 ),
+grade as (
+    select id, "given.care.grade" as grade from given_care__grade
+    where valid_from < $as_of and (valid_to is null or valid_to >= $as_of)
+),
+wish as (
+    select id, "given.care.wish" as wish from given_care__wish
+    where valid_from < $as_of and (valid_to is null or valid_to >= $as_of)
+),
+satisfaction as (
+    select id, "given.outside.satisfaction" as satisfaction from given_outside__satisfaction
+    where valid_from < $as_of and (valid_to is null or valid_to >= $as_of)
+),
 member as (
     select
         m.id, p.*exclude (id), t.* exclude (customer),
@@ -208,6 +235,7 @@ member as (
         l.discount as line_discount,
         coalesce(bp.products, 0) as products,
         coalesce(bd.departments, 0) as departments, bd.favourite as favourite_department,
+        bd.favourite_now, bd.shares,
         coalesce(bc.breadth, 0) as breadth, bc.favourite as favourite_category, bc.concentration, bc.diversity,
         coalesce(bm.makers, 0) as makers, bm.favourite as favourite_maker, bm.concentration as maker_concentration,
         fd.department as first_department,
@@ -218,6 +246,10 @@ member as (
         coalesce(rd.n, 0) as redeemed, coalesce(rd.campaigns, 0) as responded, rd.last_ts as redeemed_ts, ty.type as favourite_type,
         (epoch_us($as_of) - epoch_us(t.last_ts)) // 86400000000 as days_since_last,
         sum(t.spend) over () as all_spend,
+        cg.grade, cw.wish, os.satisfaction,
+        rank() over (partition by l.fresh_last is null order by l.fresh_last) as fresh_rank,
+        count(l.fresh_last) over () as n_fresh,
+        rank() over (partition by t.spend_365d is null order by t.spend_365d desc) as year_place,
         rank() over (partition by t.last_ts is null order by t.last_ts) as last_rank,
         rank() over (order by coalesce(t.trips_365d, 0)) as trips_rank,
         rank() over (partition by t.spend_365d is null order by t.spend_365d) as spend_rank,
@@ -245,6 +277,9 @@ member as (
     left join received rc on rc.customer = m.id
     left join redeemed rd on rd.customer = m.id
     left join redeemed_type ty on ty.customer = m.id
+    left join grade cg on cg.id = m.id
+    left join wish cw on cw.id = m.id
+    left join satisfaction os on os.id = m.id
     where m.known_from is null or m.known_from < $as_of
 ),
 scored as (
@@ -259,7 +294,11 @@ scored as (
         (epoch_us($as_of) - epoch_us(first_ts)) // 86400000000 as tenure,
         coalesce(private, 0)::double / nullif(private_known::double, 0) as private_share,
         timezone('America/New_York', timezone('UTC', first_ts))::date as first_day,
-        timezone('America/New_York', timezone('UTC', last_ts))::date as last_day
+        timezone('America/New_York', timezone('UTC', last_ts))::date as last_day,
+        year_gap_stddev / nullif(year_gap_avg, 0) as year_spread,
+        case when days_since_last < 7 then 5 when days_since_last < 14 then 4 when days_since_last < 30 then 3 when days_since_last < 60 then 2 when days_since_last >= 60 then 1 end
+        + case when coalesce(trips_365d, 0) >= 104 then 5 when trips_365d >= 52 then 4 when trips_365d >= 26 then 3 when trips_365d >= 12 then 2 else 1 end
+        + 2 * case when spend_365d >= 5000 then 5 when spend_365d >= 2500 then 4 when spend_365d >= 1000 then 3 when spend_365d >= 250 then 2 when spend_365d < 250 then 1 end as points
     from member
 ),
 library as (
@@ -351,14 +390,56 @@ library as (
         coalesce(trips, 0) / nullif(coalesce(weeks, 0), 0)::double as "value.trips_per_week",
         spend::double / nullif(all_spend::double, 0) as "value.spend_share",
         percentile as "value.percentile",
-        case when percentile >= 0.8 then 'A' when percentile >= 0.5 then 'B' when percentile is not null then 'C' end as "value.class"
+        case when percentile >= 0.8 then 'A' when percentile >= 0.5 then 'B' when percentile is not null then 'C' end as "value.class",
+        grade as "care.grade", wish as "care.wish", satisfaction as "outside.satisfaction",
+        case when fresh_last is not null then 1 + (fresh_rank - 1) * 5 // n_fresh end as "fresh.rfm.recency",
+        coalesce(fresh_90d, 0) as "fresh.spend_90d",
+        case
+            when basket_8w < basket_8w_before * 0.85 then 'falling' when basket_8w > basket_8w_before * 1.15 then 'rising'
+            when basket_8w is not null and basket_8w_before is not null then 'steady'
+        end as "stage.basket_direction",
+        case
+            when coalesce(trips, 0) = 0 then 'never' when tenure < 30 then 'new' when days_since_last < 28 then 'active'
+            when days_since_last < 90 then 'slipping' else 'lost'
+        end as "stage.life_cycle",
+        case when spend_365d is not null then year_place end as "stage.place", points as "stage.points",
+        case when year_days >= 6 then case when year_spread >= 1.25 then 'irregular' when year_spread >= 0.75 then 'loose' when year_spread < 0.75 then 'regular' end end as "stage.regularity",
+        case
+            when recency is null or monetary is null then null
+            when recency >= 4 then case
+                when frequency >= 4 then if(monetary >= 4, 'cherished', 'frequent') else if(monetary >= 4, 'growing', 'fresh_start') end
+            when frequency >= 4 then if(monetary >= 4, 'to_keep', 'drifting')
+            else if(monetary >= 4, 'to_win_back', 'quiet')
+        end as "stage.rfm",
+        case when spend_365d is null then 'none' when spend_365d >= 4000 then 'platinum' when spend_365d >= 1500 then 'gold' when spend_365d >= 500 then 'silver' else 'bronze' end as "stage.spend_tier",
+        favourite_now as "taste.department_now", shares as "taste.departments"
     from scored
+),
+measured as (
+    select
+        *, coalesce(("basket.products_avg" - avg("basket.products_avg") over ()) / stddev_samp("basket.products_avg") over (), 0) as z1,
+        coalesce(("category.diversity" - avg("category.diversity") over ()) / stddev_samp("category.diversity") over (), 0) as z2,
+        coalesce(("brand.private_share" - avg("brand.private_share") over ()) / stddev_samp("brand.private_share") over (), 0) as z3,
+        coalesce(("interest.fresh_share" - avg("interest.fresh_share") over ()) / stddev_samp("interest.fresh_share") over (), 0) as z4,
+        coalesce(("shop.loyalty" - avg("shop.loyalty") over ()) / stddev_samp("shop.loyalty") over (), 0) as z5,
+        coalesce("rfm.group" = 'champions', false) as is_champion
+    from library
+),
+compared as (
+    select
+        * exclude (z1, z2, z3, z4, z5, is_champion),
+        1 / (1 + sqrt((
+            power(z1 - avg(z1) filter (where is_champion) over (), 2) + power(z2 - avg(z2) filter (where is_champion) over (), 2)
+            + power(z3 - avg(z3) filter (where is_champion) over (), 2) + power(z4 - avg(z4) filter (where is_champion) over (), 2)
+            + power(z5 - avg(z5) filter (where is_champion) over (), 2)
+        ) / 5)) as "taste.like_champions"
+    from measured
 ),
 placed as (
     select
         *, coalesce("value.spend_365d", 0) as volume, coalesce("basket.large_share" >= 0.1, false) as is_planned,
         percent_rank() over (order by coalesce("value.spend_365d", 0)) as place
-    from library
+    from compared
 ),
 levelled as (
     select *, case when place >= 0.99 then 5 when place >= 0.95 then 4 when place >= 0.8 then 3 when place >= 0.5 then 2 else 1 end as level

@@ -161,14 +161,15 @@ def _keep_out_of_repositories(root: Path) -> None:
 
 
 def copy_pack(root: Path, pack: str) -> list[Path]:
-    """Copy the definitions of a demo pack into a workspace; files that are there stay as they are."""
-    source = demo(pack).definitions
+    """Copy a demo pack into a workspace; files that are there stay as they are. Returns the new definition files."""
+    source, given = demo(pack).definitions, demo(pack).given
+    files = {file: root / "definitions" / file.relative_to(source) for file in sorted(source.rglob("*.yaml"))}
+    values = {file: root / "given" / file.name for file in sorted(given.glob("*.*"))}
     written = []
     with _writing(root):
-        for file in sorted(source.rglob("*.yaml")):
-            to = root / "definitions" / file.relative_to(source)
+        for file, to in (files | values).items():
             if not to.exists():
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, to)
-                written.append(to)
+                written += [to] if file in files else []
     return written

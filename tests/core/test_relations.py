@@ -415,6 +415,25 @@ def test_tags_that_reach_each_other_in_a_circle_are_refused() -> None:
         assemble(read_text(DEFINITIONS + circle + "expr: coalesce(any(member.tag.customer.rich), false)\n"))
 
 
+def test_a_tag_may_rest_on_tags_through_segments_in_any_order_and_circles_are_refused() -> None:
+    through = """---
+segment: rich
+expr: segment.paying and tag.customer.zeal > 1
+---
+segment: paying
+expr: tag.customer.paid is not absent
+---
+tag: customer.among
+expr: group_avg(tag.customer.paid, segment.rich)
+---
+tag: customer.zeal
+expr: 1 + """
+    assembled = assemble(read_text(DEFINITIONS + through + "count(payment)\n"))
+    assert assembled.expressions["customer", "customer.among"].type.name == "double"
+    with pytest.raises(Cycle, match=r"customer\.among"):
+        assemble(read_text(DEFINITIONS + through + "tag.customer.among\n"))
+
+
 def test_the_tags_of_others_are_known_of_an_expression() -> None:
     expr = check_expression("sum(household.member.tag.customer.paid) + count(payment)", WORLD, "customer")
     assert related_tags(expr, WORLD) == {("customer", "customer.paid")}

@@ -24,6 +24,7 @@ from gongbi.catalog.yaml import read_definitions
 from gongbi.core.compiler import Request
 from gongbi.core.expr import Expr
 from gongbi.engine.base import Engine
+from gongbi.services.given import given_table, given_tags
 from gongbi.sources.derive import derived_fact, members
 from gongbi.sources.refresh import base_of
 
@@ -153,6 +154,8 @@ def load(engine: Engine, rows: Mapping[str, pa.Table], definitions: Catalog | No
             plan = derived_fact(source, base_of(sources, source), subjects, engine.dialect, zone=ZONE)
             engine.insert(target_table(source, subjects).name, plan)
     used = [s for s in sources.values() if s.target != "reference" and (s.target != "relation" or s.source in rows)]
+    for tag in (tag for subject in subjects for tag in given_tags(definitions, subject)):
+        engine.create(given_table(tag, definitions), replace=True)
     for subject in subjects.values():
         engine.create(member_table(subject), replace=True)
         engine.insert(member_table_name(subject.subject), members(subject, used, engine.dialect))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+from gongbi.catalog.makers import MAKERS, NAMES
+from gongbi.catalog.makers.members import Rank, Rfm
+from gongbi.catalog.makers.rows import Preference
 from gongbi.core.compiler import compile_members
 from gongbi.core.dialect import DIALECTS
 
-from .journey import DESCRIBED, END, catalog, request
+from .journey import DEFINITIONS, DESCRIBED, END, catalog, request
 
 DIMENSIONS = {"固定特征", "兴趣特征", "社会特征", "消费特征", "动态特征"}
 TAGS = catalog().tags
@@ -23,6 +28,38 @@ def test_there_is_a_library_for_customers_products_and_stores() -> None:
     assert of.count("customer") >= 12
     assert "product" in of
     assert "store" in of
+
+
+def test_the_library_has_150_tags_and_uses_every_maker() -> None:
+    made = [tag.maker for tag in TAGS.values() if tag.maker is not None]
+    assert len(TAGS) >= 150
+    assert {one.name for one in made} == set(NAMES) == set(MAKERS)
+    assert {one.maker.by for one in made if isinstance(one.maker, Preference)} == {"count", "share", "recency"}
+    assert {one.maker.by for one in made if isinstance(one.maker, Rank)} == {"place", "share", "score"}
+    rfm = [one.maker for one in made if isinstance(one.maker, Rfm)]
+    assert {one.part for one in rfm} >= {"recency", "frequency", "monetary", "total", "group"}
+    assert any(one.recency_cuts and len(set(one.weights)) > 1 for one in rfm)
+
+
+def test_tags_are_governed_in_every_way_that_there_is() -> None:
+    kinds = {tag.history for tag in TAGS.values()} | {tag.pii for tag in TAGS.values()}
+    assert {"monthly", "direct"} <= kinds
+    assert any(tag.quality is not None for tag in TAGS.values())
+    (refined,) = (tag for tag in TAGS.values() if tag.refines)
+    assert refined.library == "fresh"
+    assert refined.refines in TAGS
+    assert not TAGS[refined.refines].library, "the enterprise's own stays as it is"
+
+
+def test_made_up_values_are_for_tags_that_take_them() -> None:
+    told = tomllib.loads((DEFINITIONS.parent / "given" / "given.toml").read_text("utf-8"))
+    given = {name: tag.maker.name for name, tag in TAGS.items() if tag.maker is not None and tag.maker.is_given}
+    named = {one["tag"]: "imported" for one in told["import"]} | {one["tag"]: "manual" for one in told["set"]}
+    assert named == given
+    for one in told["import"]:
+        lines = (DEFINITIONS.parent / "given" / one["file"]).read_text("utf-8").splitlines()
+        assert lines[0].split(",") == [one["key"], one["column"]]
+        assert len({line.split(",")[0] for line in lines}) == len(lines) > 200
 
 
 def test_customer_tags_stand_under_the_five_portrait_dimensions() -> None:

@@ -45,11 +45,11 @@ from gongbi.catalog.lists import ListDef, list_tags
 from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
+from gongbi.catalog.mentions import tags_mentioned
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
-from gongbi.core.lexer import tokens
 from gongbi.core.types import DOUBLE, INTEGER, Type
 from gongbi.core.world import (
     AttributeShape,
@@ -417,27 +417,12 @@ def model_tags(model: ModelDef) -> dict[str, str]:
     return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
 
 
-def _mentioned(text: str) -> set[str]:
-    """Tag names that stand in a text, read without knowing what they are."""
-    words = [t for t in tokens(text) if t.kind != "end"]
-    found: set[str] = set()
-    for i, word in enumerate(words):
-        if word.text != "tag" or i + 2 >= len(words) or words[i + 1].text != ".":
-            continue
-        parts, at = [words[i + 2].text], i + 3
-        while at + 1 < len(words) and words[at].text == ".":
-            parts.append(words[at + 1].text)
-            at += 2
-        found.add(".".join(parts))
-    return found
-
-
 def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[str, str], Expr], World]:
     """Check tags, each after those it uses, so that their types are known."""
     uses: dict[str, set[str]] = {}
     for tag in tags.values():
         try:
-            uses[tag.tag] = _mentioned(tag.expression) & set(tags)
+            uses[tag.tag] = tags_mentioned(tag.expression, world.segments) & set(tags)
         except GongbiError as error:
             raise (error.at(tag.place) if tag.place else error) from None
     types = dict(world.tags)

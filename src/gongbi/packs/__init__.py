@@ -13,12 +13,13 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What `demo/pack.toml` of a pack says of its demo, and where its definitions are."""
+    """What `demo/pack.toml` of a pack says of its demo, and where its definitions and its given values are."""
 
     pack: str
     name: str
     zone: str
     definitions: Path
+    given: Path
 
 
 def demos() -> list[str]:
@@ -31,4 +32,9 @@ def demo(pack: str) -> Demo:
     if pack not in demos():
         raise WorkspaceProblem(f"There is no demo {pack!r}.", hint=f"Demos: {', '.join(demos())}.")
     folder = _HERE / pack / "demo"
-    return Demo(pack, **tomllib.loads((folder / "pack.toml").read_text("utf-8")), definitions=folder / "definitions")
+    return Demo(
+        pack,
+        **tomllib.loads((folder / "pack.toml").read_text("utf-8")),
+        definitions=folder / "definitions",
+        given=folder / "given",
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
-from gongbi.services import build, campaigns, definitions, models, report, sources
+from gongbi.services import build, campaigns, definitions, given, models, report, sources
 from gongbi.services.context import Context
 
 
@@ -18,8 +19,37 @@ def demo(ctx: Context) -> dict[str, Any]:
     """
     definitions.apply(ctx)
     sources.ingest(ctx)
+    give(ctx)
     build.build(ctx)
     models.train_on_record(ctx)
     for name in ctx.catalog().campaigns:
         campaigns.campaign(ctx, name)
     return report.report(ctx)
+
+
+def give(ctx: Context) -> list[str]:
+    """Give the made-up values of ``given/given.toml`` in the workspace to the tags that take values, each tag once.
+
+    ``[[import]]`` has the arguments of `services.given.import_tag`, its file beside it; ``[[set]]`` sets ``values``
+    (member → value) one by one. Tags that have values by now, or that no definition makes, are left alone.
+
+    Returns
+    -------
+    list of str
+        Tags that were given values.
+    """
+    path, known = ctx.root / "given" / "given.toml", ctx.catalog().tags
+    if not path.exists():
+        return []
+    told, done = tomllib.loads(path.read_text("utf-8")), list[str]()
+    for one in (*told.get("import", ()), *told.get("set", ())):
+        if one["tag"] not in known or given.has_values(ctx, one["tag"]):
+            continue
+        shared = {"why": one["why"], "since": one["since"]}
+        if "file" in one:
+            file = str(path.parent / one["file"])
+            given.import_tag(ctx, one["tag"], file, key=one["key"], column=one["column"], **shared)
+        for member, value in one.get("values", {}).items():
+            given.set_tag(ctx, one["tag"], member, value, **shared)
+        done.append(one["tag"])
+    return done

@@ -232,6 +232,14 @@ def given_rows(ctx: Context, definition: TagDef, member: Any) -> list[dict[str, 
     return found
 
 
+def has_values(ctx: Context, tag: str) -> bool:
+    """Whether anybody ever gave a value of a given tag to anybody."""
+    table = table_of(_tag(ctx, tag, Manual | Imported).tag)
+    if table not in ctx.engine.tables():
+        return False
+    return bool(ctx.engine.query(f"select id from {ctx.engine.dialect.ident(table)} limit 1").num_rows)
+
+
 def _tag(ctx: Context, name: str, maker: Any) -> TagDef:
     definition = ctx.catalog().tag(name.strip().removeprefix("tag."))
     if definition.maker is None or not isinstance(definition.maker.maker, maker):
