@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from gongbi.core.lexer import tokens
+from gongbi.errors import GongbiError
 
 
 def _mentioned(text: str, kind: str = "tag") -> set[str]:
@@ -24,11 +26,15 @@ def _mentioned(text: str, kind: str = "tag") -> set[str]:
 
 def tags_mentioned(text: str, segments: Mapping[str, tuple[str, str]]) -> set[str]:
     """Tag names in a text, and in the segments that it names, and in those that they name."""
-    found, seen, texts = set[str](), set[str](), [text]
-    while texts:
-        text = texts.pop()
-        found |= _mentioned(text)
-        named = _mentioned(text, "segment") & segments.keys() - seen
-        seen |= named
-        texts += [segments[name][1] for name in named]
+    found, names = _mentioned(text), list(_mentioned(text, "segment"))
+    seen = set[str]()
+    while names:
+        name = names.pop()
+        if name in seen or name not in segments:
+            continue
+        seen.add(name)
+        # A segment that cannot be read is refused in its own place.
+        with suppress(GongbiError):
+            found |= _mentioned(segments[name][1])
+            names += _mentioned(segments[name][1], "segment")
     return found
