@@ -118,7 +118,8 @@ class Template:
             elif said.endswith("「"):
                 bare = _bare(value)
                 value = value if bare is None else bare
-            said = joined(joined(said, value), hole.then)
+            # Between backticks stands what somebody wrote: not one blank more.
+            said = said + value + hole.then if said.count("`") % 2 else joined(joined(said, value), hole.then)
         return said, whole
 
 
