@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gongbi.catalog.base import SourceDef, SubjectDef, SubjectMap
+from gongbi.catalog.base import SourceDef, SubjectDef, SubjectMap, TagDef
+from gongbi.catalog.makers.given import TYPES, attribute_of, table_of
 from gongbi.core.table import Column, Table
-from gongbi.core.types import INTEGER, TEXT, TIMESTAMP
+from gongbi.core.types import INTEGER, TEXT, TIMESTAMP, Type
 from gongbi.errors import UnknownName
 
 LOAD = Column("_load", INTEGER, "The load that brought the row.")
@@ -83,6 +84,24 @@ def member_table(subject: SubjectDef) -> Table:
         key=("id",),
         grain=f"one row per {subject.subject}",
     )
+
+
+def given_table(tag: TagDef, id_type: Type) -> Table:
+    """The values of a tag that are given; `_load` leads to the file or the act that gave one, `_ended` to its end."""
+    assert tag.maker is not None
+    columns = (
+        Column("id", id_type),
+        Column(attribute_of(tag.tag), TYPES[tag.maker.maker.type]),  # type: ignore[attr-defined]
+        Column("valid_from", TIMESTAMP, "It holds from this instant on."),
+        Column("valid_to", TIMESTAMP, "And up to this one; still, where absent."),
+        Column("by", TEXT, "Who gave it."),
+        Column("why", TEXT),
+        LOAD,
+        ROW,
+        Column("_ended", INTEGER, "The load that ended it."),
+        Column(own_column("id"), id_type, "Whom it was given to, who may have been united with others since."),
+    )
+    return Table(table_of(tag.tag), columns, grain=f"one row per {tag.subject} and time of a value")
 
 
 def target_table_name(source: SourceDef) -> str:

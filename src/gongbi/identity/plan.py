@@ -129,6 +129,11 @@ def is_rekeyed(column: str, dialect: Dialect) -> str:
     return f"exists (select 1 from working_rekey where __own = {dialect.ident(column)})"
 
 
+def members_once(table: str, dialect: Dialect) -> str:
+    """Query for the members that a table names. Grain: one row per member, `id` and `member`, which is true."""
+    return f"select distinct id, true as member from {dialect.ident(table)}"
+
+
 def is_unused(used: Mapping[str, Sequence[str]], dialect: Dialect) -> str:
     """The condition that nothing refers to an identifier any more; `used` maps tables to columns with own ids."""
     ident = dialect.ident

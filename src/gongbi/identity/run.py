@@ -19,13 +19,14 @@ from gongbi.identity.plan import (
     in_rank,
     is_rekeyed,
     is_unused,
+    members_once,
     new_identifiers,
     new_links,
     primary_kind,
     rekeyed,
     resolved,
 )
-from gongbi.identity.tables import identifier_table, link_table, merge_table, rekey_table
+from gongbi.identity.tables import Kept, identifier_table, link_table, merge_table, rekey_table
 
 
 class Identities:
@@ -41,10 +42,18 @@ class Identities:
         Where the tables are.
     sources, subjects
         All definitions of the workspace.
+    others
+        Tables besides those of sources that name members: of given values, of lists.
     """
 
-    def __init__(self, engine: Engine, sources: Sequence[SourceDef], subjects: Sequence[SubjectDef]) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: Engine,
+        sources: Sequence[SourceDef],
+        subjects: Sequence[SubjectDef],
+        others: Sequence[Kept] = (),
+    ) -> None:
+        self._engine, self._others = engine, others
         self._sources = [source for source in sources if not source.is_derived]
         self._subjects = {subject.subject: subject for subject in subjects}
 
@@ -165,6 +174,10 @@ class Identities:
                 for found in (table, superseded_table(table)):
                     if found.name in present and own_column(role) in dict(self._engine.columns(found.name)):
                         yield found, role
+        for other in self._others:
+            known = other.subject == subject.subject and other.table.name in present
+            if known and own_column("id") in dict(self._engine.columns(other.table.name)):
+                yield other.table, "id"
 
     def _rekey(self, subject: SubjectDef, members: Mapping[Id, Id]) -> None:
         """Write the new members of own ids into every table."""
@@ -182,12 +195,15 @@ class Identities:
         )
         plan = Plan().then("moved", f"select {columns} from {named.name} t join {work.name} r on r.__own = t.own")
         self._swap(named, plan, is_rekeyed("own", dialect))
+        once = {other.table.name: other.distinct for other in self._others if other.distinct is not None}
         for table, role in self._tables(subject):
-            self._swap(
+            moved = self._swap(
                 self._present(table),
                 rekeyed(self._present(table), role, dialect),
                 is_rekeyed(own_column(role), dialect),
             )
+            if moved and table.name in once:
+                engine.build(Plan().then("members", members_once(table.name, dialect)), once[table.name])
         engine.drop(work.name)
 
     def _present(self, table: Table) -> Table:
@@ -195,14 +211,16 @@ class Identities:
         have = dict(self._engine.columns(table.name))
         return Table(table.name, tuple(c for c in table.columns if c.name in have))
 
-    def _swap(self, table: Table, rows: Plan, where: str) -> None:
-        """Put other rows in the place of those for which a condition holds."""
+    def _swap(self, table: Table, rows: Plan, where: str) -> int:
+        """Put other rows in the place of those for which a condition holds; return how many."""
         beside = Table("working_swap", table.columns)
         self._engine.create(beside, replace=True)
-        if self._engine.insert(beside.name, rows):
+        moved = self._engine.insert(beside.name, rows)
+        if moved:
             self._engine.delete(table.name, where)
             self._engine.insert(table.name, Plan().then("swap", f"select * from {beside.name}"))
         self._engine.drop(beside.name)
+        return moved
 
     def _note(self, subject: SubjectDef, merges: Sequence[Merge], load: int, now: datetime) -> None:
         at = now.astimezone(UTC).replace(tzinfo=None)

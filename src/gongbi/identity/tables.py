@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gongbi.catalog.base import SubjectDef
 from gongbi.catalog.tables import LOAD
 from gongbi.core.table import Column, Table
 from gongbi.core.types import TEXT, TIMESTAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table that no source fills and whose `id` names members, with the id that each was named by beside it.
+
+    Attributes
+    ----------
+    distinct
+        The table that has each of these members once, `id`, and is made anew when they are united or parted.
+    """
+
+    subject: str
+    table: Table
+    distinct: str | None = None
 
 
 def _name(word: str, subject: SubjectDef) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,38 +13,32 @@ import pyarrow as pa
 
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog
-from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, table_of
+from gongbi.catalog.makers.given import Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import Origin
-from gongbi.catalog.tables import REJECTS
-from gongbi.core.table import Column, Table
-from gongbi.core.types import INTEGER, TEXT, TIMESTAMP
-from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.catalog.tables import REJECTS, given_table, own_column
+from gongbi.core.plan import Plan
+from gongbi.core.table import Table
+from gongbi.core.types import INTEGER
+from gongbi.errors import GongbiError, InvalidInput, NotYet, Refused, UnknownName
+from gongbi.identity.tables import Kept, identifier_table
 from gongbi.services.context import Context
 from gongbi.services.customers import resolve
 from gongbi.services.privacy import Veil
 from gongbi.sources.readers import find
-from gongbi.sources.rejects import set_aside
+from gongbi.sources.rejects import forget, set_aside
+from gongbi.store.loads import Load
 from gongbi.store.values import digest
 
 _TRUE, _FALSE = {"true", "yes", "1", "是"}, {"false", "no", "0", "否"}
 _TICK = timedelta(microseconds=1)
+#: What the record of loads calls the source of a tag's values, and how it calls an act by hand.
+SOURCE, BY_HAND = "tag ", "manual:"
+#: A member, the id that it was named by, the value, and the row of the file.
+_New = tuple[Any, Any, Any, int]
 
 
-def given_table(tag: TagDef, catalog: Catalog) -> Table:
-    """One row per member and time in which a value holds; `_load` leads to the file or the act that gave it."""
-    assert tag.maker is not None
-    type_ = TYPES[tag.maker.maker.type]  # type: ignore[attr-defined]
-    columns = (
-        Column("id", catalog.world.subject(tag.subject).id_type),
-        Column(attribute_of(tag.tag), type_),
-        Column("valid_from", TIMESTAMP, "It holds from this instant on."),
-        Column("valid_to", TIMESTAMP, "And up to this one; still, where absent."),
-        Column("by", TEXT, "Who gave it."),
-        Column("why", TEXT),
-        Column("_load", INTEGER),
-        Column("_row", INTEGER),
-    )
-    return Table(table_of(tag.tag), columns, grain=f"one row per {tag.subject} and time of a value")
+def _table(ctx: Context, tag: TagDef) -> Table:
+    return given_table(tag, ctx.catalog().world.subject(tag.subject).id_type)
 
 
 def given_tags(catalog: Catalog, subject: str) -> list[TagDef]:
@@ -53,13 +47,36 @@ def given_tags(catalog: Catalog, subject: str) -> list[TagDef]:
     return [tag for tag in found if tag.maker is not None and isinstance(tag.maker.maker, Manual | Imported)]
 
 
+def given_members(ctx: Context) -> list[Kept]:
+    """The tables of given values, whose members may be united with others."""
+    catalog = ctx.catalog()
+    return [Kept(s, _table(ctx, tag)) for s in catalog.subjects for tag in given_tags(catalog, s)]
+
+
 def ensure_tables(ctx: Context, subject: str) -> None:
     """Make the tables of given values that nobody has given yet."""
-    catalog, there = ctx.catalog(), set(ctx.engine.tables())
-    for tag in given_tags(catalog, subject):
-        if table_of(tag.tag) not in there:
-            ctx.engine.create(given_table(tag, catalog))
+    engine, there = ctx.engine, set(ctx.engine.tables())
+    for tag in given_tags(ctx.catalog(), subject):
+        table = _table(ctx, tag)
+        if table.name not in there:
+            engine.create(table)
             ctx.memory.pop("tables", None)
+        elif "_ended" not in dict(engine.columns(table.name)):
+            ident, integer = engine.dialect.ident, engine.dialect.type(INTEGER)
+            more = f"cast(null as {integer}) as {ident('_ended')}, id as {ident(own_column('id'))}"
+            engine.build(Plan().then("_kept", f"select *, {more} from {ident(table.name)}"), table.name)
+
+
+@contextmanager
+def _giving(ctx: Context, tag: str, path: str, sha256: str, size: int) -> Iterator[int]:
+    """A load on record while its values are written; failed where they are not."""
+    loads = ctx.store.loads
+    load = loads.start(f"{SOURCE}{tag}", path, sha256=sha256, size=size, now=ctx.now())
+    try:
+        yield load.id
+    except GongbiError as error:
+        loads.fail(load.id, error.to_json(), ctx.now())
+        raise
 
 
 def set_tag(ctx: Context, tag: str, id: Any, value: Any, *, why: str = "", since: str | None = None) -> dict[str, Any]:  # noqa: A002
@@ -79,26 +96,22 @@ def set_tag(ctx: Context, tag: str, id: Any, value: Any, *, why: str = "", since
     Returns
     -------
     dict
-        ``tag``, ``id``, ``value``, ``before`` (the value until then), ``since``, ``by``, ``why``.
+        ``tag``, ``load`` (with which `undo` takes it back), ``id``, ``value``, ``before`` (the value until then),
+        ``since``, ``by``, ``why``.
     """
-    definition, member, catalog = _tag(ctx, tag, Manual), None, ctx.catalog()
+    definition = _tag(ctx, tag, Manual)
     member = resolve(ctx, id, definition.subject)
     kept = None if value is None else _read(definition, value)
     moment = _since(ctx, since)
     ensure_tables(ctx, definition.subject)
-    held = [row for row in _rows(ctx, definition, member) if row["valid_to"] is None]
-    if any(row["valid_from"] > moment for row in held):
-        raise InvalidInput(
-            f"The tag {definition.tag!r} of {member} has a value from {held[0]['valid_from']} on.",
-            hint="Give a later instant.",
-        )
+    held = _held(ctx, definition, moment, member)
     if kept is None and not held:
         raise InvalidInput(f"The tag {definition.tag!r} of {member} has no value to take away.")
     change = digest([definition.tag, str(member), str(kept), moment.isoformat(), why, ctx.now().isoformat()])
-    load = ctx.store.loads.start(f"tag {definition.tag}", f"manual:{change[:12]}", sha256=change, size=0, now=ctx.now())
-    new = [] if kept is None else [(member, kept, load.id, 1)]
-    _write(ctx, definition, held, new, moment, why, catalog)
-    ctx.store.loads.finish(load.id, now=ctx.now(), rows_read=1, rows_good=1)
+    with _giving(ctx, definition.tag, f"{BY_HAND}{change[:12]}", change, 0) as load:
+        new = [] if kept is None else [(member, member, kept, 1)]
+        _write(ctx, definition, held, new, moment, why, load)
+    ctx.store.loads.finish(load, now=ctx.now(), rows_read=1, rows_good=1)
     details = {"member": str(member), "why": why, "since": moment.isoformat(), "removed": kept is None}
     ctx.store.audit.append(
         actor=ctx.actor, action="set tag", object=f"tag {definition.tag}", now=ctx.now(), details=details
@@ -106,6 +119,7 @@ def set_tag(ctx: Context, tag: str, id: Any, value: Any, *, why: str = "", since
     before = held[-1]["value"] if held else None
     return {
         "tag": definition.tag,
+        "load": load,
         "id": member,
         "value": kept,
         "before": before,
@@ -140,7 +154,7 @@ def import_tag(
         ``tag``, ``load``, ``read``, ``good``, ``rejected`` and ``reasons`` (reason → how many), ``ended`` (values of
         the import before), ``since``. Rejected rows are kept with those of loads.
     """
-    definition, catalog = _tag(ctx, tag, Imported), ctx.catalog()
+    definition = _tag(ctx, tag, Imported)
     moment = _since(ctx, since)
     ensure_tables(ctx, definition.subject)
     with ctx.run("import", definition.tag), ExitStack() as resources:
@@ -164,20 +178,14 @@ def import_tag(
                     rows.append((n, str(who).strip(), str(value).strip()))
         good, rejected = _matched(ctx, definition, rows, key, column, kind)
         bad += rejected
-        record = ctx.store.loads
-        load = record.start(f"tag {definition.tag}", path.name, sha256=piece.digest(), size=piece.size, now=ctx.now())
-        held = [row for row in _rows(ctx, definition) if row["valid_to"] is None]
-        if any(row["valid_from"] > moment for row in held):
-            raise InvalidInput(
-                f"The values of {definition.tag!r} were imported from a later instant on.", hint="Give a later instant."
-            )
-        with ctx.engine.transaction():
+        held = _held(ctx, definition, moment)
+        with _giving(ctx, definition.tag, path.name, piece.digest(), piece.size) as load, ctx.engine.transaction():
             if REJECTS.name not in ctx.engine.tables():
                 ctx.engine.create(REJECTS)
-            set_aside(ctx.engine, bad, load=load.id, source=f"tag {definition.tag}", path=path.name)
-            _write(ctx, definition, held, [(m, v, load.id, n) for n, m, v in good], moment, why, catalog)
-        record.finish(
-            load.id, now=ctx.now(), rows_read=read, rows_good=len(good), rows_rejected=len(bad), rows_replaced=len(held)
+            set_aside(ctx.engine, bad, load=load, source=f"{SOURCE}{definition.tag}", path=path.name)
+            _write(ctx, definition, held, good, moment, why, load)
+        ctx.store.loads.finish(
+            load, now=ctx.now(), rows_read=read, rows_good=len(good), rows_rejected=len(bad), rows_replaced=len(held)
         )
     reasons: dict[str, int] = {}
     for one in bad:
@@ -187,11 +195,11 @@ def import_tag(
         action="import tag",
         object=f"tag {definition.tag}",
         now=ctx.now(),
-        details={"load": load.id, "why": why, "since": moment.isoformat(), "good": len(good)},
+        details={"load": load, "why": why, "since": moment.isoformat(), "good": len(good)},
     )
     return {
         "tag": definition.tag,
-        "load": load.id,
+        "load": load,
         "read": read,
         "good": len(good),
         "rejected": len(bad),
@@ -238,6 +246,67 @@ def has_values(ctx: Context, tag: str) -> bool:
     if table not in ctx.engine.tables():
         return False
     return bool(ctx.engine.query(f"select id from {ctx.engine.dialect.ident(table)} limit 1").num_rows)
+
+
+def take_back(ctx: Context, load: Load) -> tuple[int, list[int]]:
+    """Take the values out that a load gave, in any order of loads; those that it had ended hold again.
+
+    They hold up to the next act after it: what was given to the member next, or the next import.
+
+    Returns
+    -------
+    rows, restored
+        How many values went, and the load of the same file that is active again.
+    """
+    tag, engine = load.source.removeprefix(SOURCE), ctx.engine
+    table, ident = table_of(tag), ctx.engine.dialect.ident
+    if load.status != "loaded":
+        raise Refused(f"Load {load.id} is {load.status}; only an active load can be undone.")
+    rows = 0
+    with engine.transaction():
+        if "_ended" in (dict(engine.columns(table)) if table in engine.tables() else {}):
+            n, given, ended = int(load.id), ident("_load"), ident("_ended")
+            acts = engine.query(
+                f"select id, valid_from as instant, {given} as n from {ident(table)} where {given} > {n} union"
+                f" select id, valid_to as instant, {ended} as n from {ident(table)} where {ended} > {n}"
+            ).to_pylist()
+            by_hand, following = load.path.startswith(BY_HAND), dict[Any, tuple[datetime, int]]()
+            for act in sorted(acts, key=lambda one: (one["instant"], one["n"])):
+                following.setdefault(act["id"] if by_hand else None, (act["instant"], act["n"]))
+            again = engine.query(f"select * from {ident(table)} where {ended} = {n}").to_pylist()
+            for row in again:
+                row["valid_to"], row["_ended"] = following.get(row["id"] if by_hand else None, (None, None))
+            rows = engine.delete(table, f"{given} = {n}")
+            engine.delete(table, f"{ended} = {n}")
+            if again:
+                engine.append(table, pa.Table.from_pylist(again, schema=pa.schema(engine.columns(table))))
+        if REJECTS.name in engine.tables():
+            forget(engine, load.id)
+    loads = ctx.store.loads
+    loads.undo(load.id)
+    before = (one.id for one in loads.list(source=load.source, status="replaced") if one.path == load.path)
+    restored = [n for n in before if n < load.id][:1]
+    for n in restored:
+        loads.restore(n)
+    return rows, restored
+
+
+def mend_given(ctx: Context) -> None:
+    """Put acts on record whose process died after their values were written; called before loads are repaired."""
+    for load in ctx.store.loads.list(status="loading"):
+        table = table_of(load.source.removeprefix(SOURCE))
+        if not load.source.startswith(SOURCE) or table not in ctx.engine.tables():
+            continue
+        columns = [name for name in ("_load", "_ended") if name in dict(ctx.engine.columns(table))]
+        ident = ctx.engine.dialect.ident
+        given, ended = (
+            int(ctx.engine.value(f"select count(*) as n from {ident(table)} where {ident(name)} = {load.id}"))
+            if name in columns
+            else 0
+            for name in ("_load", "_ended")
+        )
+        if given or ended:
+            ctx.store.loads.finish(load.id, now=ctx.now(), rows_read=given, rows_good=given, rows_replaced=ended)
 
 
 def _tag(ctx: Context, name: str, maker: Any) -> TagDef:
@@ -307,14 +376,14 @@ def _read(tag: TagDef, value: Any) -> Any:
 
 def _matched(
     ctx: Context, tag: TagDef, rows: Sequence[tuple[int, str, str]], key: str, column: str, kind: str
-) -> tuple[list[tuple[int, Any, Any]], list[dict[str, Any]]]:
-    """(row, member, value) of the rows that name a member and have a value of the type; the others, with the reason."""
+) -> tuple[list[_New], list[dict[str, Any]]]:
+    """The rows that name a member and have a value of the type; the others, with the reason."""
     known = _members(ctx, tag.subject, [who for _, who, _ in rows], kind)
-    good: list[tuple[int, Any, Any]] = []
+    good: list[_New] = []
     bad: list[dict[str, Any]] = []
     seen: set[Any] = set()
     for n, who, value in rows:
-        member = known.get(who)
+        member, own = known.get(who, (None, None))
         problem: tuple[str, str, str] | None = None
         if member is None:
             problem = ("unknown_member", key, who)
@@ -322,7 +391,7 @@ def _matched(
             problem = ("duplicate_key", key, who)
         else:
             try:
-                good.append((n, member, _read(tag, value)))
+                good.append((member, own, _read(tag, value), n))
                 seen.add(member)
             except (InvalidInput, UnknownName):
                 problem = ("wrong_type", column, value)
@@ -332,21 +401,34 @@ def _matched(
     return good, bad
 
 
-def _members(ctx: Context, subject: str, keys: Sequence[str], kind: str) -> Mapping[str, Any]:
-    """What a file calls a member → its id."""
+def _members(ctx: Context, subject: str, keys: Sequence[str], kind: str) -> Mapping[str, tuple[Any, Any]]:
+    """What a file calls a member → its id, and the id that the name alone stands for."""
     dialect, definition = ctx.engine.dialect, ctx.catalog().subjects[subject]
     if kind and kind not in definition.identifiers:
         raise UnknownName(f"identifier of {subject}", kind, definition.identifiers)
     if f"member_{subject}" not in ctx.engine.tables():
         raise NotYet(f"No {subject} is known yet.", hint="Run `gongbi ingest` first.")
     text = dialect.types["text"]
-    source = f"select id, cast(id as {text}) as name from {dialect.ident(f'member_{subject}')}"
+    source = f"select id, id as own, cast(id as {text}) as name from {dialect.ident(f'member_{subject}')}"
     if kind:
-        source = f"select customer as id, value as name from identifier where kind = {dialect.literal(kind)}"
+        known = dialect.ident(identifier_table(definition).name)
+        source = f"select customer as id, own, value as name from {known} where kind = {dialect.literal(kind)}"
     asked = pa.table({"name": pa.array(sorted(set(keys)), pa.string())})
-    sql = f"select g.name, min(m.id) as id from _given g join ({source}) m on m.name = g.name group by g.name"
-    found = ctx.engine.query(sql, inputs={"_given": asked})
-    return dict(zip(found["name"].to_pylist(), found["id"].to_pylist(), strict=True))
+    sql = (
+        "select g.name, min(m.id) as id, min_by(m.own, m.id) as own"
+        f" from _given g join ({source}) m on m.name = g.name group by g.name"
+    )
+    found = ctx.engine.query(sql, inputs={"_given": asked}).to_pylist()
+    return {row["name"]: (row["id"], row["own"]) for row in found}
+
+
+def _held(ctx: Context, tag: TagDef, moment: datetime, member: Any = None) -> list[dict[str, Any]]:
+    """The rows that still hold, of a member or of all; refused where something was given or ended after the instant."""
+    rows = _rows(ctx, tag, member)
+    last = max((time for row in rows for time in (row["valid_from"], row["valid_to"]) if time), default=moment)
+    if last > moment:
+        raise InvalidInput(f"The tag {tag.tag!r} was changed as of {last} already.", hint="Give a later instant.")
+    return [row for row in rows if row["valid_to"] is None]
 
 
 def _rows(ctx: Context, tag: TagDef, member: Any = None) -> list[dict[str, Any]]:
@@ -363,15 +445,15 @@ def _write(
     ctx: Context,
     tag: TagDef,
     held: Sequence[Mapping[str, Any]],
-    new: Sequence[tuple[Any, Any, int, int]],
+    new: Sequence[_New],
     moment: datetime,
     why: str,
-    catalog: Catalog,
+    load: int,
 ) -> None:
     """End the values that hold, and add those that hold from now on: both or neither."""
     table, attribute, dialect = table_of(tag.tag), attribute_of(tag.tag), ctx.engine.dialect
-    names = [column.name for column in given_table(tag, catalog).columns]
-    ended = [{**row, "valid_to": moment} for row in held]
+    names = [column.name for column in _table(ctx, tag).columns]
+    ended = [{**row, "valid_to": moment, "_ended": load} for row in held]
     begun = [
         {
             "id": m,
@@ -380,10 +462,12 @@ def _write(
             "valid_to": None,
             "by": ctx.actor,
             "why": why,
-            "_load": n,
-            "_row": r,
+            "_load": load,
+            "_row": n,
+            "_ended": None,
+            own_column("id"): own,
         }
-        for m, v, n, r in new
+        for m, own, v, n in new
     ]
     schema = pa.schema(ctx.engine.columns(table))
     with ctx.engine.transaction():

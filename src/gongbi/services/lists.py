@@ -26,12 +26,12 @@ from gongbi.catalog.lists import (
     table_of_text,
 )
 from gongbi.catalog.naming import check_name
-from gongbi.catalog.tables import member_table_name
+from gongbi.catalog.tables import member_table_name, own_column
 from gongbi.core import expr as ir
 from gongbi.core.table import Column, Table
-from gongbi.core.types import BOOLEAN, INTEGER, TEXT
+from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
-from gongbi.identity.tables import identifier_table
+from gongbi.identity.tables import Kept, identifier_table
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
@@ -125,7 +125,7 @@ def save_list(
         raise InvalidInput(f"A list has at most {MOST:,} values, not {len(given):,}.")
     ctx.progress("match", 0, len(given))
     found = _matched(ctx, definition, identifier, {key: value for _, value, key in given})
-    sure = {key: next(iter(ids)) for key, ids in found.items() if len(ids) == 1}
+    sure = {key: next(iter(ids.values())) for key, ids in found.items() if len(set(ids.values())) == 1}
     times, owners = Counter(key for *_, key in given), defaultdict(list)
     for key in times:
         if key in sure:
@@ -133,14 +133,15 @@ def save_list(
     first = {key: value for _, value, key in reversed(given)}
     left = {
         "unmatched": [first[key] for key in times if key not in found],
-        "ambiguous": [first[key] for key in times if len(found.get(key, ())) > 1],
+        "ambiguous": [first[key] for key in times if key in found and key not in sure],
         "doubled": [first[key] for key, n in times.items() if n > 1],
         "shared": [first[key] for keys in owners.values() if len(keys) > 1 for key in keys],
     }
     figures = {"given": len(given), "different": len(times), "matched": len(sure), "members": len(owners)}
     figures |= {outcome: len(rows) for outcome, rows in left.items()}
     about = {"identifier": identifier, "source": "values", "figures": figures}
-    version = _keep(ctx, name, subject, list(owners), left, title, why, about)
+    named = {own: member for key in sure for own, member in found[key].items()}
+    version = _keep(ctx, name, subject, named, left, title, why, about)
     return {
         "list": name,
         "subject": subject,
@@ -182,7 +183,7 @@ def save_list_of(
     if not ids:
         raise InvalidInput("Nobody is in the group, so there is no list to keep.")
     about = {"source": expression, "limit": limit, "order": list(order), "draw": draw, "as_of": found["as_of"]}
-    version = _keep(ctx, name, found["subject"], ids, {}, title, why, about)
+    version = _keep(ctx, name, found["subject"], {one: one for one in ids}, {}, title, why, about)
     return {
         "list": name,
         "subject": found["subject"],
@@ -214,8 +215,8 @@ def _check_name(ctx: Context, name: str, replace: bool) -> None:
 
 def _matched(
     ctx: Context, subject: SubjectDef, identifier: str | None, values: Mapping[str, str]
-) -> dict[str, set[Any]]:
-    """Normal form → the members that it names, in whatever way a source wrote it."""
+) -> dict[str, dict[Any, Any]]:
+    """Normal form → the ids that it stands for by itself → their members, in whatever way a source wrote it."""
     dialect = ctx.engine.dialect
     pairs = [(key, one) for key, value in values.items() for one in spellings(value)]
     asked = pa.table(
@@ -225,13 +226,14 @@ def _matched(
     if subject.identifiers:
         kind = f" and i.kind = {dialect.literal(identifier)}" if identifier is not None else ""
         table = dialect.ident(identifier_table(subject).name)
-        sql = f"select distinct a.k as k, i.customer as id from asked a join {table} i on i.value = a.v{kind}"
+        rows = f"select i.own as own, i.customer as id, i.value as name from {table} i where true{kind}"
     else:
         table = dialect.ident(member_table_name(subject.subject))
-        sql = f"select distinct a.k as k, m.id as id from asked a join {table} m on cast(m.id as {text}) = a.v"
-    found: dict[str, set[Any]] = defaultdict(set)
+        rows = f"select id as own, id, cast(id as {text}) as name from {table}"
+    sql = f"select distinct a.k as k, m.own as own, m.id as id from asked a join ({rows}) m on m.name = a.v"
+    found: dict[str, dict[Any, Any]] = defaultdict(dict)
     for row in ctx.engine.query(sql, inputs={"asked": asked}).to_pylist():
-        found[row["k"]].add(row["id"])
+        found[row["k"]][row["own"]] = row["id"]
     return dict(found)
 
 
@@ -239,13 +241,20 @@ def _keep(
     ctx: Context,
     name: str,
     subject: str,
-    ids: Sequence[Any],
+    named: Mapping[Any, Any],
     left: Mapping[str, Sequence[str]],
     title: Mapping[str, str] | None,
     why: str,
     about: Mapping[str, Any],
 ) -> int:
-    """Write the members, then make the version the current one; of values only those are kept that need a look."""
+    """Write the members, then make the version the current one; of values only those are kept that need a look.
+
+    Parameters
+    ----------
+    named
+        The id by which a member was named → the member.
+    """
+    ids = list(dict.fromkeys(named.values()))
     setting = SETTING + name
     versions = list((ctx.store.settings.get(setting) or {"versions": []})["versions"])
     number = versions[-1]["version"] + 1 if versions else 1
@@ -265,6 +274,11 @@ def _keep(
         engine.create(who, replace=True)
         kind = pa.int64() if id_type == INTEGER else pa.string()
         engine.append(table, pa.table({"id": pa.array(ids, kind), MEMBER: pa.array([True] * len(ids))}))
+        own = _own_table(table, id_type)
+        engine.create(own, replace=True)
+        engine.append(
+            own.name, pa.table({"id": pa.array(named.values(), kind), own_column("id"): pa.array(named, kind)})
+        )
         engine.create(kept, replace=True)
         if rows:
             columns = zip(*rows, strict=True)
@@ -289,9 +303,30 @@ def _keep(
         actor=ctx.actor, action="list", object=name, now=ctx.now(), details={"version": number, "members": len(ids)}
     )
     for old in versions[:-KEPT]:
-        engine.drop(old["table"])
-        engine.drop(f"{old['table']}_left")
+        _drop(ctx, old["table"])
     return number
+
+
+def _own_table(table: str, id_type: Type) -> Table:
+    columns = (Column("id", id_type), Column(own_column("id"), id_type, "The id that it was named by."))
+    return Table(f"{table}_own", columns, grain="one row per id that the list was given")
+
+
+def _drop(ctx: Context, table: str) -> None:
+    for name in (table, f"{table}_left", f"{table}_own"):
+        ctx.engine.drop(name)
+
+
+def list_members(ctx: Context) -> list[Kept]:
+    """The tables of lists, whose members may be united with others."""
+    found, subjects = [], ctx.catalog().world.subjects
+    for one in ctx.lists():
+        for version in ctx.store.settings.get(SETTING + one.name)["versions"]:
+            table = version["table"]
+            if one.subject in subjects:
+                own = _own_table(table, subjects[one.subject].id_type)
+                found.append(Kept(one.subject, own, table))
+    return found
 
 
 def lists(ctx: Context) -> list[dict[str, Any]]:
@@ -354,8 +389,7 @@ def drop_list(ctx: Context, name: str) -> dict[str, Any]:
     ctx.store.settings.set(SETTING + name, None, ctx.now())
     ctx.store.audit.append(actor=ctx.actor, action="list_dropped", object=name, now=ctx.now(), details={})
     for version in versions:
-        ctx.engine.drop(version["table"])
-        ctx.engine.drop(f"{version['table']}_left")
+        _drop(ctx, version["table"])
     return {"list": name, "versions": len(versions)}
 
 

@@ -15,7 +15,9 @@ from gongbi.identity.run import Identities
 from gongbi.ownership.files import private_folder, written
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, put_on_record
+from gongbi.services.given import SOURCE, given_members, mend_given, take_back
 from gongbi.services.limits import checked
+from gongbi.services.lists import list_members
 from gongbi.sources import ledger, run
 from gongbi.sources import rejects as rejected
 from gongbi.store.loads import Load
@@ -23,7 +25,8 @@ from gongbi.store.loads import Load
 
 def _resolver(ctx: Context) -> Identities:
     catalog = ctx.catalog()
-    return Identities(ctx.engine, list(catalog.sources.values()), list(catalog.subjects.values()))
+    others = [*given_members(ctx), *list_members(ctx)]
+    return Identities(ctx.engine, list(catalog.sources.values()), list(catalog.subjects.values()), others)
 
 
 def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = False) -> dict[str, Any]:
@@ -155,23 +158,27 @@ def undo(ctx: Context, load: int) -> dict[str, Any]:
         ``load``, ``rows`` that went, ``restored`` loads, ``repairs`` (loads of its rows that were repaired; they stay)
         and ``hint``: what to do next, or None.
     """
-    catalog = ctx.catalog()
+    catalog, kept = ctx.catalog(), ctx.store.loads.get(load)
     repairs = ledger.repairs_of(ctx.engine, load)
     with ctx.run("undo", f"load {load}") as inner:
-        undone = run.undo(
-            ctx.engine,
-            ctx.store.loads,
-            list(catalog.sources.values()),
-            list(catalog.subjects.values()),
-            load,
-            root=ctx.root,
-            zone=ctx.zone,
-            now=ctx.now(),
-            resolver=_resolver(ctx),
-        )
-        inner.note(rows=undone.rows)
+        if kept.source.startswith(SOURCE):
+            rows, restored = take_back(inner, kept)
+        else:
+            undone = run.undo(
+                ctx.engine,
+                ctx.store.loads,
+                list(catalog.sources.values()),
+                list(catalog.subjects.values()),
+                load,
+                root=ctx.root,
+                zone=ctx.zone,
+                now=ctx.now(),
+                resolver=_resolver(ctx),
+            )
+            rows, restored = undone.rows, list(undone.restored)
+        inner.note(rows=rows)
     ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {load}", now=ctx.now())
-    said = {"load": undone.load, "rows": undone.rows, "restored": list(undone.restored), "repairs": repairs}
+    said = {"load": load, "rows": rows, "restored": restored, "repairs": repairs}
     return {**said, "hint": _after_undo(ctx, load, repairs)}
 
 
@@ -314,6 +321,7 @@ def _warn_of_replaced(n: int) -> list[dict[str, Any]]:
 
 def repair_loads(ctx: Context) -> list[str]:
     """Bring the record of loads in step with the engine; called when a workspace is opened by its owner."""
+    mend_given(ctx)
     return ledger.repair(ctx.engine, ctx.store.loads, ctx.now())
 
 
