@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from gongbi.catalog.catalog import Catalog, assemble
-from gongbi.catalog.lineage import Graph, find, lineage_of
+from gongbi.catalog.lineage import Graph, as_json, find, lineage_of
 from gongbi.catalog.yaml import read_definitions, read_text
 from gongbi.errors import UnknownName
 from gongbi.packs import demo
@@ -100,3 +100,66 @@ expr: segment.buyers and count(order) filter (where within(30, 'day')) > 0
     assert ("column:order.amount", "segment:buyers") in graph.edges
     assert ("column:order.amount", "segment:recent_buyers") not in graph.edges
     assert "raw:orders.amount" in graph.around("segment:recent_buyers", down=False).nodes
+
+
+HOMES = """subject: customer
+---
+subject: household
+key: text
+---
+source: orders
+from: {file: orders.csv}
+fact: order
+key: [id]
+time: {column: at}
+subjects: {customer: card}
+columns: {amount: {type: double}}
+---
+source: homes
+from: {file: homes.csv}
+relation: lives_in
+to_one: true
+key: [card, home]
+subjects: {member: {subject: customer, column: card}, household: home}
+columns: {rooms: integer}
+---
+tag: spend.total
+expr: sum(order.amount)
+---
+tag: home.spend
+subject: household
+expr: sum(member.tag.spend.total)
+---
+tag: home.share
+expr: tag.spend.total / household.tag.home.spend
+---
+segment: family
+expr: count(relation.lives_in) filter (where relation.lives_in.rooms > 3) > 1
+"""
+
+
+def test_relations_stand_between_members_and_what_is_read_of_others() -> None:
+    graph = lineage_of(assemble(read_text(HOMES)))
+    read = {made: {one for one, other in graph.edges if other == made} for made in graph.nodes}
+    assert read["relation:lives_in"] == {"raw:homes.card", "raw:homes.home"}
+    assert read["tag:home.spend"] == {"relation:lives_in", "tag:spend.total"}
+    assert read["tag:home.share"] == {"relation:lives_in", "tag:spend.total", "tag:home.spend"}
+    assert read["segment:family"] == {"relation:lives_in", "column:lives_in.rooms"}
+    assert find(graph, "lives_in") == "relation:lives_in"
+    known = {"order.amount", "order.ts", "order.customer", "lives_in.rooms"}
+    assert {node.name for node in graph.nodes.values() if node.kind == "column"} == known
+
+
+def test_gradings_worklists_casts_and_yearbooks_lead_back_to_files_too() -> None:
+    catalog, graph = retail()
+    drawn = {"grading": catalog.gradings, "worklist": catalog.worklists}
+    drawn |= {"cast": catalog.casts, "yearbook": catalog.yearbooks}  # type: ignore[dict-item]
+    for kind, names in drawn.items():
+        assert names
+        for name in names:
+            behind = graph.around(f"{kind}:{name}", down=False).nodes.values()
+            assert any(node.kind == "raw" for node in behind), name
+    assert ("grading:buying", "tag:grade.buying.level") in graph.edges
+    assert find(graph, "grading.buying") == "grading:buying"
+    data = as_json(graph, "grading:buying")
+    assert len(data["nodes"]) == len(graph.nodes)

@@ -3,8 +3,10 @@
 An edge goes from what is read to what is made of it. A node is known by its kind and name, written ``kind:name``:
 
 - ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns;
-- ``column:FACT.COLUMN``, ``attribute:SUBJECT.NAME``, ``fact:FACT`` (its rows as such, which are counted);
-- ``tag:NAME``, ``segment:NAME``, ``model:NAME``, ``campaign:NAME``.
+- ``column:FACT.COLUMN``, ``attribute:SUBJECT.NAME``, ``fact:FACT`` (its rows as such, which are counted),
+  ``relation:NAME`` (who is joined to whom);
+- ``tag:NAME``, ``segment:NAME``, ``model:NAME``, ``grading:NAME``, ``campaign:NAME``, ``worklist:NAME``, ``cast:NAME``,
+  ``yearbook:NAME``.
 """
 
 from __future__ import annotations
@@ -14,16 +16,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gongbi.catalog.catalog import Catalog, model_tags, titles
+from gongbi.catalog.drawn import fitting
+from gongbi.catalog.grades import grading_tags
 from gongbi.catalog.mapping import ColumnMap, Lookup, Origin, SourceDef, TimeMap
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RelatedColumn, TagValue
 from gongbi.core.language import check_expression
 from gongbi.core.parser import parse
+from gongbi.core.relations import shape_of, trait_end
 from gongbi.core.syntax import Name, walk
+from gongbi.core.world import World
 from gongbi.errors import GongbiError, UnknownName
 
 #: Kinds in the order in which data flow.
-KINDS = ("file", "raw", "fact", "column", "attribute", "tag", "segment", "model", "campaign")
+KINDS = (
+    *("file", "raw", "fact", "relation", "column", "attribute", "tag", "segment", "model", "grading"),
+    *("campaign", "worklist", "cast", "yearbook"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,32 @@ def lineage_of(catalog: Catalog) -> Graph:
         _texts(graph, made, [*texts, *campaign.reasons, *campaign.funnel], "customer", catalog)
         for tag in (*campaign.match_on, *campaign.by):
             graph.link(graph.add(Node("tag", tag)), made)
+    _drawn(graph, catalog)
     return graph
+
+
+def _drawn(graph: Graph, catalog: Catalog) -> None:
+    """Gradings, worklists, casts and yearbooks."""
+    for grading in catalog.gradings.values():
+        made = graph.add(Node("grading", grading.grading, (grading.name.zh, grading.name.en)))
+        _texts(graph, made, [grading.first, grading.volume, grading.contact], grading.subject, catalog)
+        for tag in grading_tags(grading):
+            graph.link(made, graph.add(Node("tag", tag.tag)))
+    for work in catalog.worklists.values():
+        made = graph.add(Node("worklist", work.worklist, (work.name.zh, work.name.en), work.expr))
+        _texts(graph, made, [work.expr, work.by or "", *work.columns, *work.order], work.subject, catalog)
+    for cast in catalog.casts.values():
+        made = graph.add(Node("cast", cast.cast, (cast.name.zh, cast.name.en)))
+        groups = [("model", cast.clusters)] if cast.clusters else [("segment", name) for name in cast.segments]
+        patterns = [pattern for patterns in cast.fields.values() for pattern in patterns]
+        read = [*groups, *(("tag", tag) for tag in fitting(patterns, catalog.world.tags_of(cast.subject)))]
+        for kind, name in read:
+            graph.link(graph.add(Node(kind, name)), made)
+    for book in catalog.yearbooks.values():
+        made = graph.add(Node("yearbook", book.yearbook, (book.name.zh, book.name.en)))
+        graph.link(graph.add(Node("fact", book.fact)), made)
+        texts = [*(one.expr for one in book.figures), *(one.expr for one in book.charts)]
+        _texts(graph, made, texts, book.subject, catalog)
 
 
 def find(graph: Graph, name: str) -> str:
@@ -128,9 +162,7 @@ def find(graph: Graph, name: str) -> str:
         return name
     head, _, rest = name.partition(".")
     given = [f"{head}:{rest}"] if head in KINDS and rest else []
-    given += [
-        f"{kind}:{name}" for kind in ("tag", "segment", "model", "campaign", "fact", "column", "attribute", "file")
-    ]
+    given += [f"{kind}:{name}" for kind in (*KINDS[KINDS.index("tag") :], *KINDS[2 : KINDS.index("tag")], "file")]
     for one in [*given, f"raw:{name}"]:
         if one in graph.nodes:
             return one
@@ -157,6 +189,10 @@ def _source(graph: Graph, source: SourceDef, catalog: Catalog) -> None:
         for subject, how in source.subjects.items():
             named = [how.column] if how.column is not None else list(how.identifiers.values())
             _linked(graph, [raw.column(c) for c in named if c], _column(graph, source.fact, subject))
+    if source.relation is not None:
+        rows = graph.add(Node("relation", source.relation, (source.name.zh, source.name.en)))
+        for how in source.subjects.values():
+            _linked(graph, [raw.column(c) for c in (how.column, *how.identifiers.values()) if c], rows)
     for name, mapping in source.columns.items():
         if source.fact is not None:
             made = _column(graph, source.fact, name)
@@ -249,10 +285,10 @@ def _texts(graph: Graph, made: str, texts: Iterable[str], subject: str, catalog:
 def _reads(graph: Graph, made: str, expr: Expr, text: str, subject: str, catalog: Catalog) -> None:
     """Link what an expression reads; what a segment in it reads is linked to the segment."""
     through = [s for s in _segments(text) if s in catalog.segments]
-    inside = {one for s in through for one in _parts(catalog.conditions.get(s), subject)}
+    inside = {one for s in through for one in _parts(catalog.conditions.get(s), subject, catalog.world)}
     for segment in through:
         graph.link(graph.add(Node("segment", segment)), made)
-    for kind, name in _parts(expr, subject):
+    for kind, name in _parts(expr, subject, catalog.world):
         if (kind, name) not in inside:
             graph.link(graph.add(Node(kind, name)), made)
 
@@ -265,22 +301,39 @@ def _segments(text: str) -> list[str]:
     return [p[1] for p in parts if p[0] == "segment" and len(p) == 2]
 
 
-def _parts(expr: Expr | None, subject: str) -> list[tuple[str, str]]:
+def _parts(expr: Expr | None, subject: str, world: World) -> list[tuple[str, str]]:
     found: dict[tuple[str, str], None] = {}
     for part in ir.walk(expr) if expr is not None else ():
         if isinstance(part, FactColumn):
-            found["column", f"{part.fact}.{part.column}"] = None
+            found |= dict.fromkeys(_rows(part.fact, part.column))
         elif isinstance(part, RelatedColumn):
-            found["attribute", f"{part.subject}.{part.attribute}"] = None
-            found["column", f"{part.fact}.{part.subject}"] = None
+            found |= dict.fromkeys(_trait(world, shape_of(world, part.fact).described(part.subject), part.attribute))
+            found |= dict.fromkeys(_rows(part.fact, part.subject))
         elif isinstance(part, Attribute):
-            found["attribute", f"{part.subject}.{part.attribute}"] = None
+            found |= dict.fromkeys(_trait(world, part.subject, part.attribute))
         elif isinstance(part, TagValue):
             found["tag", part.tag] = None
         elif isinstance(part, Call) and part.is_aggregate and part.fact is not None:
-            found["fact", part.fact] = None
-            found["column", f"{part.fact}.{subject}"] = None
+            if "." not in part.fact:
+                found["fact", part.fact] = None
+            found |= dict.fromkeys(_rows(part.fact, "" if "." in part.fact else subject))
     return list(found)
+
+
+def _rows(fact: str, column: str) -> list[tuple[str, str]]:
+    """A column of a fact; or of the last relation on the way to neighbours, with all relations on it."""
+    if "." not in fact:
+        return [("column", f"{fact}.{column}")]
+    hops = [key.partition(".")[0] for key in fact.split("/")]
+    own = [] if column in ("id", "") or column.startswith("_") else [("column", f"{hops[-1]}.{column}")]
+    return [*(("relation", name) for name in hops), *own]
+
+
+def _trait(world: World, subject: str, key: str) -> list[tuple[str, str]]:
+    """What is read of a member, or of its one neighbour, with the relations that lead there."""
+    owner, name = trait_end(world, subject, key)
+    read = ("tag", name[4:]) if name.startswith("tag.") else ("attribute", f"{owner}.{name}")
+    return [*(("relation", hop.partition(".")[0]) for hop in key.split("/")[:-1]), read]
 
 
 def as_json(graph: Graph, focus: str) -> Mapping[str, Any]:

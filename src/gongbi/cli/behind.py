@@ -86,7 +86,7 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
 
 
 def lineage(
-    name: Annotated[str, typer.Argument(help="A tag, segment, model, campaign, fact or column.")],
+    name: Annotated[str, typer.Argument(help="A definition, fact, relation or column.")],
     steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps away.")] = None,
     workspace: Where = HERE,
     as_json: Json = False,

@@ -19,23 +19,33 @@ STAGES = {
     "file": 0,
     "raw": 1,
     "fact": 2,
+    "relation": 2,
     "column": 2,
     "attribute": 2,
     "tag": 3,
     "model": 4,
+    "grading": 4,
     "segment": 4,
     "campaign": 5,
+    "worklist": 5,
+    "cast": 5,
+    "yearbook": 5,
 }
 INKS = {
     "file": charts.GREY,
     "raw": charts.GREY,
     "fact": charts.GREEN,
+    "relation": charts.GREEN,
     "column": charts.GREEN,
     "attribute": charts.GREEN,
     "tag": charts.BLUE,
     "segment": charts.GOLD,
     "model": charts.RED,
+    "grading": charts.RED,
     "campaign": charts.RED,
+    "worklist": charts.RED,
+    "cast": charts.RED,
+    "yearbook": charts.RED,
 }
 #: More nodes than these are no drawing: then only the next neighbours are shown.
 MOST = 60

@@ -111,7 +111,7 @@ def explain(
 
 
 def lineage(ctx: Context, name: str, *, steps: int | None = None) -> dict[str, Any]:
-    """What a tag, a segment, a model, a campaign, a fact or a column is made from, and what is made of it.
+    """What a definition, a fact, a relation or a column is made from, and what is made of it.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def lineage(ctx: Context, name: str, *, steps: int | None = None) -> dict[str, A
     Returns
     -------
     dict
-        ``focus`` (the node's id); ``nodes``: ``id``, ``kind`` (file, raw, fact, column, attribute, tag, segment, model,
-        campaign), ``name``, ``title``, ``detail``; ``edges``: ``from`` what is read, ``to`` what is made of it.
+        ``focus`` (the node's id); ``nodes``: ``id``, ``kind`` (see `catalog.lineage.KINDS`), ``name``, ``title``,
+        ``detail``; ``edges``: ``from`` what is read, ``to`` what is made of it.
     """
     if steps is not None:
         steps = checked(steps)
