@@ -245,6 +245,23 @@ def test_a_tag_that_has_expired_is_refused_to_newcomers_and_retired_once_nobody_
     assert ws.apply()["added"] == [], "its file is still there"
 
 
+def test_a_build_retires_what_has_expired_and_nothing_uses_unless_it_is_of_the_past(ws: Workspace) -> None:
+    ws.ingest()
+    ws.context.clock = lambda: datetime(2026, 12, 20, tzinfo=UTC)  # type: ignore[union-attr]
+    edit(ws, "tags.yaml", "expr: count(order)\n", "expr: count(order)\nexpires: 2027-01-01\n")
+    edit(ws, "tags.yaml", "tag: item.buyers\n", "tag: item.buyers\nexpires: 2027-01-01\n")
+    ws.apply()
+    assert ws.build()["retired"] == []
+    ws.context.clock = lambda: datetime(2027, 1, 2, tzinfo=UTC)  # type: ignore[union-attr]
+    assert ws.build(as_of="2024-04-01")["retired"] == []
+    done = ws.build()
+    assert done["retired"] == ["tag item.buyers"], "spend.orders is in use"
+    assert {one["subject"] for one in done["builds"]} == {"customer"}
+    assert ws.build()["retired"] == []
+    event = ws.call("tag_versions", name="item.buyers")["versions"][0]["events"][-1]
+    assert (event["state"], event["why"]) == ("retired", "It has expired.")
+
+
 def test_unused_tags_are_those_that_no_definition_and_no_file_knows(ws: Workspace) -> None:
     ws.context.clock = lambda: datetime(2040, 1, 1, tzinfo=UTC)  # type: ignore[union-attr]
     assert [t["tag"] for t in ws.call("unused_tags")["tags"]] == ["item.buyers", "spend.fruit_share"]

@@ -14,6 +14,7 @@ from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.services.drafts import DRAFT, drop_aside
 from gongbi.services.given import ensure_tables
+from gongbi.services.governance import retire_expired
 from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
@@ -56,13 +57,15 @@ def build(
     Returns
     -------
     dict
-        ``as_of``, ``builds`` (one per subject), ``seconds``.
+        ``as_of``, ``retired`` (tags that have expired and that nothing uses: they are retired first, where no `as_of`
+        is given), ``builds`` (one per subject), ``seconds``.
 
     Raises
     ------
     Refused
         The build breaks limits of quality: it is recorded as refused, and the last good one stays.
     """
+    retired = retire_expired(ctx) if as_of is None else []
     catalog = ctx.catalog()
     having = list(dict.fromkeys(subject for subject, _ in catalog.expressions))
     for name in subjects or ():
@@ -92,6 +95,7 @@ def build(
         inner.progress("build", len(wanted), len(wanted))
     return {
         "as_of": instant.isoformat(),
+        "retired": retired,
         "builds": [b.to_json() for b in built],
         "seconds": round(time.monotonic() - started, 3),
     }

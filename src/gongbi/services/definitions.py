@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gongbi.catalog.base import KINDS, Definition, SourceDef, kind_of, name_of
+from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
 from gongbi.catalog.finding import fit
 from gongbi.catalog.masking import MASKED
-from gongbi.catalog.uses import Key, key_of, users_of
+from gongbi.catalog.uses import key_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
 from gongbi.errors import EngineFailure, InvalidInput, Refused
 from gongbi.services.context import Context
 from gongbi.services.filing import ENTERPRISE, check_library, filing, overdue
 from gongbi.services.governance import (
+    EXPIRED,
     GOVERNED,
     NAMED,
     Planned,
@@ -76,7 +76,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
     catalog = assembled(ctx, after, plan.publish)
     check_expired(ctx, [*plan.publish, *plan.draft], after | waiting)
     _check_migrations(ctx, definitions)
-    over = [key for key in due_for_retirement(ctx, after) if not _mentions(key, waiting.values())]
+    over = due_for_retirement(ctx, after, waiting.values())
     new = [(d, False) for d in (*plan.publish, *plan.same)] + [(d, True) for d in plan.draft]
     with ctx.run("apply", str(path)), ctx.store.transaction():
         applied = ctx.store.definitions.put_all(
@@ -89,7 +89,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
             retire=plan.gone,
             why="It is not in the folder any more.",
         )
-        ctx.store.definitions.retire(over, ctx.actor, ctx.now(), why="It has expired.", how="library")
+        ctx.store.definitions.retire(over, ctx.actor, ctx.now(), why=EXPIRED, how="library")
         if applied.anything or over:
             ctx.store.audit.append(
                 actor=ctx.actor,
@@ -117,10 +117,6 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
         "governance": {GOVERNED[kind]: mode_of(ctx, kind) for kind in GOVERNED},
         "warnings": [*catalog.notes, *expiry_warnings(ctx, left), *_kept(plan)],
     }
-
-
-def _mentions(key: Key, definitions: Iterable[Definition]) -> bool:
-    return any(use.used == key for uses in users_of(definitions).values() for use in uses)
 
 
 def _kept(plan: Planned) -> list[dict[str, Any]]:

@@ -28,6 +28,8 @@ GOVERNED: Mapping[str, str] = {"tag": "tags", "segment": "segments"}
 MODES = ("open", "reviewed")
 #: So many users are named in a message.
 NAMED = 5
+#: Why a tag is retired whose day has come.
+EXPIRED = "It has expired."
 #: Days before its expiry at which a tag is warned of.
 SOON = 30
 
@@ -247,11 +249,26 @@ def check_expired(ctx: Context, new: Iterable[Definition], all_: Mapping[Key, De
                 )
 
 
-def due_for_retirement(ctx: Context, all_: Mapping[Key, Definition]) -> list[Key]:
-    """Tags that have expired and that nothing uses."""
+def due_for_retirement(ctx: Context, all_: Mapping[Key, Definition], waiting: Iterable[Definition] = ()) -> list[Key]:
+    """Tags that have expired and that nothing uses, drafts that wait included."""
     over = [key for key, d in all_.items() if expired(ctx, d)]
     users = users_of(all_.values()) if over else {}
-    return [key for key in over if not users.get(key)]
+    wanted = {use.used for uses in users_of(waiting).values() for use in uses} if over else set()
+    return [key for key in over if not users.get(key) and key not in wanted]
+
+
+def retire_expired(ctx: Context) -> list[str]:
+    """Take tags out of use that have expired and that nothing uses; returns ``tag NAME`` of each."""
+    definitions = ctx.store.definitions
+    over = due_for_retirement(ctx, in_force_after(ctx), restored(definitions.open_versions()))
+    if over:
+        with ctx.store.transaction():
+            definitions.retire(over, ctx.actor, ctx.now(), why=EXPIRED, how="library")
+            for key in over:
+                ctx.store.audit.append(
+                    actor=ctx.actor, action="retire", object=str(key), now=ctx.now(), details={"why": EXPIRED}
+                )
+    return [str(key) for key in over]
 
 
 def expiry_warnings(ctx: Context, tags: Iterable[TagDef]) -> list[dict[str, Any]]:
@@ -267,9 +284,10 @@ def expiry_warnings(ctx: Context, tags: Iterable[TagDef]) -> list[dict[str, Any]
                 {
                     "code": "tag_expired",
                     **about,
-                    "zh": f"标签 {tag.tag} 已于 {tag.expires} 到期，请勿再用；没有人用时由 gongbi apply 退役。",
+                    "zh": f"标签 {tag.tag} 已于 {tag.expires} 到期，请勿再用；没有人用时由下次 gongbi apply 或"
+                    " gongbi build 退役。",
                     "en": f"The tag {tag.tag} expired on {tag.expires}: use it no more. It is retired at the next"
-                    " `gongbi apply` once nothing uses it.",
+                    " `gongbi apply` or `gongbi build` once nothing uses it.",
                 }
             )
         elif left <= SOON:
