@@ -65,7 +65,4 @@ def _derived(request: Request, split: Split, stayed: str, world: World, dialect:
     }
     stored = {name: Stored(_STAYED, name) for name in kept}
     rest = compile_members(replace(request, columns=columns, stored=stored, known=_STAYED), world, dialect)
-    plan = Plan().then(_STAYED, stayed)
-    for step in rest.steps:
-        plan = plan.then(step.name, step.sql, materialize=step.materialize)
-    return plan
+    return Plan().then(_STAYED, stayed).followed_by(rest)

@@ -19,6 +19,7 @@ from datetime import datetime
 
 from gongbi.core import clock
 from gongbi.core import expr as ir
+from gongbi.core.apart import ranks_apart
 from gongbi.core.clock import Window
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr, FactColumn, RelatedColumn, TagValue
@@ -103,7 +104,18 @@ def compile_members(request: Request, world: World, dialect: Dialect) -> Plan:
         other = seen.setdefault(name.casefold(), name)
         if other != name or name == "id":
             raise InvalidInput(f"Two columns of one result cannot be called {other!r} and {name!r}.")
-    return _Compiler(request, world, dialect).plan()
+    return _planned(request, world, dialect)
+
+
+def _planned(request: Request, world: World, dialect: Dialect, prefix: str = "_") -> Plan:
+    """The plan of a request whose ranks are computed apart where that pays."""
+    apart = ranks_apart(request.columns, request.where)
+    if apart is None:
+        return _Compiler(request, world, dialect, prefix).plan()
+    first = _Compiler(replace(request, columns=apart.first, where=None), world, dialect, f"{prefix}ranks_").plan()
+    stored = {name: Stored(first.result.name, name) for name in apart.ranks}
+    rest = replace(request, columns=apart.columns, where=apart.where, stored={**request.stored, **stored})
+    return first.followed_by(_Compiler(rest, world, dialect, prefix).plan())
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +184,8 @@ class _Compiler:
         for i, (subject, tags) in enumerate(self.related.items()):
             columns = {tag: self.world.expressions[subject, tag] for tag in tags}
             request = Request(subject, columns, self.request.as_of, {}, single=self.request.single)
-            inner = _Compiler(request, self.world, self.dialect, f"{self.prefix}tags{i}_").plan()
-            for step in inner.steps:
-                plan = plan.then(step.name, step.sql, materialize=step.materialize or step is inner.result)
+            inner = _planned(request, self.world, self.dialect, f"{self.prefix}tags{i}_")
+            plan = plan.followed_by(inner, materialize=True)
         return plan
 
     def label(self, fact: FactShape) -> str:

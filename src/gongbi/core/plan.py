@@ -32,6 +32,13 @@ class Plan:
             raise Bug(f"A plan has two steps called {name!r}.")
         return Plan((*self.steps, Step(name, sql, materialize)))
 
+    def followed_by(self, other: Plan, *, materialize: bool = False) -> Plan:
+        """Return a plan with the steps of both; `materialize` says that several steps will read the other's result."""
+        plan = self
+        for step in other.steps:
+            plan = plan.then(step.name, step.sql, materialize=step.materialize or (materialize and step is other.result))
+        return plan
+
     @property
     def result(self) -> Step:
         """The last step."""
