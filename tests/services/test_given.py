@@ -80,9 +80,22 @@ def test_a_value_set_by_hand_is_read_as_of_the_instant_with_who_and_why(gongbi: 
 def test_a_file_gives_one_value_to_each_member_that_it_names(gongbi: Run, given_shop: Path) -> None:
     file = given_shop / "scores.csv"
     file.write_text("card,score,note\n10,0.5,a\n11,high,b\n99,0.7,c\n13,2,d\n13,3,e\n12,,f\n", "utf-8")
-    done = json.loads(
-        gongbi("tags", "import", "outside.score", str(file), "--id", "card", "--column", "score", "--json").stdout
+    asked = ("tags", "import", "outside.score", str(file), "--id", "card", "--column", "score", "--json")
+    told = json.loads(gongbi(*asked, "--preview").stdout)
+    done = json.loads(gongbi(*asked).stdout)
+    assert {name: told[name] for name in ("read", "good", "rejected", "reasons")} == {
+        name: done[name] for name in ("read", "good", "rejected", "reasons")
+    }
+    assert (told["columns"], told["rows"][0]) == (
+        ["card", "score", "note"],
+        {"card": "10", "score": "0.5", "note": "a"},
     )
+    assert told["taken"] == [{"row": 1, "id": 10, "value": 0.5}, {"row": 4, "id": 13, "value": 2.0}]
+    assert [(one["row"], one["reason"], one["value"]) for one in told["refused"]] == [
+        (2, "wrong_type", "high"),
+        (3, "unknown_member", "99"),
+        (5, "duplicate_key", "13"),
+    ]
     assert (done["read"], done["good"], done["rejected"]) == (6, 2, 3)
     assert done["reasons"] == {"wrong_type": 1, "unknown_member": 1, "duplicate_key": 1}
     gongbi("build")

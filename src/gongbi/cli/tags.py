@@ -93,14 +93,18 @@ def tags_import(
     column: Annotated[str, typer.Option("--column", "-c", help="The column with the value.")],
     kind: Annotated[str, typer.Option("--identifier", help="The kind of identifier in --id; ids by default.")] = "",
     since: Annotated[str | None, typer.Option("--since", help="ISO date or instant from which it holds.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only tell what would be taken and refused.")] = False,
     why: Why = "",
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Take a tag's values from a column of a file; its maker is `imported`. 从文件的一列取得标签的值。"""
-    path, given = str(file.resolve()), {"key": key, "column": column, "kind": kind, "why": why, "since": since}
-    emit(call(workspace, actor, "import_tag", tag=name, file=path, **given), as_json)
+    path, given = str(file.resolve()), {"key": key, "column": column, "kind": kind}
+    if preview:
+        emit(call(workspace, None, "preview_tag", tag=name, file=path, **given), as_json)
+        return
+    emit(call(workspace, actor, "import_tag", tag=name, file=path, why=why, since=since, **given), as_json)
 
 
 @tags_app.command("given")

@@ -19,7 +19,7 @@ from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
 from gongbi.console.saying import said
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import named
+from gongbi.console.words import named, one_of
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, conjuncts
 from gongbi.errors import Cancelled, GongbiError
@@ -388,7 +388,7 @@ class Box:
         page = self.page
         units = {t["tag"]: t["unit"] for t in self.tags}
         linked = any(row["key"] is not None for row in found["rows"])
-        label = named(self.subject, page.language) + " ID"
+        label = one_of(self.subject, page.language) + " ID"
         heads = [{"name": "id", "label": label, "kind": "link" if linked else "text"}]
         called = self.form.called if self.form is not None else str
         heads += [{"name": f"c{i}", "label": self.names.get(c) or called(c)} for i, c in enumerate(columns)]

@@ -368,3 +368,14 @@ def sankey(links: Sequence[tuple[int, str, str, int]]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def over_time(points: Sequence[tuple[str, Any]], series: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """A value that holds until the next one; with `names` a value is a place among them. None is a gap."""
+    options = base(legend=False)
+    options["grid"] |= {"bottom": 22, "right": 24, "top": 14}
+    vertical = axis("category", data=list(names)) if names else axis(scale=True)
+    line = {"type": "line", "name": series, "step": "end", "symbol": "none", "data": [list(point) for point in points]}
+    if names:
+        options["tooltip"] = {"show": False}
+    return options | {"xAxis": axis("time"), "yAxis": vertical, "series": [line]}

@@ -1,14 +1,15 @@
-"""The facts behind a tag of one member, each with the file and the row it came from."""
+"""Why a member has its value of a tag: the definition in words, and the facts behind it with file and row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import ui
 
-from gongbi.console import parts
+from gongbi.console import charts, given, parts
 from gongbi.console.frame import Page
 from gongbi.console.words import named
 from gongbi.errors import GongbiError
@@ -19,8 +20,18 @@ LOAD, ROW = "_load", "_row"
 COUNTS = ("quantity", "lines", "units", "products", "items")
 
 
-async def show_evidence(page: Page, subject: str, member: Any, tag: Mapping[str, Any]) -> None:
-    """Open a dialog with the rows."""
+async def show_evidence(
+    page: Page, subject: str, member: Any, tag: Mapping[str, Any], known: Mapping[str, Any] | None = None
+) -> None:
+    """Open a dialog that says why a member has its value: in words, by the tags it uses, by rows of facts.
+
+    Parameters
+    ----------
+    tag
+        As on the page of the member: ``tag``, ``name``, ``about``, ``value``, ``unit``.
+    known
+        The tag's row of the library, which says whether it keeps its history and who gives its values.
+    """
     with ui.dialog() as dialog, ui.card().classes("g-dialog").props('role="dialog" aria-modal="true"') as body:
         dialog.props["aria-label"] = page.words(tag["name"], tag["tag"])
         with ui.element("div").style("display:flex;justify-content:space-between;gap:12px;width:100%"):
@@ -34,9 +45,11 @@ async def show_evidence(page: Page, subject: str, member: Any, tag: Mapping[str,
         waiting = parts.waiting(page)
     dialog.open()
     dialog.on("hide", dialog.delete)
+    known = known or {}
     try:
-        found = await page.call("evidence", id=str(member), tag=tag["tag"], subject=subject, limit=100)
+        found = await page.call("explain", tag=tag["tag"], id=str(member), subject=subject, limit=100)
         files = {load["id"]: load["path"] for load in await page.try_call("loads", limit=1000) or []}
+        past = await page.call("history", name=tag["tag"], id=str(member)) if known.get("history") else None
     except GongbiError as error:
         waiting.delete()
         with body:
@@ -45,11 +58,90 @@ async def show_evidence(page: Page, subject: str, member: Any, tag: Mapping[str,
     waiting.delete()
     with body:
         parts.warnings(page, found["warnings"])
-        parts.code(found["expr"], label=page.t("tags.expression"))
-        if not found["parts"]:
+        ui.label(page.words(found["said"])).classes("g-said")
+        parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
+        if past is not None:
+            _history(page, past, tag["unit"])
+        if known.get("maker") == "manual":
+            given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
+        _given(page, found["steps"][0]["given"])
+        _steps(page, found["steps"])
+        if not found["parts"] and not found["steps"][0]["given"]:
             ui.label(page.t("evidence.none")).classes("g-about")
         for part in found["parts"]:
             _part(page, subject, tag["tag"], part, files)
+
+
+def _steps(page: Page, steps: Sequence[Mapping[str, Any]]) -> None:
+    """The attributes that are read and the tags that are used, each with its value and its words."""
+    read = {name: value for step in steps for name, value in step["attributes"].items()}
+    if read:
+        parts.pairs([(column_name(page, name), page.format.value(value)) for name, value in read.items()])
+    if len(steps) > 1:
+        ui.label(page.t("evidence.uses")).classes("g-label")
+        columns = [
+            {"name": "name", "label": page.t("tags.name"), "kind": "link"},
+            {"name": "value", "label": page.t("form.value")},
+            {"name": "said", "label": page.t("evidence.said")},
+        ]
+        rows = [
+            {
+                "id": step["tag"],
+                "name": page.words(step["name"], step["tag"]),
+                "name_to": f"/tags/{quote(step['tag'])}",
+                "value": page.format.value(step["value"], step["unit"]),
+                "said": page.words(step["said"]),
+            }
+            for step in steps[1:]
+        ]
+        parts.table(page, columns, rows, label=page.t("evidence.uses"), per_page=8)
+
+
+def _given(page: Page, values: Sequence[Mapping[str, Any]]) -> None:
+    """What was given, the newest first: by whom, when and why."""
+    if not values:
+        return
+    ui.label(page.t("given.history")).classes("g-label")
+    columns = [
+        {"name": "value", "label": page.t("form.value")},
+        {"name": "since", "label": page.t("given.since")},
+        {"name": "by", "label": page.t("given.by")},
+        {"name": "why", "label": page.t("library.why")},
+    ]
+    rows = [
+        {
+            "id": i,
+            "value": page.format.value(one["value"]),
+            "since": page.format.instant(one["valid_from"]),
+            "since_sort": str(one["valid_from"]),
+            "by": one["by"] or one.get("path") or "",
+            "why": one["why"] or "",
+        }
+        for i, one in enumerate(values)
+    ]
+    parts.table(page, columns, rows, label=page.t("given.history"), per_page=6)
+
+
+def _history(page: Page, past: Mapping[str, Any], unit: str | None) -> None:
+    """The values over time: a line of steps where they are numbers or few names."""
+    values = past["values"]
+    ui.label(page.t("evidence.history", n=page.format.number(past["points"]))).classes("g-label")
+    if not values:
+        ui.label(page.t("evidence.no_history")).classes("g-about")
+        return
+    numbers = all(one["number"] is not None for one in values)
+    names = list(dict.fromkeys(page.format.value(one["value"]) for one in values))
+    points: list[tuple[str, Any]] = []
+    for one in values:
+        value = float(one["number"]) if numbers else names.index(page.format.value(one["value"]))
+        if points and points[-1][0] < one["from"] and points[-1][1] is not None:
+            points.append((one["from"], points[-1][1]))
+        points += [(one["from"], value), (one["to"] or past["until"], value)]
+        if one["to"] is not None and one["to"] != past["until"]:
+            points.append((one["to"], None))
+    series = f"{page.format.unit(unit)}" if unit else page.t("form.value")
+    options = charts.over_time(points, series, [] if numbers else names)
+    parts.chart(options, page.t("evidence.history", n=past["points"]), height=200)
 
 
 def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Mapping[int, str]) -> None:

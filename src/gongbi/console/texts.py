@@ -145,6 +145,7 @@ _SHELL: dict[str, tuple[str, str]] = {
     "reason.out_of_range": ("超出范围", "out of range"),
     "reason.not_allowed": ("不在允许值内", "value not allowed"),
     "reason.duplicate_key": ("主键重复", "duplicate key"),
+    "reason.unknown_member": ("没有这个成员", "no such member"),
 }
 
 TEXTS: Mapping[str, tuple[str, str]] = _SHELL | PAGES | PROOF | MAKERS | FORMS | PORTRAITS | LIBRARY | INSIGHT

@@ -77,6 +77,7 @@ CATEGORIES: Mapping[str, str] = {
     "顾客": "Customers",
     "客户": "Customers",
     "价值": "Value",
+    "分级": "Grading",
     "价格": "Price",
     "促销": "Promotion",
     "促销敏感": "Promotion sensitivity",
@@ -176,6 +177,12 @@ def named(name: str, language: str) -> str:
     """Return the word for a subject, a fact or a kind."""
     words = NAMES.get(name)
     return words[0 if language == "zh" else 1] if words else name
+
+
+def one_of(name: str, language: str) -> str:
+    """Return the word for one member of a subject."""
+    word = named(name, language)
+    return word.removesuffix("s") if language == "en" and name in NAMES else word
 
 
 def category(path: str, language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,7 @@ from gongbi.errors import GongbiError, InvalidInput, NotYet, Refused, UnknownNam
 from gongbi.identity.tables import Kept, identifier_table
 from gongbi.services.context import Context
 from gongbi.services.customers import resolve
+from gongbi.services.limits import checked
 from gongbi.services.privacy import Veil
 from gongbi.sources.readers import find
 from gongbi.sources.rejects import forget, set_aside
@@ -158,26 +160,8 @@ def import_tag(
     moment = _since(ctx, since)
     ensure_tables(ctx, definition.subject)
     with ctx.run("import", definition.tag), ExitStack() as resources:
-        path = Path(file).expanduser()
-        (piece,) = find(Origin(file=str(path.resolve() if path.exists() else path)), ctx.root, resources)
-        stream = piece.open()
-        for name in (key, column):
-            if name not in stream.schema.names:
-                raise UnknownName("column", name, stream.schema.names)
-        rows: list[tuple[int, str, str]] = []
-        bad: list[dict[str, Any]] = []
-        read = 0
-        for batch in stream.batches:
-            bad += [
-                {"_row": b.row, "reason": b.reason, "column": None, "value": b.value, "raw": b.raw} for b in batch.bad
-            ]
-            columns = (batch.numbers, batch.rows.column(key), batch.rows.column(column))
-            for n, who, value in zip(*(c.to_pylist() for c in columns), strict=True):
-                read += 1
-                if who is not None and value is not None and str(value).strip():
-                    rows.append((n, str(who).strip(), str(value).strip()))
-        good, rejected = _matched(ctx, definition, rows, key, column, kind)
-        bad += rejected
+        path, piece = _piece(ctx, file, resources)
+        read, good, bad = _taken(ctx, definition, piece, key, column, kind)
         held = _held(ctx, definition, moment)
         with _giving(ctx, definition.tag, path.name, piece.digest(), piece.size) as load, ctx.engine.transaction():
             if REJECTS.name not in ctx.engine.tables():
@@ -187,9 +171,6 @@ def import_tag(
         ctx.store.loads.finish(
             load, now=ctx.now(), rows_read=read, rows_good=len(good), rows_rejected=len(bad), rows_replaced=len(held)
         )
-    reasons: dict[str, int] = {}
-    for one in bad:
-        reasons[one["reason"]] = reasons.get(one["reason"], 0) + 1
     ctx.store.audit.append(
         actor=ctx.actor,
         action="import tag",
@@ -203,11 +184,91 @@ def import_tag(
         "read": read,
         "good": len(good),
         "rejected": len(bad),
-        "reasons": reasons,
+        "reasons": dict(Counter(one["reason"] for one in bad)),
         "ended": len(held),
         "since": moment.isoformat(),
         "hint": "Run `gongbi build` to see it in the tags.",
     }
+
+
+def preview_tag(
+    ctx: Context, tag: str, file: str, *, key: str = "", column: str = "", kind: str = "", limit: int = 10
+) -> dict[str, Any]:
+    """What importing a column of a file would give; nothing is kept.
+
+    Parameters
+    ----------
+    key, column, kind
+        As of `import_tag`; where one of the first two is left out, only the file's columns and first rows are told.
+    limit
+        So many rows of the file, of what would be taken and of what would be refused.
+
+    Returns
+    -------
+    dict
+        ``columns``, ``rows`` (of the file, as text); and with `key` and `column`: ``read``, ``good``, ``rejected``,
+        ``reasons`` (reason → how many), ``taken`` (``row``, ``id``, ``value``), ``refused`` (``row``, ``reason``,
+        ``column``, ``value``).
+    """
+    definition, limit = _tag(ctx, tag, Imported), checked(limit)
+    with ExitStack() as resources:
+        _, piece = _piece(ctx, file, resources)
+        stream = piece.open()
+        names, rows = list(stream.schema.names), list[dict[str, Any]]()
+        for batch in stream.batches:
+            rows += batch.rows.slice(0, limit - len(rows)).to_pylist()
+            if len(rows) >= limit:
+                break
+    found: dict[str, Any] = {
+        "tag": definition.tag,
+        "columns": names,
+        "rows": [{name: None if row[name] is None else str(row[name]) for name in names} for row in rows],
+    }
+    if not key or not column:
+        return found
+    with ExitStack() as resources:
+        _, piece = _piece(ctx, file, resources)
+        read, good, bad = _taken(ctx, definition, piece, key, column, kind)
+    return found | {
+        "read": read,
+        "good": len(good),
+        "rejected": len(bad),
+        "reasons": dict(Counter(one["reason"] for one in bad)),
+        "taken": [{"row": n, "id": member, "value": value} for member, _, value, n in good[:limit]],
+        "refused": [
+            {"row": one["_row"], "reason": one["reason"], "column": one["column"], "value": one["value"]}
+            for one in bad[:limit]
+        ],
+    }
+
+
+def _piece(ctx: Context, file: str, resources: ExitStack) -> tuple[Path, Any]:
+    """The one table that a file holds."""
+    path = Path(file).expanduser()
+    (piece,) = find(Origin(file=str(path.resolve() if path.exists() else path)), ctx.root, resources)
+    return path, piece
+
+
+def _taken(
+    ctx: Context, definition: TagDef, piece: Any, key: str, column: str, kind: str
+) -> tuple[int, list[_New], list[dict[str, Any]]]:
+    """How many rows a file has; those that give a value to a member, and those that cannot, with the reason."""
+    stream = piece.open()
+    for name in (key, column):
+        if name not in stream.schema.names:
+            raise UnknownName("column", name, stream.schema.names)
+    rows: list[tuple[int, str, str]] = []
+    bad: list[dict[str, Any]] = []
+    read = 0
+    for batch in stream.batches:
+        bad += [{"_row": b.row, "reason": b.reason, "column": None, "value": b.value, "raw": b.raw} for b in batch.bad]
+        columns = (batch.numbers, batch.rows.column(key), batch.rows.column(column))
+        for n, who, value in zip(*(c.to_pylist() for c in columns), strict=True):
+            read += 1
+            if who is not None and value is not None and str(value).strip():
+                rows.append((n, str(who).strip(), str(value).strip()))
+    good, rejected = _matched(ctx, definition, rows, key, column, kind)
+    return read, good, [*bad, *rejected]
 
 
 def given_values(ctx: Context, tag: str, id: Any) -> list[dict[str, Any]]:  # noqa: A002

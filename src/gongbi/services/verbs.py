@@ -43,6 +43,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "draft_tag": ("makers", "draft_tag"),
     "set_tag": ("given", "set_tag"),
     "import_tag": ("given", "import_tag"),
+    "preview_tag": ("given", "preview_tag"),
     "given_values": ("given", "given_values"),
     "ingest": ("sources", "ingest"),
     "sources": ("sources", "sources"),

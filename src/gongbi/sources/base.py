@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     "not_allowed": "The value is not among `values`.",
     "negative_amount": "The amount is negative and the mapping says `sign: positive`.",
     "duplicate_key": "Another row of the same file has this key and other content; the first was kept.",
+    "unknown_member": "No member is called so; of values that a file gives to members.",
 }
 
 Trouble = Literal[

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from gongbi.catalog.finding import fit
 from gongbi.console import parts
 from gongbi.console.evidence import show_evidence
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.timeline import show_timeline
-from gongbi.console.words import category, named
+from gongbi.console.words import category, named, one_of
 from gongbi.errors import GongbiError
 
 EVENTS = 4000
@@ -77,7 +78,7 @@ async def one(page: Page) -> None:
         parts.problem(page, error)
         return
     library = {t["tag"]: t for t in await page.call("tags", subject=subject)}
-    heading = f"{named(subject, page.language)} {found['id']}"
+    heading = f"{one_of(subject, page.language)} {found['id']}"
     with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
         if subject == "customer":
             _search(page)
@@ -98,12 +99,11 @@ async def one(page: Page) -> None:
                 of=len(found["tags"]),
             )
         )
-    ui.label(page.t("customer.tags_about")).classes("g-about")
     if not found["tags"]:
         with parts.card():
             parts.empty(page, "customer.no_tags", icon="sell", command="gongbi build")
         return
-    _tags(page, found, library)
+    Tags(page, found, library).show()
 
 
 def _header(page: Page, found: Mapping[str, Any]) -> None:
@@ -138,40 +138,76 @@ def attribute_name(page: Page, name: str) -> str:
     return page.t(f"attribute.{name}") if f"attribute.{name}" in TEXTS else name.replace("_", " ")
 
 
-def _tags(page: Page, found: Mapping[str, Any], library: Mapping[str, Any]) -> None:
-    dimensions: dict[str, dict[str, list[Any]]] = {}
-    for tag in found["tags"]:
-        head, _, rest = tag["category"].partition("/")
-        dimensions.setdefault(head, {}).setdefault(rest, []).append(tag)
-    for dimension, groups in sorted(dimensions.items(), key=lambda d: -sum(map(len, d[1].values()))):
-        count = sum(map(len, groups.values()))
-        heading = category(dimension, page.language)
-        with parts.card(heading, page.t("tags.count", n=count)), ui.element("div").classes("g-dims"):
-            for group, tags in groups.items():
-                with ui.element("div").classes("g-tags"):
-                    if group:
-                        ui.label(category(group, page.language)).classes("g-sub")
-                    for tag in tags:
-                        _tag(page, found, tag, library.get(tag["tag"]))
+class Tags:
+    """The tags of a member by dimension and group; what is typed above leaves those that are called like it."""
 
+    def __init__(self, page: Page, found: Mapping[str, Any], library: Mapping[str, Any]) -> None:
+        self.page, self.found, self.library = page, found, library
+        #: Each element that may go, with the tags in it.
+        self.shown: list[tuple[ui.element, set[str]]] = []
 
-def _tag(page: Page, found: Mapping[str, Any], tag: Mapping[str, Any], known: Mapping[str, Any] | None) -> None:
-    async def open_() -> None:
-        # As it was asked for: a personal id is shown masked.
-        await show_evidence(page, found["subject"], page.params["id"], tag)
+    def show(self) -> None:
+        """Put them on the page."""
+        page = self.page
+        with ui.element("div").classes("g-actions"):
+            box = ui.input(placeholder=page.t("tags.search")).props("outlined dense clearable debounce=150")
+            box.props["aria-label"] = page.t("tags.search")
+            box.style("width:270px").classes("g-find").on_value_change(lambda e: self.narrow(e.value or ""))
+            ui.label(page.t("customer.tags_about")).classes("g-about")
+        dimensions: dict[str, dict[str, list[Any]]] = {}
+        for tag in self.found["tags"]:
+            head, _, rest = self._path(tag).partition("/")
+            dimensions.setdefault(head, {}).setdefault(rest, []).append(tag)
+        for dimension, grouped in sorted(dimensions.items(), key=lambda d: -sum(map(len, d[1].values()))):
+            count = sum(map(len, grouped.values()))
+            heading = category(dimension, page.language)
+            with (
+                ui.element("div") as whole,
+                parts.card(heading, page.t("tags.count", n=count)),
+                ui.element("div").classes("g-dims"),
+            ):
+                for group, tags in grouped.items():
+                    with ui.element("div").classes("g-tags") as part:
+                        if group:
+                            ui.label(category(group, page.language)).classes("g-sub")
+                        for tag in tags:
+                            self.shown.append((self._tag(tag), {tag["tag"]}))
+                    self.shown.append((part, {tag["tag"] for tag in tags}))
+            self.shown.append((whole, {tag["tag"] for tags in grouped.values() for tag in tags}))
 
-    row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else "")).props('type="button"')
-    row.props["data-tag"] = tag["tag"]
-    row.props["title"] = page.words(tag["about"])
-    row.on("click", open_)
-    with row:
-        ui.label(page.words(tag["name"], tag["tag"]))
-        with ui.element("b"):
-            ui.label(page.format.value(tag["value"], tag["unit"]))
-        with ui.element("small"):
-            ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
-            if known is not None and known["coverage"] is not None:
-                ui.label(page.t("customer.coverage", share=page.format.percent(known["coverage"], 0)))
+    def _path(self, tag: Mapping[str, Any]) -> str:
+        known = self.library.get(tag["tag"])
+        return str(known["category_name"][self.page.language]) if known is not None else str(tag["category"])
+
+    def narrow(self, query: str) -> None:
+        """Leave the tags that are called like what was typed: Chinese, pinyin, initials, English."""
+        fitting = set()
+        for tag in self.found["tags"]:
+            if fit(query, (tag["name"]["zh"], tag["name"]["en"], tag["tag"], tag["category"])) is not None:
+                fitting.add(tag["tag"])
+        for element, tags in self.shown:
+            element.set_visibility(bool(tags & fitting))
+
+    def _tag(self, tag: Mapping[str, Any]) -> ui.element:
+        page, found, known = self.page, self.found, self.library.get(tag["tag"])
+
+        async def open_() -> None:
+            await show_evidence(page, found["subject"], found["id"], tag, known)
+
+        row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else ""))
+        row.props('type="button"')
+        row.props["data-tag"] = tag["tag"]
+        row.props["title"] = page.words(tag["about"])
+        row.on("click", open_)
+        with row:
+            ui.label(page.words(tag["name"], tag["tag"]))
+            with ui.element("b"):
+                ui.label(page.format.value(tag["value"], tag["unit"]))
+            with ui.element("small"):
+                ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
+                if known is not None and known["coverage"] is not None:
+                    ui.label(page.t("customer.coverage", share=page.format.percent(known["coverage"], 0)))
+        return row
 
 
 PAGE = PageDef("/customer", "customer", build)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import behind, charts, library, listing, parts, trials
+from gongbi.console import behind, charts, given, library, listing, parts, trials
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
@@ -223,6 +223,8 @@ async def detail(page: Page) -> None:
             parts.pairs(_facts(page, tag))
         with parts.card(page.t("tags.distribution"), page.t("tags.distribution_about"), classes="s7"):
             _distribution(page, tag)
+        if tag["maker"] == "imported":
+            given.Upload(page, name, (await page.call("fields", subject=tag["subject"]))["identifiers"]).show()
         with parts.card(page.t("tags.lineage"), page.t("tags.lineage_about")):
             _lineage(page, tag)
             await behind.drawing(page, name)
