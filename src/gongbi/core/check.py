@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gongbi.core import expr as ir
 from gongbi.core import steps
 from gongbi.core.demands import demand, literal
 from gongbi.core.expand import expanded
@@ -14,7 +15,7 @@ from gongbi.core.functions.groups import BY_TIME
 from gongbi.core.functions.places import own_columns
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
-from gongbi.core.relations import follow, neighbours, trait
+from gongbi.core.relations import follow, neighbours, shape_of, trait
 from gongbi.core.signatures import joint_level, matched, typed_call, unified, widened
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, walk
 from gongbi.core.types import BOOLEAN, DATE, TIMESTAMP, Type
@@ -275,7 +276,15 @@ class _Checker:
     def phrase(self, entry: Function, phrase: Phrase, node: Apply, at: Setting) -> Expr:
         if at.inside or at.raw is not None:
             raise InvalidExpression(f"`{entry.name}` says something of a member and cannot stand here.")
-        return self.of(expanded(entry, phrase, node), at)
+        found = self.of(expanded(entry, phrase, node), at)
+        read = next(iter(ir.aggregates(found)), None)
+        if not isinstance(found, Call) or read is None or read.fact is None:
+            return found
+        inner = replace(at, fact=shape_of(at.world, read.fact), inside=True)
+        condition = self.condition(node.filter, inner, "A filter") if node.filter is not None else None
+        of_column = () if entry.params[0].accepts == "fact" else read.args[:1]
+        given = (*of_column, *(literal(arg.value) for arg in node.args[1:] if isinstance(arg, Literal)))
+        return replace(found, wrote=Call(entry, given, found.type, "member", read.fact, condition))
 
     def entry(self, node: Apply) -> Function:
         if node.distinct:

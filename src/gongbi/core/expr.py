@@ -92,6 +92,8 @@ class Call:
     `fact` is set on aggregates and steps: the fact whose rows they read. `filter` is a boolean at row level.
     A step's arguments are the row's time and, where the rows of a sequence share a value, that value; a sequence's are
     its steps and then, where it is bounded, the microseconds of its window.
+
+    `wrote` is the phrase that this call stands for, as a call of its own: only for people, who read what was written.
     """
 
     function: Function
@@ -101,6 +103,7 @@ class Call:
     fact: str | None = None
     filter: Expr | None = None
     distinct: bool = False
+    wrote: Call | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_aggregate(self) -> bool:

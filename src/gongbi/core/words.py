@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
-from gongbi.core import expr as ir
-from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, RawColumn, RelatedColumn, TagValue
-from gongbi.core.functions.words import BINDING, PERIODS, UNITS, WORDS
+from gongbi.core.expr import Call, Constant, Expr, FactColumn
+from gongbi.core.functions.places import CODES, POSITIONS, is_code, rings
+from gongbi.core.functions.words import BINDING, PERIODS, UNITS, WEEKDAYS, WORDS
+from gongbi.core.voice import HELD, Language, Said, Title, Titles, Voice, ordinal
 
-Language = Literal["zh", "en"]
-#: What a name is called: (Chinese, English).
-Title = tuple[str, str]
+__all__ = ["Language", "Title", "Titles", "sentence"]
 
-#: Stand for texts while a sentence is put together: signs for private use.
-_HELD = 0xE000
+#: Functions whose first argument is a condition.
+_OF_CONDITIONS = ("any", "all", "share", "if", "is_true", "is_false")
+
 _WIDE, _NARROW = r"[\u3400-\u9fff「」\ue000-\uf8ff]", r"[A-Za-z0-9]"
-
-
-@dataclass(frozen=True, slots=True)
-class Titles:
-    """What definitions call things; a name that is not here is said as it is written.
-
-    Attributes
-    ----------
-    facts, subjects, tags
-        Name → title.
-    columns
-        (fact, column) → title.
-    attributes
-        (subject, attribute) → title.
-    """
-
-    facts: Mapping[str, Title] = field(default_factory=dict)
-    subjects: Mapping[str, Title] = field(default_factory=dict)
-    tags: Mapping[str, Title] = field(default_factory=dict)
-    columns: Mapping[tuple[str, str], Title] = field(default_factory=dict)
-    attributes: Mapping[tuple[str, str], Title] = field(default_factory=dict)
 
 
 def sentence(expr: Expr, titles: Titles, language: Language) -> str:
@@ -58,26 +35,16 @@ def sentence(expr: Expr, titles: Titles, language: Language) -> str:
     if language == "zh":
         text = re.sub(f"({_WIDE})({_NARROW})", r"\1 \2", re.sub(f"({_NARROW})({_WIDE})", r"\1 \2", text))
         # A blank is for the eye where two scripts meet, and nowhere else.
-        text = re.sub(f"(?<={_WIDE}|[（），；：]) +(?={_WIDE}|[（），；：])", "", text)
-        text = re.sub(r" +(?=[（），；：])|(?<=[（），；：]) +", "", text)
+        text = re.sub(f"(?<={_WIDE}|[（），；：、]) +(?={_WIDE}|[（），；：、])", "", text)
+        text = re.sub(r" +(?=[（），；：、])|(?<=[（），；：、]) +", "", text)
+    else:
+        text = re.sub(r"\b(different|smallest|largest|frequent|latest|earliest) the ", r"\1 ", text)
     text = re.sub(" {2,}", " ", text).strip()
     # Texts of the expression are put in last, so that nothing in them is touched.
-    return re.sub(f"[{chr(_HELD)}-\uf8ff]", lambda found: speaker.texts[ord(found.group()) - _HELD], text)
+    return re.sub(f"[{chr(HELD)}-\uf8ff]", lambda found: speaker.texts[ord(found.group()) - HELD], text)
 
 
-class _Speaker:
-    def __init__(self, titles: Titles, language: Language) -> None:
-        self.titles, self.language = titles, language
-        self.zh = language == "zh"
-        self.texts: list[str] = []
-
-    def pick(self, title: Title) -> str:
-        return title[0] if self.zh else title[1]
-
-    def title(self, known: Mapping[Any, Title], key: Any, name: str) -> str:
-        found = self.pick(known[key]) if key in known else ""
-        return found or name
-
+class _Speaker(Voice):
     def say(self, expr: Expr, *, inside: bool = False) -> str:
         """A part; `inside` an operator it has brackets where it is one."""
         if isinstance(expr, Constant):
@@ -91,38 +58,16 @@ class _Speaker:
             return f"（{text}）" if self.zh else f"({text})"
         return text
 
-    def constant(self, value: Any) -> str:
-        if value is None:
-            return self.pick(("缺失", "absent"))
-        if isinstance(value, bool):
-            return self.pick(("真", "true") if value else ("假", "false"))
-        if isinstance(value, str):
-            self.texts.append(f"「{value}」" if self.zh else f"“{value}”")
-            return chr(_HELD + len(self.texts) - 1)
-        return value.isoformat() if isinstance(value, date | datetime) else f"{value}"
-
-    def leaf(self, expr: Expr) -> str:
-        titles = self.titles
-        if isinstance(expr, FactColumn):
-            if expr.column == "ts":
-                return self.pick(("时间", "time"))
-            if expr.column in titles.subjects:
-                return self.title(titles.subjects, expr.column, expr.column)
-            return self.title(titles.columns, (expr.fact, expr.column), expr.column)
-        if isinstance(expr, RelatedColumn | Attribute):
-            what = self.title(titles.attributes, (expr.subject, expr.attribute), expr.attribute)
-            who = self.title(titles.subjects, expr.subject, expr.subject)
-            return f"{who} 的 {what}" if self.zh else f"{what} of the {who}"
-        if isinstance(expr, TagValue):
-            name = self.title(titles.tags, expr.tag, expr.tag)
-            return f"标签「{name}」" if self.zh else f"the tag “{name}”"
-        if isinstance(expr, RawColumn):
-            return expr.name
-        # A kind of part that this printer has not met: its own name, with what it is made of.
-        parts = [self.say(part) for part in ir.children(expr)]
-        return f"{type(expr).__name__} ({', '.join(parts)})" if parts else str(expr)
+    def so(self, expr: Expr) -> str:
+        """A condition; of a plain value it is said that it is true."""
+        text = self.say(expr, inside=True)
+        if isinstance(expr, Call | Constant):
+            return text
+        return f"{text} 为真" if self.zh else f"{text} is true"
 
     def call(self, call: Call) -> str:
+        if call.wrote is not None:
+            return self.phrase(call.wrote)
         name = call.function.name
         special: Mapping[str, Callable[[Call], str]] = {
             "and": self.joined,
@@ -138,8 +83,21 @@ class _Speaker:
             "substr": self.piece,
             "start_of": self.start,
             "date_add": self.moved,
+            "date": self.written,
+            "instant": self.written,
+            "nth_weekday": self.nth_weekday,
+            "add_workdays": self.workday,
+            "element_at": self.element,
+            "distance_m": self.distance,
+            "within_m": self.distance,
+            "in_area": self.area,
+            "cell": self.cell,
+            "in_random_share": self.drawn,
+            "followed_by": self.sequence,
+            "not_followed_by": self.sequence,
+            "step": self.rows,
         }
-        if call.function.kind == "time":
+        if call.function.kind == "time" and name != "days_to_end":
             return self.timed(call)
         if name in special:
             return special[name](call)
@@ -147,25 +105,23 @@ class _Speaker:
         template = (
             (WORDS.get(f"{name}/ts") if timed else None) or WORDS.get(f"{name}/{len(call.args)}") or WORDS.get(name)
         )
-        args = [self.say(arg, inside=True) for arg in call.args]
+        args = [
+            Said(self.so(arg) if name in _OF_CONDITIONS and not i else self.say(arg, inside=True))
+            for i, arg in enumerate(call.args)
+        ]
         rows = self.rows(call) if call.is_aggregate else ""
         if template is None:
             return self.named(call, args, rows)
         if name == "count" and args:
             present = (f"有 {args[0]} 的{rows}", f"{rows} that have {args[0]}")
             return self.pick(template).format(rows=self.pick(present))
-        return self.pick(template).format(*args, rows=rows)
-
-    def named(self, call: Call, args: Sequence[str], rows: str) -> str:
-        """A function without words of its own: its name, what its entry says first, its arguments."""
-        about = re.split(r"[。；;]|\. ", self.pick((call.function.zh, call.function.en)).strip())[0].rstrip(".")
-        given = ("，" if self.zh else ", ").join([*args, *([rows] if rows else [])])
-        return f"{call.function.name}（{about}：{given}）" if self.zh else f"{call.function.name} ({about}: {given})"
+        several = {"all": self.together(args), "others": self.together(args[1:])}
+        return self.pick(template).format(*args, rows=rows, **several)
 
     # -- conditions and choices ---------------------------------------------------------------------
 
     def joined(self, call: Call) -> str:
-        parts = [self.say(arg, inside=True) for arg in call.args]
+        parts = [self.so(arg) for arg in call.args]
         word = {"and": ("，且 ", " and "), "or": ("，或 ", " or ")}[call.function.name]
         return self.pick(word).join(parts)
 
@@ -175,6 +131,8 @@ class _Speaker:
             x = self.say(inner.args[0], inside=True)
             return f"{x} 不缺失" if self.zh else f"{x} is not absent"
         x = self.say(inner, inside=True)
+        if not isinstance(inner, Call | Constant):
+            return f"{x} 为假" if self.zh else f"{x} is false"
         return f"并非 {x}" if self.zh else f"not {x}"
 
     def listed(self, call: Call) -> str:
@@ -183,6 +141,7 @@ class _Speaker:
 
     def choice(self, call: Call) -> str:
         args = [self.say(arg, inside=True) for arg in call.args]
+        args[:-1:2] = [self.so(arg) for arg in call.args[:-1:2]]
         pairs = list(zip(args[:-1:2], args[1:-1:2], strict=False))
         if self.zh:
             return "；".join([*(f"若 {a} 则为 {b}" for a, b in pairs), f"否则为 {args[-1]}"])
@@ -201,16 +160,24 @@ class _Speaker:
     def among(self, call: Call) -> str:
         parts = ("、" if self.zh else ", ").join(self.say(arg, inside=True) for arg in call.args)
         most = call.function.name == "greatest"
-        zh = f"{parts} 中{'最大' if most else '最小'}的"
+        zh = f"{parts} 中的最{'大' if most else '小'}值"
         return zh if self.zh else f"the {'largest' if most else 'smallest'} of {parts}"
 
     def band(self, call: Call) -> str:
         x, *cuts = (self.say(arg) for arg in call.args)
-        return f"{x} 达到了 {'、'.join(cuts)} 中的几个" if self.zh else f"how many of {', '.join(cuts)} {x} reaches"
+        return (
+            f"{x} 达到了 {'、'.join(cuts)} 中的几个"
+            if self.zh
+            else f"the number of cuts {', '.join(cuts)} that {x} reaches"
+        )
 
     def rounded(self, call: Call) -> str:
         x = self.say(call.args[0], inside=True)
         digits = self.say(call.args[1]) if len(call.args) > 1 else "0"
+        if digits == "0":
+            return f"四舍五入取整的 {x}" if self.zh else f"{x} rounded to a whole number"
+        if digits == "1":
+            return f"四舍五入到 1 位小数的 {x}" if self.zh else f"{x} rounded to 1 digit"
         return f"四舍五入到 {digits} 位小数的 {x}" if self.zh else f"{x} rounded to {digits} digits"
 
     def piece(self, call: Call) -> str:
@@ -226,22 +193,155 @@ class _Speaker:
 
     def moved(self, call: Call) -> str:
         x, n = self.say(call.args[0]), self.say(call.args[1], inside=True)
-        unit = getattr(call.args[2], "value", "")
+        unit, known = getattr(call.args[2], "value", ""), _number(call.args[1])
+        if known is not None:
+            length = self.length(abs(known), unit)
+            return (
+                f"{x} {'前' if known < 0 else '后'} {length}"
+                if self.zh
+                else (f"{length} {'before' if known < 0 else 'after'} {x}")
+            )
         zh, _, many = UNITS.get(unit, (unit, unit, unit))
         return f"{x} 之后 {n} {zh}的那天" if self.zh else f"the day {n} {many} after {x}"
 
+    # -- days, lists, places ------------------------------------------------------------------------
+
+    def written(self, call: Call) -> str:
+        """A day or an instant that is written out needs no quotes."""
+        value = getattr(call.args[0], "value", None)
+        if isinstance(value, str) and re.fullmatch(r"[0-9][0-9T:.+Z -]*", value):
+            return value
+        zh, en = WORDS[call.function.name]
+        return self.pick((zh, en)).format(self.say(call.args[0], inside=True))
+
+    def nth_weekday(self, call: Call) -> str:
+        x, (n, weekday) = self.say(call.args[0]), (_number(arg) for arg in call.args[1:])
+        if n is None or weekday is None or not 1 <= weekday <= 7:
+            n_said, day = (self.say(arg, inside=True) for arg in call.args[1:])
+            zh = f"{x} 所在月的第 {n_said} 个星期 {day}"
+            return zh if self.zh else f"weekday {day} number {n_said} of the month of {x}"
+        zh, en = WEEKDAYS[weekday - 1]
+        if self.zh:
+            place = f"第 {n} 个" if n > 0 else "最后一个" if n == -1 else f"倒数第 {-n} 个"
+            return f"{x} 所在月的{place}{zh}"
+        place = ordinal(n) if n > 0 else "last" if n == -1 else f"{ordinal(-n)} last"
+        return f"the {place} {en} of the month of {x}"
+
+    def workday(self, call: Call) -> str:
+        x, n = self.say(call.args[0]), _number(call.args[1])
+        if n is None or n == 0:
+            n_said = self.say(call.args[1], inside=True)
+            return f"{x} 之后第 {n_said} 个中国工作日" if self.zh else f"the Chinese workday {n_said} after {x}"
+        zh = f"{x} 之{'后' if n > 0 else '前'}第 {abs(n)} 个中国工作日"
+        return zh if self.zh else f"the {ordinal(abs(n))} Chinese workday {'after' if n > 0 else 'before'} {x}"
+
+    def element(self, call: Call) -> str:
+        x, n = self.say(call.args[0], inside=True), _number(call.args[1])
+        if n is None or n < 0:
+            said = "" if n == -1 else self.say(call.args[1], inside=True)
+            zh, en = (
+                (f"{x} 的第 {said} 个值", f"value {said} of {x}")
+                if said
+                else (f"{x} 的最后一个值", f"the last value of {x}")
+            )
+            return zh if self.zh else en
+        return f"{x} 的第 {n} 个值" if self.zh else f"the {ordinal(n)} value of {x}"
+
+    def spot(self, args: Sequence[Expr]) -> str:
+        """A longitude and a latitude, or a code; where they are the row's or the member's own, whose place it is."""
+        names = tuple(getattr(arg, "column", getattr(arg, "attribute", "")) for arg in args)
+        if names in POSITIONS or names in CODES:
+            return self.pick(("所在位置", "the place"))
+        said = [self.say(arg, inside=True) for arg in args]
+        return said[0] if len(said) == 1 else f"({', '.join(said)})"
+
+    def distance(self, call: Call) -> str:
+        here, there = self.spot(call.args[:2]), self.spot(call.args[2:4])
+        if len(call.args) == 4:
+            return f"{here} 到 {there} 的距离（米）" if self.zh else f"the distance in metres from {here} to {there}"
+        metres = self.say(call.args[4])
+        return f"{here} 距 {there} 不超过 {metres} 米" if self.zh else f"{here} is within {metres} metres of {there}"
+
+    def area(self, call: Call) -> str:
+        *place, given = call.args
+        here, area = self.spot(place), str(getattr(given, "value", ""))
+        if is_code(area):
+            code = self.constant(area)
+            return f"{here} 属于行政区划{code}" if self.zh else f"{here} lies in the administrative area {code}"
+        lons, lats = zip(*(point for ring in rings(area) for point in ring), strict=True)
+        # The text of a polygon says nothing to people: where it lies, and how fine it is.
+        low, high = f"({min(lons):g}, {min(lats):g})", f"({max(lons):g}, {max(lats):g})"
+        corners = sum(len(ring) - 1 for ring in rings(area))
+        zh = f"{here} 在 {low} 与 {high} 之间的 {corners} 角多边形之内"
+        return zh if self.zh else f"{here} lies in a polygon of {corners} corners between {low} and {high}"
+
+    def cell(self, call: Call) -> str:
+        here, metres = self.spot(call.args[:2]), self.say(call.args[2])
+        return f"{here} 的网格（约 {metres} 米）" if self.zh else f"the cell, about {metres} metres wide, of {here}"
+
+    def drawn(self, call: Call) -> str:
+        own, share, seed = call.args
+        plain = getattr(own, "attribute", "") == "id"
+        who = self.pick(("该成员", "the member")) if plain else self.say(own, inside=True)
+        args = (who, Said(self.say(share)), self.say(seed))
+        return self.pick(WORDS["in_random_share"]).format(*args)
+
+    # -- sequences and phrases ----------------------------------------------------------------------
+
+    def sequence(self, call: Call) -> str:
+        steps = [arg for arg in call.args if isinstance(arg, Call)]
+        said = [self.rows(step).strip() for step in steps]
+        last = call.args[-1]
+        time = self.interval(last.value) if isinstance(last, Constant) else ""
+        shared = self.say(steps[0].args[1]) if len(steps[0].args) > 1 else ""
+        done = call.function.name == "followed_by"
+        if self.zh:
+            text = "先有 " + "，之后有 ".join(said if done else said[:-1])
+            if not done:
+                text += f"，且自第一步起 {time}内没有 {said[-1]}" if time else f"，此后没有 {said[-1]}"
+            notes = [f"各步 {shared} 相同"] if shared else []
+            notes += [f"从第一步到最后一步不到 {time}"] if time and done else []
+            return text + (f"（{'，'.join(notes)}）" if notes else "")
+        text = "first " + ", then ".join(said if done else said[:-1])
+        if not done:
+            text += f", and no {said[-1]} " + (f"within {time} of the first step" if time else "after that")
+        text += f", all with the same {shared}" if shared else ""
+        return text + (f", in less than {time} from the first step to the last" if time and done else "")
+
+    def phrase(self, call: Call) -> str:
+        """A phrase as it was written, not what it stands for."""
+        name = call.function.name
+        given: list[Any] = [getattr(arg, "value", None) for arg in call.args]
+        said = [Said(self.say(arg, inside=True)) for arg in call.args]
+        if name == "exists_within":
+            return self.pick(WORDS["exists"]).format(rows=self.rows(call, self.within(*given)))
+        holes: dict[str, str] = {"rows": self.rows(call)}
+        if name in ("first_time", "stopped"):
+            holes["window"] = self.within(*given)
+        elif name == "resurrected":
+            holes |= {"quiet": self.length(given[0], given[2]), "window": self.within(*given[1:])}
+        elif name == "regularly":
+            unit = str(given[2])
+            holes["whole"] = PERIODS[unit][2] if self.zh else UNITS[unit][1 if given[1] == 1 else 2]
+        elif name == "value_at":
+            holes["date"] = str(given[1])
+        elif name == "value_before":
+            holes["length"] = self.length(given[1], given[2])
+        return self.pick(WORDS[name]).format(*said, **holes) if name in WORDS else self.named(call, said, holes["rows"])
+
     # -- rows and windows ---------------------------------------------------------------------------
 
-    def rows(self, call: Call) -> str:
+    def rows(self, call: Call, *times: str) -> str:
         """The rows that an aggregate reads: the fact, when, and under which further condition."""
-        fact = self.title(self.titles.facts, call.fact, call.fact or "")
+        name = call.fact or ""
+        fact = self.way(name.split("/")) if "." in name else self.title(self.titles.facts, name, name)
         when: list[Expr] = []
         where: list[Expr] = []
         for part in _conjuncts(call.filter):
             own = isinstance(part, Call) and part.function.kind == "time" and _is_own_time(part)
             (when if own else where).append(part)
-        times = [self.window(part) for part in when if isinstance(part, Call)]
-        conditions = [self.say(part, inside=len(where) > 1) for part in where]
+        times = (*times, *(self.window(part) for part in when if isinstance(part, Call)))
+        conditions = [self.say(part) if len(where) == 1 and isinstance(part, Call) else self.so(part) for part in where]
         if self.zh:
             told = "且".join(times) + f" {fact} "
             return told + (f"（其中 {'，且 '.join(conditions)}）" if conditions else "")
@@ -249,58 +349,27 @@ class _Speaker:
         return told + (f" where {' and '.join(conditions)}" if conditions else "")
 
     def timed(self, call: Call) -> str:
+        lasting = call.function.name == "active"
         if _is_own_time(call):
-            return self.pick((f"发生在{self.window(call)}", f"it happened {self.window(call)}"))
+            window = self.window(call)
+            if lasting or call.function.name == "ends_within":
+                return self.pick((window.rstrip("的"), f"it is {window}"))
+            return self.pick((f"发生在{window}", f"it happened {window}"))
         x = self.say(call.args[0], inside=True)
+        if lasting:
+            end = self.say(call.args[1], inside=True)
+            if isinstance(call.args[1], Constant) and call.args[1].value is None:
+                return (
+                    f"{x} 起在截止时刻正在进行"
+                    if self.zh
+                    else f"what lasts from {x} on is under way at the as-of instant"
+                )
+            zh = f"{x} 起、{end} 止的一段在截止时刻正在进行"
+            return zh if self.zh else f"what lasts from {x} to {end} is under way at the as-of instant"
+        if call.function.name == "ends_within":
+            zh, length = f"{x} 在之后", self.length(call.args[1].value, call.args[2].value)  # type: ignore[union-attr]
+            return f"{zh} {length}内" if self.zh else f"{x} is within the next {length}"
         return f"{x} 在{self.window(call)}" if self.zh else f"{x} is {self.window(call)}"
-
-    def window(self, call: Call) -> str:
-        """A function of time as an adverb."""
-        name = call.function.name
-        given: list[Any] = [getattr(arg, "value", None) for arg in call.args[1:]]
-        if name == "within":
-            return self.within(*given)
-        if name in ("this", "previous"):
-            unit = str(given[0])
-            place = 0 if name == "this" else 1
-            zh = PERIODS[unit][place] if unit in PERIODS else unit
-            return (
-                zh + "内" if self.zh else (f"in this {unit} so far" if name == "this" else f"in the {unit} before this")
-            )
-        if name == "ahead":
-            zh, one, many = UNITS.get(str(given[1]), (str(given[1]),) * 3)
-            n = given[0]
-            return f"之后 {n} {zh}内" if self.zh else f"within the next {n} {one if n == 1 else many}"
-        plain: Mapping[str, Title] = {
-            "between_dates": ("{0} 起、{1} 前", "from {0} until before {1}"),
-            "since": ("{0} 起", "since {0}"),
-            "before": ("{0} 前", "before {0}"),
-            "during": ("所度量的时期内", "in the period measured"),
-        }
-        if name in plain:
-            return self.pick(plain[name]).format(*given)
-        return self.named(call, [self.say(arg) for arg in call.args[1:]], "")
-
-    def within(self, n: int, unit: str, ago: int = 0) -> str:
-        if unit.startswith("calendar_"):
-            period = unit.removeprefix("calendar_")
-            this, _, whole = PERIODS.get(period, (period, period, period))
-            one, many = UNITS.get(period, (period,) * 3)[1:]
-            if ago == 0:
-                before = n - 1
-                zh = this + (f"及之前 {before} {whole}" if before else "") + "内"
-                en = f"in this {one} so far" + (f" and the {before} whole {many} before" if before > 1 else "")
-                return self.pick((zh, en + (f" and the whole {one} before" if before == 1 else "")))
-            gap = ago - 1
-            zh = f"{this}之前" + (f"隔 {gap} {whole}的" if gap else "") + f" {n} {whole}内"
-            en = f"in the {n} whole {one if n == 1 else many} before this {one}"
-            return self.pick((zh, en + (f", {gap} further back" if gap else "")))
-        zh, one, many = UNITS.get(unit, (unit,) * 3)
-        units = one if n == 1 else many
-        if ago:
-            back = one if ago == 1 else many
-            return f"{ago} {zh}之前的 {n} {zh}内" if self.zh else f"within the {n} {units} that ended {ago} {back} ago"
-        return f"近 {n} {zh}内" if self.zh else f"within the last {n} {units}"
 
 
 def _is_ts(expr: Expr) -> bool:
@@ -308,7 +377,17 @@ def _is_ts(expr: Expr) -> bool:
 
 
 def _is_own_time(call: Call) -> bool:
-    return bool(call.args) and _is_ts(call.args[0])
+    own = [arg.column if isinstance(arg, FactColumn) else "" for arg in call.args[: len(call.function.reads)]]
+    return own == list(call.function.reads)
+
+
+def _number(expr: Expr) -> int | None:
+    """A whole number that is written out, with its sign."""
+    if isinstance(expr, Call) and expr.function.name == "negative":
+        inner = _number(expr.args[0])
+        return None if inner is None else -inner
+    value = getattr(expr, "value", None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _conjuncts(condition: Expr | None) -> list[Expr]:

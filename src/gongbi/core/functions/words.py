@@ -1,7 +1,8 @@
 """How each function is said in a sentence: Chinese and English, ``{0}`` for the first argument.
 
-In an aggregate ``{rows}`` stands for the rows that it reads: the fact, when, and under which condition. Ranks compare
-with all members. What is not here is said by its name and the first sentence of its entry.
+In an aggregate or a phrase ``{rows}`` stands for the rows that it reads: the fact, when, and under which condition.
+``{1:th}`` is said as an order (2nd), ``{1:%}`` as a share in hundredths. A key ``name/2`` is for calls of two arguments.
+Ranks compare with all members. What needs more than a template is said by `core.words`.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "lpad": ("左侧用 {2} 补足到 {1} 个字符的 {0}", "{0} filled on the left with {2} to {1} characters"),
     "matches": ("{0} 符合正则表达式 {1}", "{0} fits the regular expression {1}"),
     "date": ("{0} 的日期", "the date of {0}"),
-    "year": ("{0} 的年", "the year of {0}"),
+    "year": ("{0} 的年份", "the year of {0}"),
     "quarter": ("{0} 的季度", "the quarter of {0}"),
-    "month": ("{0} 的月", "the month of {0}"),
+    "month": ("{0} 的月份", "the month of {0}"),
     "week": ("{0} 的 ISO 周", "the ISO week of {0}"),
     "day": ("{0} 的日", "the day of the month of {0}"),
     "day_of_year": ("{0} 是当年的第几天", "the day of the year of {0}"),
@@ -79,7 +80,72 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "days_since": ("{0} 距截止时刻的整天数", "the whole days since {0}"),
     "as_of": ("截止时刻", "the as-of instant"),
     "instant": ("时刻 {0}", "the instant {0}"),
+    "is_workday": ("{0} 是中国的工作日", "{0} is a Chinese workday"),
+    "is_holiday": ("{0} 是中国的法定放假日", "{0} is a Chinese public holiday"),
+    "workdays_between": ("{0} 到 {1} 的中国工作日天数", "the Chinese workdays from {0} to {1}"),
+    "spring_festival": ("年份为 {0} 的春节", "the Spring Festival of {0}"),
+    "days_to_spring_festival": (
+        "{0} 到最近春节的天数（节后为负）",
+        "the days from {0} to the nearest Spring Festival (negative after it)",
+    ),
+    "days_to_end": ("到{0}的整天数（结束后为负）", "the whole days to {0} (negative once it is over)"),
+    "in_random_share": (
+        "{0} 在随机抽取的 {1:%} 之中（种子 {2}）",
+        "{0} is in the random {1:%} drawn with the seed {2}",
+    ),
+    # Lists, distributions and documents.
+    "list_of": ("由 {all} 组成的列表", "the list of {all}"),
+    "split": ("{0} 按 {1} 切开的列表", "the pieces of {0} split at {1}"),
+    "has": ("{0} 中有 {1}", "{0} holds {1}"),
+    "has_any": ("{0} 中有 {others} 中的至少一个", "{0} holds at least one of {others}"),
+    "has_all": ("{0} 中同时有 {others}", "{0} holds all of {others}"),
+    "list_length": ("{0} 中值的个数", "the number of values in {0}"),
+    "list_intersect": ("{0} 与 {1} 共有的值", "what {0} and {1} have in common"),
+    "list_union": ("{0} 与 {1} 合在一起的值", "{0} and {1} taken together"),
+    "list_except": ("{0} 中不属于 {1} 的值", "{0} without {1}"),
+    "overlaps": ("{0} 与 {1} 有共同的值", "{0} and {1} have a value in common"),
+    "list_join": ("用 {1} 连接起来的 {0}", "{0} joined by {1}"),
+    "share_in": ("{1} 在 {0} 中的份额", "the share of {1} in {0}"),
+    "top_of": ("{0} 中份额最大的值", "the value with the largest share in {0}"),
+    "top_of/2": ("{0} 中份额第 {1} 大的值", "the value with the {1:th} largest share in {0}"),
+    "share_of_top": ("{0} 中最大的份额", "the largest share in {0}"),
+    "share_of_top/2": ("{0} 中第 {1} 大的份额", "the {1:th} largest share in {0}"),
+    "values_of": ("{0} 中的各个值", "the values in {0}"),
+    "json_text": ("{0}（JSON）中 {1} 处的文本", "the text at {1} in {0} (JSON)"),
+    "json_number": ("{0}（JSON）中 {1} 处的数", "the number at {1} in {0} (JSON)"),
+    "json_integer": ("{0}（JSON）中 {1} 处的整数", "the whole number at {1} in {0} (JSON)"),
+    "json_boolean": ("{0}（JSON）中 {1} 处的真假值", "the true or false at {1} in {0} (JSON)"),
+    "json_list": ("{0}（JSON）中 {1} 处的文本列表", "the list of texts at {1} in {0} (JSON)"),
+    "json_length": ("{0}（JSON）中 {1} 处的元素个数", "the number of elements at {1} in {0} (JSON)"),
+    "json_has": ("{0}（JSON）中 {1} 处有值", "there is a value at {1} in {0} (JSON)"),
+    # Place.
+    "cell_lon": ("{0} 中心的经度", "the longitude of the middle of {0}"),
+    "cell_lat": ("{0} 中心的纬度", "the latitude of the middle of {0}"),
+    # Phrases: what several aggregates say together.
+    "first_time": ("第一次{rows}发生在{window}", "the first of {rows} was {window}"),
+    "stopped": ("有过{rows}，但{window}没有", "there were {rows}, but none {window}"),
+    "regularly": (
+        "最近 {1} {whole}中至少 {0} {whole}有{rows}",
+        "there were {rows} in at least {0} of the last {1} whole {whole}",
+    ),
+    "resurrected": (
+        "{window}又有{rows}，此前至少中断了 {quiet}",
+        "there were {rows} again {window}, after a break of at least {quiet}",
+    ),
+    "value_at": ("{date}结束时{rows}的 {0}", "{0} of {rows} at the end of {date}"),
+    "value_before": ("{length}前{rows}的 {0}", "{0} of {rows} {length} ago"),
+    "home_of": ("由{rows}推断的住处（约 {0} 米的网格）", "home as {rows} suggest it, a cell about {0} metres wide"),
+    "work_of": (
+        "由{rows}推断的工作地（约 {0} 米的网格）",
+        "the place of work as {rows} suggest it, a cell about {0} metres wide",
+    ),
     # Aggregates.
+    "list": ("{rows}中不同 {0} 的列表", "the list of different {0} in {rows}"),
+    "list/2": ("{rows}中不同 {0} 的列表（最小的 {1} 个）", "the list of the {1} smallest different {0} in {rows}"),
+    "top_k": ("{rows}中最常见的 {1} 个 {0}", "the {1} most frequent {0} of {rows}"),
+    "top_k/3": ("{rows}中 {2} 合计最大的 {1} 个 {0}", "the {1} {0} with the largest totals of {2} in {rows}"),
+    "distribution": ("{rows}中 {0} 的分布", "the distribution of {0} in {rows}"),
+    "distribution/2": ("{rows}中 {1} 按 {0} 的分布", "the distribution of {1} over {0} in {rows}"),
     "count": ("{rows}的次数", "the number of {rows}"),
     "count_distinct": ("{rows}中不同的 {0} 的个数", "the number of different {0} in {rows}"),
     "exists": ("有{rows}", "there are {rows}"),
@@ -144,6 +210,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "percent_rank": ("其余成员中小于 {0} 的比例", "the share of the other members below {0}"),
     "cume_dist": ("成员中不大于 {0} 的比例", "the share of members at or below {0}"),
     "z_score": ("{0} 与全体平均相差几个标准差", "how many standard deviations {0} is from the mean of all members"),
+    "group_avg": ("满足「{1}」的成员的 {0} 平均", "the mean of {0} over the members for whom {1}"),
     "share_of_total": ("{0} 占全体合计的份额", "the share of {0} in the total of all members"),
 }
 
@@ -156,6 +223,24 @@ UNITS: Mapping[str, tuple[str, str, str]] = {
     "month": ("个月", "month", "months"),
     "quarter": ("个季度", "quarter", "quarters"),
     "year": ("年", "year", "years"),
+}
+#: The day of the week by number from 1: (Chinese, English).
+WEEKDAYS: tuple[tuple[str, str], ...] = (
+    ("周一", "Monday"),
+    ("周二", "Tuesday"),
+    ("周三", "Wednesday"),
+    ("周四", "Thursday"),
+    ("周五", "Friday"),
+    ("周六", "Saturday"),
+    ("周日", "Sunday"),
+)
+#: Period → the same one of last year in Chinese.
+LAST_YEAR: Mapping[str, str] = {
+    "day": "去年同日",
+    "week": "去年同一周",
+    "month": "去年同月",
+    "quarter": "去年同季度",
+    "year": "去年",
 }
 #: Period → (this one, the one before, whole ones) in Chinese.
 PERIODS: Mapping[str, tuple[str, str, str]] = {
