@@ -36,7 +36,9 @@ class Plan:
         """Return a plan with the steps of both; `materialize` says that several steps will read the other's result."""
         plan = self
         for step in other.steps:
-            plan = plan.then(step.name, step.sql, materialize=step.materialize or (materialize and step is other.result))
+            plan = plan.then(
+                step.name, step.sql, materialize=step.materialize or (materialize and step is other.result)
+            )
         return plan
 
     @property

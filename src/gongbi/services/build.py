@@ -19,6 +19,7 @@ from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build
 from gongbi.tags.base import Built, TagColumn
+from gongbi.tags.look import look_at
 from gongbi.tags.run import check_values, describe_tags, tag_at_fault
 
 #: How many old builds of a subject stay beside the current one.
@@ -157,8 +158,9 @@ def _build_subject(
             raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
         check_values(ctx.engine, row.table, catalog.closed_values(subject), columns)
         ctx.progress(f"{stage}: statistics", 0)
-        stats = describe_tags(ctx.engine, row.table, columns, made.members)
-        quality = inspect(ctx, row, columns, stats, made.members, current if leads else None)
+        look = look_at(ctx.engine, row.table, columns, made.members)
+        stats = describe_tags(ctx.engine, row.table, columns, made.members, look)
+        quality = inspect(ctx, row, columns, stats, made.members, look, current if leads else None)
         builds.note_origin(row.id, {**made_of.to_json(), "made": made.to_json()})
     except BaseException:
         # Nothing was published: the last good build is still the current one.

@@ -15,6 +15,7 @@ from gongbi.services.limits import checked
 from gongbi.store.builds import Build, TagStats
 from gongbi.tags import bins as cutting
 from gongbi.tags.base import TagColumn
+from gongbi.tags.look import Look
 from gongbi.tags.quality import Breach, TagQuality, broken, stability
 
 #: So many broken limits are named in an error.
@@ -49,6 +50,7 @@ def inspect(
     columns: Sequence[TagColumn],
     stats: Sequence[TagStats],
     members: int,
+    look: Look,
     base: Build | None,
 ) -> list[TagQuality]:
     """Figures of a build that is whole and not published yet, with the limits that it breaks.
@@ -61,8 +63,8 @@ def inspect(
     stored = ctx.store.builds.quality(base.id) if base is not None else ()
     before, base_bins = {r["tag"]: r for r in stored}, cutting.from_rows(stored)
     then = {t["name"]: t.get("definition") for t in base.tags} if base is not None else {}
-    own = cutting.cut(ctx.engine, row.table, columns, stats, members)
-    now = cutting.counted(ctx.engine, row.table, columns, stats, members, base_bins) if base_bins else {}
+    own = cutting.cut(columns, stats, members, look)
+    now = cutting.counted(ctx.engine, row.table, columns, stats, members, look, base_bins) if base_bins else {}
     old, read = ages(ctx, row.as_of), facts_behind(ctx, row.subject)
     by_name, tags = {item.tag: item for item in stats}, ctx.catalog().tags
     found = []

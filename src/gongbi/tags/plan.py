@@ -17,21 +17,24 @@ TOP = 12
 
 
 def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, exact: bool) -> Plan:
-    """Per tag: how many members have a value, how many different ones, the extremes and the mean.
+    """Per tag: how many members have a value, the extremes and the mean, and how many different values there are.
+
+    Different numbers are counted here only where an estimate will do, values without an order in `values_plan`.
 
     Grain: one row in all; columns ``n`` and, for the i-th tag, ``c{i}``, ``d{i}``, ``lo{i}``, ``hi{i}``, ``avg{i}``.
     """
     columns = ["count(*) as n"]
     for i, tag in enumerate(tags):
         name = dialect.ident(tag.name)
-        different = f"count(distinct {name})" if exact else f"approx_count_distinct({name})"
-        columns += [f"count({name}) as c{i}", f"{different} as d{i}"]
+        columns.append(f"count({name}) as c{i}")
         if tag.type.is_number:
             double = f"cast({name} as {dialect.types['double']})"
             columns += [f"min({double}) as lo{i}", f"max({double}) as hi{i}", f"avg({double}) as avg{i}"]
+            columns += [] if exact else [f"approx_count_distinct({name}) as d{i}"]
         elif tag.type.name in ("date", "timestamp"):
             text = dialect.types["text"]
             columns += [f"cast(min({name}) as {text}) as lo{i}", f"cast(max({name}) as {text}) as hi{i}"]
+            columns.append(f"{f'count(distinct {name})' if exact else f'approx_count_distinct({name})'} as d{i}")
     return Plan().then("statistics", f"select {', '.join(columns)} from {dialect.ident(table)}")
 
 
@@ -91,22 +94,3 @@ def _each_value(tag: TagColumn, table: str, dialect: Dialect) -> str:
 def is_many(tag: TagColumn) -> bool:
     """Whether a member has several values of a tag at once."""
     return tag.type.name in ("list", "distribution")
-
-
-def histogram_plan(table: str, ranges: Mapping[str, tuple[float, float]], dialect: Dialect) -> Plan:
-    """Counts in bins of equal width. Grain: one row per (tag, bin), columns ``tag``, ``bin`` from 0, ``n``.
-
-    The last bin takes its upper end too.
-    """
-    parts = []
-    for tag, (low, high) in ranges.items():
-        name = f"cast({dialect.ident(tag)} as {dialect.types['double']})"
-        width = dialect.literal((high - low) / BINS)
-        place = (
-            f"least({BINS - 1}, cast(floor(({name} - {dialect.literal(low)}) / {width}) as {dialect.types['integer']}))"
-        )
-        parts.append(
-            f"select {dialect.literal(tag)} as tag, {place} as bin, count(*) as n from {dialect.ident(table)}"
-            f" where {name} is not null group by 2"
-        )
-    return Plan().then("histogram", " union all ".join(parts))

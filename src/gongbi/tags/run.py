@@ -13,9 +13,8 @@ from gongbi.errors import InvalidInput
 from gongbi.store.builds import TagStats
 from gongbi.tags import plan as plans
 from gongbi.tags.base import TagColumn
+from gongbi.tags.look import Look, look_at
 
-#: Above this many members, different values are estimated.
-EXACT_UP_TO = 200_000
 #: So many values are named in an error.
 NAMED = 5
 
@@ -83,60 +82,59 @@ def check_values(
     )
 
 
-def describe_tags(engine: Engine, table: str, tags: Sequence[TagColumn], members: int) -> list[TagStats]:
-    """Coverage, distinct values, extremes and distribution of each tag of a build."""
+def describe_tags(
+    engine: Engine, table: str, tags: Sequence[TagColumn], members: int, look: Look | None = None
+) -> list[TagStats]:
+    """Coverage, distinct values, extremes and distribution of each tag of a build.
+
+    Above `LOOKED_AT` members, histograms and the number of different numbers are estimates; all else is counted.
+    """
     if not tags:
         return []
     dialect = engine.dialect
-    row = engine.query(plans.statistics_plan(table, tags, dialect, exact=members <= EXACT_UP_TO)).to_pylist()[0]
-    few = [t for i, t in enumerate(tags) if row[f"c{i}"] and (row[f"d{i}"] <= plans.FEW_VALUES or not t.type.is_number)]
-    few = [t for t in few if t.type.name not in ("date", "timestamp")]
-    ranges = {
-        t.name: (row[f"lo{i}"], row[f"hi{i}"])
-        for i, t in enumerate(tags)
-        if t.type.is_number and t not in few and row[f"c{i}"] and row[f"hi{i}"] > row[f"lo{i}"]
-    }
-    top = _grouped(engine, plans.values_plan(table, few, dialect)) if few else {}
-    bins = _grouped(engine, plans.histogram_plan(table, ranges, dialect)) if ranges else {}
-    return [_statistics(i, tag, row, top, bins, ranges) for i, tag in enumerate(tags)]
+    look = look or look_at(engine, table, tags, members)
+    row = engine.query(plans.statistics_plan(table, tags, dialect, exact=look.everybody)).to_pylist()[0]
+    for i, tag in enumerate(tags):
+        if tag.type.is_number and look.everybody:
+            row[f"d{i}"] = look.distinct(tag.name)
+    few = [t for i, t in enumerate(tags) if row[f"c{i}"] and _is_few(t, row.get(f"d{i}"))]
+    top: dict[str, list[dict[str, Any]]] = {}
+    for value in engine.query(plans.values_plan(table, few, dialect)).to_pylist() if few else ():
+        top.setdefault(value.pop("tag"), []).append(value)
+    return [_statistics(i, tag, row, top, look) for i, tag in enumerate(tags)]
 
 
-def _grouped(engine: Engine, plan: Any) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in engine.query(plan).to_pylist():
-        found.setdefault(row.pop("tag"), []).append(row)
-    return found
+def _is_few(tag: TagColumn, distinct: int | None) -> bool:
+    """Whether a tag is shown value by value."""
+    if tag.type.is_number:
+        return (distinct or 0) <= plans.FEW_VALUES
+    return tag.type.name not in ("date", "timestamp")
 
 
 def _statistics(
-    i: int,
-    tag: TagColumn,
-    row: Mapping[str, Any],
-    top: Mapping[str, list[dict[str, Any]]],
-    bins: Mapping[str, list[dict[str, Any]]],
-    ranges: Mapping[str, tuple[float, float]],
+    i: int, tag: TagColumn, row: Mapping[str, Any], top: Mapping[str, list[dict[str, Any]]], look: Look
 ) -> TagStats:
-    present, distinct = row[f"c{i}"], row[f"d{i}"]
-    if plans.is_many(tag) and tag.name in top:
+    present, distinct = row[f"c{i}"], row.get(f"d{i}", 0)
+    low: Any = row.get(f"lo{i}")
+    high: Any = row.get(f"hi{i}")
+    values, histogram = None, None
+    if tag.name in top:
         distinct = top[tag.name][0]["d"]
-    histogram = None
-    if tag.name in ranges:
-        low, high = ranges[tag.name]
+        values = sorted(({"value": r["value"], "count": r["n"]} for r in top[tag.name]), key=lambda v: -v["count"])
+    elif tag.type.is_number and present and high > low:
         width = (high - low) / plans.BINS
-        counts = {r["bin"]: r["n"] for r in bins.get(tag.name, [])}
+        counts = look.in_steps(tag.name, low, high, plans.BINS, present)
         histogram = [
-            {"low": low + b * width, "high": low + (b + 1) * width, "count": counts.get(b, 0)}
-            for b in range(plans.BINS)
+            {"low": low + b * width, "high": low + (b + 1) * width, "count": count} for b, count in enumerate(counts)
         ]
-    values = [{"value": r["value"], "count": r["n"]} for r in top[tag.name]] if tag.name in top else None
     return TagStats(
         tag.name,
         present=present,
         coverage=present / row["n"] if row["n"] else 0.0,
         distinct=distinct,
-        minimum=row.get(f"lo{i}"),
-        maximum=row.get(f"hi{i}"),
+        minimum=low,
+        maximum=high,
         mean=row.get(f"avg{i}"),
         histogram=histogram,
-        top=sorted(values, key=lambda v: -v["count"]) if values else None,
+        top=values,
     )
