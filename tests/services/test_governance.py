@@ -98,6 +98,39 @@ def test_a_draft_changes_nothing_until_another_person_publishes_it(ws: Workspace
     assert [(e.action, e.actor) for e in reversed(trail)] == [("draft", "ana"), ("submit", "ana"), ("publish", "bo")]
 
 
+def test_nobody_approves_their_own_words_in_another_persons_version(ws: Workspace) -> None:
+    ws.call("save_tag", definition=ORDERS)
+    spaced = ORDERS | {"expr": str(ORDERS["expr"]).replace(" >", "  >").replace("where", "where ")}
+    again = ws.call_as("bo", "save_tag", definition=spaced)
+    assert (again["version"], again["actor"]) == (2, "ana"), "blanks make no version"
+    ws.call_as("bo", "save_tag", definition=ORDERS | {"owner": "bo"})
+    ws.call_as("bo", "submit_tag", names=["spend.orders"])
+    for author, match in (("ana", "wrote version 2 .* on which version 3 rests"), ("Bo", "wrote version 3")):
+        with pytest.raises(Refused, match=match):
+            ws.call_as(author, "approve_tag", names=["spend.orders"])
+    ws.call_as("cy", "approve_tag", names=["spend.orders"])
+    # What is in force was agreed to: who wrote it then may approve what another makes of it now.
+    ws.call_as("bo", "save_tag", definition=ORDERS | {"expr": "count(order) + 2"})
+    ws.call_as("bo", "submit_tag", names=["spend.orders"])
+    ws.call_as("ana", "approve_tag", names=["spend.orders"])
+
+
+def test_a_restored_version_is_still_the_work_of_who_wrote_it(ws: Workspace) -> None:
+    ws.call("save_tag", definition=ORDERS)
+    ws.call_as("bo", "reject_tag", names=["spend.orders"], why="too short")
+    ws.call_as("bo", "restore_tag", name="spend.orders", version=2)
+    ws.call_as("bo", "submit_tag", names=["spend.orders"])
+    with pytest.raises(Refused, match="on which version 3 rests"):
+        ws.call("approve_tag", names=["spend.orders"])
+    ws.call_as("cy", "approve_tag", names=["spend.orders"])
+    publish(ws, ORDERS | {"expr": "count(order) + 1"})
+    ws.call_as("cy", "restore_tag", name="spend.orders", version=3)
+    ws.call_as("cy", "submit_tag", names=["spend.orders"])
+    with pytest.raises(Refused, match="ana wrote version 2"):
+        ws.call("approve_tag", names=["spend.orders"])
+    ws.call_as("dee", "approve_tag", names=["spend.orders"])
+
+
 def test_what_was_published_in_the_library_is_not_undone_by_an_old_file(ws: Workspace) -> None:
     publish(ws, ORDERS)
     publish(ws, {"tag": "spend.few", "expr": "tag.spend.orders < 2"})

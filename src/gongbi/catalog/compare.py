@@ -127,7 +127,9 @@ def _blocks(old: Sequence[str], new: Sequence[str]) -> list[tuple[bool, int, int
 
 def _words(text: str) -> list[tuple[str, Span]]:
     try:
-        return [(text[t.span.start : t.span.end], t.span) for t in tokens(text) if t.kind != "end"]
+        # As the lexer reads them, so that ≥ is >=; a text is no name.
+        read = [token for token in tokens(text) if token.kind != "end"]
+        return [(f"'{t.text}" if t.kind in ("text", "quoted") else t.text, t.span) for t in read]
     except GongbiError:
         return [(found.group(), Span(*found.span())) for found in re.finditer(r"\S+", text)]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from gongbi.catalog.base import Definition, TagDef, kind_of
 from gongbi.catalog.catalog import Catalog, assemble, checked_tag
+from gongbi.catalog.compare import differences
 from gongbi.catalog.uses import USERS, Key, Use, everyone, key_of, users_of, uses_of, writers
 from gongbi.catalog.yaml import from_json, to_json
 from gongbi.core import clock
@@ -91,7 +92,8 @@ def planned(ctx: Context, definitions: Sequence[Definition], *, retire: bool = T
                 plan.newer.append(key)
                 continue
         if mode_of(ctx, key.kind) == "reviewed":
-            (plan.waiting if _waits(waiting.get(key), text_hash) else plan.draft).append(definition)
+            draft = waiting.get(key)
+            (plan.waiting if draft is not None and same(draft, definition) else plan.draft).append(definition)
         else:
             plan.publish.append(definition)
     given = {key_of(d) for d in definitions}
@@ -102,8 +104,25 @@ def planned(ctx: Context, definitions: Sequence[Definition], *, retire: bool = T
     return plan
 
 
-def _waits(draft: Kept | None, text_hash: str) -> bool:
-    return draft is not None and draft.text_hash == text_hash
+def same(one: Kept, definition: Definition) -> bool:
+    """Whether a version says what a definition says; the layout of an expression is no difference."""
+    return not differences(restored([one])[0], definition)
+
+
+def authors_of(ctx: Context, item: Kept) -> dict[str, int]:
+    """Whose work a version is → the version by which each had a part in it.
+
+    Its own author's; theirs who saved since the version in force, whether that was published or not, because it may
+    hold their words; and theirs who wrote the same before, because a restored version is still their text.
+    """
+    kept = [d for d in ctx.store.definitions.history(item.kind, item.name) if d.version <= item.version]
+    last = max((d.version for d in kept if d.state == "published"), default=0)
+    (definition,) = restored([item])
+    found: dict[str, int] = {}
+    for old in reversed(kept):
+        if old.version > last or same(old, definition):
+            found.setdefault(old.actor, old.version)
+    return found
 
 
 def _retired_in_library(ctx: Context, item: Kept) -> bool:

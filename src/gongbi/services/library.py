@@ -16,6 +16,7 @@ from gongbi.errors import GongbiError, InvalidInput, Refused, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.governance import (
     assembled,
+    authors_of,
     check_expired,
     given_reason,
     in_force_after,
@@ -23,6 +24,7 @@ from gongbi.services.governance import (
     mode_of,
     named,
     restored,
+    same,
 )
 from gongbi.services.impact import all_users, check_in_force, key_from
 from gongbi.store.definitions import Definition as Kept
@@ -40,7 +42,7 @@ def save_tag(ctx: Context, definition: Mapping[str, Any], *, kind: str = "tag", 
     Parameters
     ----------
     definition
-        As in YAML.
+        As in YAML. One that differs from the open draft in blanks only is no new version.
     why
         What the change is for; put on record.
 
@@ -54,11 +56,17 @@ def save_tag(ctx: Context, definition: Mapping[str, Any], *, kind: str = "tag", 
     draft = from_json(kind, definition)  # type: ignore[arg-type]
     _checked(ctx, [draft])
     key = key_of(draft)
+    waiting = next((d for d in ctx.store.definitions.open_versions(kind) if d.name == key.name), None)
+    now = next((d for d in ctx.store.definitions.current(kind) if d.name == key.name), None)
+    if waiting is not None and now is not None and now.version > waiting.version:
+        waiting = None  # It was overtaken and cannot be published any more.
+    if waiting is not None and same(waiting, draft):
+        return _state(ctx, waiting)
+    if waiting is None and now is not None and same(now, draft):
+        raise InvalidInput(f"The {key.kind} {key.name!r} is in force as it is given; there is nothing to change.")
     applied = ctx.store.definitions.put_all(
         [NewDefinition(*key, to_json(draft), draft=True, why=why.strip())], ctx.actor, ctx.now()
     )
-    if not applied.drafted and key not in {Key(d.kind, d.name) for d in ctx.store.definitions.open_versions()}:
-        raise InvalidInput(f"The {key.kind} {key.name!r} is in force as it is given; there is nothing to change.")
     if applied.drafted:
         _note(ctx, "draft", key, why)
     return _state(ctx, _waiting(ctx, key))
@@ -152,7 +160,7 @@ def approve_tag(ctx: Context, names: Sequence[str], *, why: str = "") -> list[di
     Raises
     ------
     Refused
-        Whoever wrote a version cannot publish it; a later one is in force.
+        Whoever had a part in a version (see `authors_of`) cannot publish it; a later one is in force.
     InvalidDefinition, …
         Something in force would break.
     """
@@ -178,10 +186,18 @@ def _may_approve(ctx: Context, item: Kept) -> None:
             f"Version {item.version} of the {item.kind} {item.name!r} is older than version {now.version} in force.",
             hint=f"`gongbi tags restore {named(Key(item.kind, item.name))} {item.version}` makes a new draft of it.",
         )
-    if _same_person(item.actor, ctx.actor):
+    hint = "Another person does: `--as NAME`, or the name at the top of the console."
+    mine = [version for actor, version in authors_of(ctx, item).items() if _same_person(actor, ctx.actor)]
+    if item.version in mine:
         raise Refused(
             f"{ctx.actor} wrote version {item.version} of the {item.kind} {item.name!r} and cannot approve it.",
-            hint="Another person does: `--as NAME`, or the name at the top of the console.",
+            hint=hint,
+        )
+    if mine:
+        raise Refused(
+            f"{ctx.actor} wrote version {max(mine)} of the {item.kind} {item.name!r}, on which version {item.version}"
+            " rests, and cannot approve it.",
+            hint=hint,
         )
 
 
