@@ -123,7 +123,7 @@ def test_few_others_are_not_compared_with(shop: Path) -> None:
     ("old", "new", "said"),
     [
         ("count(order) filter (where during())", "count(order)", "does not say of when"),
-        ("count(order) filter (where during())", "tag.spend.orders", "knows no year"),
+        ("count(order) filter (where during())", "tag.spend.orders", "knows no period"),
         ("count(order) filter (where during())", "count(order) filter (where ahead(3, 'day'))", "looks ahead"),
         ('zh: "{value} 单"', 'zh: "单"', "have no {value}"),
         ("figure: spend", "figure: orders", "two figures called"),

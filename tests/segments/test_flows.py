@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongbi.errors import InvalidInput
+from gongbi.errors import InvalidDefinition, InvalidInput
 from gongbi.segments.periods import HOWS, Span, compared, is_worked, new_year, spans, working_days
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -92,7 +92,33 @@ def test_a_stretch_of_time_is_compared_with_the_one_before(half_year) -> None:  
     assert year_ago["start"] == "2023-05-01"
     # New Year was on 10 February 2024 and on 22 January 2023.
     assert lunar["start"] == "2023-04-13"
-    assert year_ago["total"] == 0
+    assert lunar["total"] is year_ago["total"] is year_ago["per_working_day"] is None
+    assert [w["since"] for w in found["warnings"] if w["code"] == "data_begin"] == [min(o.ts for o in half_year.orders).date().isoformat()]
+
+
+@pytest.mark.parametrize("outcome", ["count(order)", "tag.spend.orders", "sum(order.amount)", "1", "customer.id * 2"])
+def test_an_outcome_that_is_not_of_the_period_is_refused(half_year, outcome: str) -> None:  # type: ignore[no-untyped-def]
+    refused = pytest.raises((InvalidInput, InvalidDefinition), match="does not say of when|no period|of none|number")
+    with refused:
+        half_year.ws.call("growth", groups=["often"], outcome=outcome)
+    with refused:
+        half_year.ws.call("success", groups=["often"], outcome=outcome, start="2024-05-01", end="2024-06-01")
+
+
+def test_what_lies_before_the_data_is_absent_and_not_zero(half_year) -> None:  # type: ignore[no-untyped-def]
+    first = min(order.ts for order in half_year.orders)
+    asked = {"outcome": SPENT, "periods": 4, "until": "2024-03-15"}
+    often, everyone = half_year.ws.call("growth", groups=["often", "true"], **asked)["groups"]
+    assert first.date().isoformat()[:7] == often["rows"][2]["start"][:7], "the data begin in the third of four months"
+    for row in often["rows"][:2]:
+        assert {row[key] for key in ("before", "entered", "left", "after", "total", "mean", "change")} == {None}
+    third, last = often["rows"][2:]
+    assert (third["before"], third["entered"], third["total"]) == (None, None, None)
+    assert (third["after"], last["before"]) == (last["before"], third["after"]) != (None, None)
+    assert [row["total"] for row in everyone["rows"][:2]] == [None, None]
+    assert everyone["rows"][0]["before"] == len(half_year.ids("true")), "it rests on no fact"
+    spent = sum(o.amount for o in half_year.orders if o.ts.isoformat()[:7] == everyone["rows"][2]["start"][:7])
+    assert everyone["rows"][2]["total"] == pytest.approx(spent)
 
 
 def test_what_has_no_past_is_told(half_year) -> None:  # type: ignore[no-untyped-def]

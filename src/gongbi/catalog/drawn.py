@@ -58,17 +58,23 @@ def check_yearbook(book: YearbookDef, world: World) -> None:
 
 
 def within_period(name: str, text: str, world: World, subject: str) -> Expr:
-    """Check an expression of a yearbook: every aggregate is of the period and nothing but it."""
+    """Check what is said of a period: every aggregate is of the period and nothing but it, and no tag is read.
+
+    Raises
+    ------
+    InvalidDefinition
+        It is of another time, or of none.
+    """
     expr = check_expression(text, world, subject, ahead=True)
     if any(isinstance(part, Call) and part.function.name == "ahead" for part in ir.walk(expr)):
-        raise InvalidDefinition(f"{name!r} looks ahead of the year.", hint="Use during() alone.")
+        raise InvalidDefinition(f"{name!r} looks ahead of its period.", hint="Use during() alone.")
     if used := sorted(ir.tags_used(expr)):
         raise InvalidDefinition(
-            f"{name!r} uses the tag {used[0]!r}, which knows no year.", hint="Write what it computes, with during()."
+            f"{name!r} uses the tag {used[0]!r}, which knows no period.", hint="Write what it computes, with during()."
         )
     if not all(ir.looks_ahead(call) for call in ir.aggregates(expr)):
         raise InvalidDefinition(
-            f"{name!r} does not say of when it is.", hint="Filter every aggregate by during(), which is the year."
+            f"{name!r} does not say of when it is.", hint="Filter every aggregate by during(), which is the period."
         )
     return expr
 

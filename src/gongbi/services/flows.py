@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import MAXYEAR, date, datetime
 from typing import Any
 
 import numpy as np
 
+from gongbi.catalog.drawn import within_period
 from gongbi.core import clock
+from gongbi.core import expr as ir
 from gongbi.core.clock import Window
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.language import check_expression
@@ -19,7 +21,7 @@ from gongbi.segments.periods import HOWS, Span, changes, compared, spans, workin
 from gongbi.segments.plan import flows_plan, members_plan
 from gongbi.services.context import Context
 from gongbi.services.insight import binned_tags
-from gongbi.services.past import moment, request_at
+from gongbi.services.past import first_known, moment, request_at
 from gongbi.services.segments import condition
 from gongbi.services.warnings import warn_of_data
 
@@ -143,8 +145,9 @@ def growth(
     Parameters
     ----------
     outcome
-        What a member brings in a period, a number: ``coalesce(sum(order.amount) filter (where during()), 0)``. It is of
-        those who were in the group when the period began, so that being in it is not a consequence of the outcome.
+        What a member brings in a period, a number: ``coalesce(sum(order.amount) filter (where during()), 0)``. Every
+        aggregate is filtered by ``during()``. It is of those who were in the group when the period began, so that being
+        in it is not a consequence of the outcome.
     periods, unit
         The last so many whole days, weeks, months, quarters or years.
     until
@@ -156,35 +159,40 @@ def growth(
         ``groups``: for each ``group`` and ``rows``, one per period: ``start``, ``end`` (excluded), ``before`` (members
         at the start), ``entered``, ``left``, ``after``, ``change`` of the size against the period before,
         ``working_days``; and, with an outcome, ``total``, ``mean`` per member with ``low`` and ``high`` (95 %),
-        ``per_working_day``, ``mean_change``.
+        ``per_working_day``, ``mean_change``. What lies before the first row of the facts in question is None, not 0.
+
+    Raises
+    ------
+    InvalidInput, InvalidDefinition
+        The outcome is no number, or not of the period alone.
     """
     if not groups or len(groups) > MOST_GROUPS or not 1 <= periods <= MOST_PERIODS:
         raise InvalidInput(f"Growth is of 1 to {MOST_GROUPS} groups over 1 to {MOST_PERIODS} periods.")
     last = clock.local_date(moment(ctx, until, subject), ctx.zone)
     stretches = spans(last, periods, unit)
     measured = _outcome(ctx, outcome, subject)
-    found = []
+    found, unknown = [], set[date]()
     for i, name in enumerate(groups):
         where, about = condition(ctx, name, subject)
+        known = _Known(ctx, where, about, measured)
+        unknown |= known.cut(stretches[0])
         ids: list[Any] = []
         figures: list[dict[str, Any]] = []
         for k, span in enumerate(stretches):
             ctx.progress("growth", i * (periods + 1) + k, len(groups) * (periods + 1))
             who, values = _measured(ctx, where, about, span, measured)
-            ids.append(who)
-            figures.append(_figures(values, span, ctx.zone) if measured is not None else {})
-        ids.append(_measured(ctx, where, about, Span(stretches[-1].end, stretches[-1].end), None)[0])
+            ids.append(who if known.members(span.start) else None)
+            figures.append(_figures(values if known.figures(span) else None, span, ctx.zone) if measured else {})
+        last_day = stretches[-1].end
+        who, _ = _measured(ctx, where, about, Span(last_day, last_day), None)
+        ids.append(who if known.members(last_day) else None)
         rows = []
         for k, span in enumerate(stretches):
-            entered = len(np.setdiff1d(ids[k + 1], ids[k], assume_unique=True))
             rows.append(
                 {
                     "start": span.start.isoformat(),
                     "end": span.end.isoformat(),
-                    "before": len(ids[k]),
-                    "entered": entered,
-                    "left": len(ids[k]) + entered - len(ids[k + 1]),
-                    "after": len(ids[k + 1]),
+                    **_moved(ids[k], ids[k + 1]),
                     "working_days": working_days(span, ctx.zone),
                     **figures[k],
                 }
@@ -194,7 +202,8 @@ def growth(
                 for row, change in zip(rows, changes([row[key] for row in rows]), strict=True):
                     row[into] = change
         found.append({"group": name, "subject": about, "rows": rows})
-    return {"unit": unit, "outcome": outcome, "groups": found, "warnings": warn_of_data(ctx, subject, [])}
+    warnings = [*_begins(unknown), *warn_of_data(ctx, subject, [])]
+    return {"unit": unit, "outcome": outcome, "groups": found, "warnings": warnings}
 
 
 def success(
@@ -221,7 +230,12 @@ def success(
         ``rows``, one per group and stretch of time (``period``, ``before``, ``year_ago``, ``lunar_year_ago``):
         ``start``, ``end``, ``members``, ``total``, ``mean`` with ``low`` and ``high``, ``days``, ``working_days``,
         ``per_working_day``; of the compared ones also ``mean_change`` and ``per_working_day_change``: what `period` is
-        against them, less 1.
+        against them, less 1. What lies before the first row of the facts in question is None, not 0.
+
+    Raises
+    ------
+    InvalidInput, InvalidDefinition
+        The outcome is no number, or not of the period alone.
     """
     try:
         span = Span(date.fromisoformat(start), date.fromisoformat(end))
@@ -232,20 +246,23 @@ def success(
     moment(ctx, end, subject)
     measured = _outcome(ctx, outcome, subject)
     rows: list[dict[str, Any]] = []
+    unknown: set[date] = set()
     for name in groups:
         where, about = condition(ctx, name, subject)
+        known = _Known(ctx, where, about, measured)
         now: dict[str, Any] = {}
         for how in (None, *HOWS):
             ctx.progress("comparison with past periods", len(rows), 4 * len(groups))
             stretch = span if how is None else compared(span, how)
             who, values = _measured(ctx, where, about, stretch, measured)
+            unknown |= known.cut(stretch)
             row = {
                 "group": name,
                 "period": how or "period",
                 "start": stretch.start.isoformat(),
                 "end": stretch.end.isoformat(),
-                "members": len(who),
-                **_figures(values, stretch, ctx.zone),
+                "members": len(who) if known.members(stretch.start) else None,
+                **_figures(values if known.figures(stretch) else None, stretch, ctx.zone),
                 "days": stretch.days,
                 "working_days": working_days(stretch, ctx.zone),
             }
@@ -253,7 +270,8 @@ def success(
             for key in ("mean", "per_working_day"):
                 row[f"{key}_change"] = None if row is now else changes([row[key], now[key]])[1]
             rows.append(row)
-    return {"subject": subject, "outcome": outcome, "rows": rows, "warnings": warn_of_data(ctx, subject, [])}
+    warnings = [*_begins(unknown), *warn_of_data(ctx, subject, [])]
+    return {"subject": subject, "outcome": outcome, "rows": rows, "warnings": warnings}
 
 
 def _outcome(ctx: Context, text: str | None, subject: str) -> Expr | None:
@@ -262,7 +280,56 @@ def _outcome(ctx: Context, text: str | None, subject: str) -> Expr | None:
     expr = check_expression(text, ctx.catalog().world, subject, ahead=True)
     if not expr.type.is_number:
         raise InvalidInput(f"An outcome is a number; this is {expr.type}: `{text.strip()}`.")
-    return expr
+    if not ir.aggregates(expr) and not ir.tags_used(expr):
+        raise InvalidInput(
+            f"An outcome is of a stretch of time; this is of none: `{text.strip()}`.",
+            hint="Aggregate rows of a fact, filtered by during().",
+        )
+    return within_period("outcome", text, ctx.catalog().world, subject)
+
+
+class _Known:
+    """Since when the figures of a group can be told: 0 is said of what was seen, and not of what nobody recorded."""
+
+    def __init__(self, ctx: Context, where: Expr, subject: str, outcome: Expr | None) -> None:
+        self._zone = ctx.zone
+        self._group = first_known(ctx, subject, where)
+        self._outcome = first_known(ctx, subject, outcome) if outcome is not None else None
+
+    def members(self, day: date) -> bool:
+        """Whether it can be told who was in the group when a day began."""
+        return self._group is None or self._group < clock.midnight(day, self._zone)
+
+    def figures(self, span: Span) -> bool:
+        """Whether it can be told what those who were in the group when a stretch of time began brought in it."""
+        seen = self._outcome is None or self._outcome < clock.midnight(span.end, self._zone)
+        return seen and self.members(span.start)
+
+    def cut(self, span: Span) -> set[date]:
+        """The days after a stretch's first on which data that it needs begin."""
+        firsts = [first for first in (self._group, self._outcome) if first is not None]
+        days = {clock.local_date(first, self._zone) for first in firsts if first.year < MAXYEAR}
+        return {day for day in days if day > span.start}
+
+
+def _begins(days: set[date]) -> list[dict[str, Any]]:
+    """Say from which day on there are data, where a period begins earlier."""
+    if not days:
+        return []
+    first = max(days).isoformat()
+    zh = f"数据自 {first} 起：更早的时段不显示数字，跨这一天的只含其后的部分。"
+    en = f"Data begin on {first}: no figures are shown of earlier periods, and one with that day in it holds the rest."
+    return [{"code": "data_begin", "since": first, "zh": zh, "en": en}]
+
+
+def _moved(before: Any, after: Any) -> dict[str, int | None]:
+    """Who came and left between two instants; None where it cannot be told."""
+    if before is None or after is None:
+        sizes = [None if ids is None else len(ids) for ids in (before, after)]
+        return {"before": sizes[0], "entered": None, "left": None, "after": sizes[1]}
+    entered = len(np.setdiff1d(after, before, assume_unique=True))
+    left = len(before) + entered - len(after)
+    return {"before": len(before), "entered": entered, "left": left, "after": len(after)}
 
 
 def _measured(ctx: Context, where: Expr, subject: str, span: Span, outcome: Expr | None) -> tuple[Any, Any]:
@@ -281,6 +348,8 @@ def _not_after(at: datetime, ctx: Context) -> datetime:
 
 
 def _figures(values: Any, span: Span, zone: str) -> dict[str, Any]:
+    if values is None:
+        return dict.fromkeys(("total", "mean", "low", "high", "per_working_day"))
     n, worked = len(values), working_days(span, zone)
     total = math.fsum(values)
     spread = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else None

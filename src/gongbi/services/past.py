@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from gongbi.core import expr as ir
 from gongbi.core.clock import Window
@@ -89,6 +89,29 @@ def group_at(ctx: Context, expression: str, subject: str, as_of: datetime) -> Re
     """The request for a group, by name or expression, as of any instant."""
     where, about = condition(ctx, expression, subject)
     return request_at(ctx, where, about, as_of)
+
+
+def first_known(ctx: Context, subject: str, expr: Expr) -> datetime | None:
+    """The instant of the first row of the facts that an expression rests on; the end of time where they have none.
+
+    None where it rests on no fact, so that every instant is as good as another.
+    """
+    world = ctx.catalog().world
+    used = ir.with_used(ir.tags_used(expr), ctx.catalog().tags_of(subject))
+    names = {name for part in (expr, *used.values()) for name in ir.facts_used(part)} & world.facts.keys()
+    if not names:
+        return None
+    there = ctx.tables()
+    tables = sorted({world.facts[name].table for name in names} & there)
+    if not tables:
+        return datetime.max.replace(tzinfo=UTC)
+
+    def make() -> datetime:
+        parts = " union all ".join(f"select min(ts) as ts from {ctx.engine.dialect.ident(t)}" for t in tables)
+        first = ctx.engine.query(f"select min(ts) as ts from ({parts}) t")["ts"][0].as_py()
+        return (first or datetime.max).replace(tzinfo=UTC)
+
+    return ctx.remembered(f"first {' '.join(tables)}", ctx.data_version() + ctx.fingerprint(), make)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -136,7 +136,7 @@ class Look:
         options = charts.coming_and_going(
             [row["start"][:7] for row in rows],
             [row["entered"] for row in rows],
-            [-row["left"] for row in rows],
+            [None if row["left"] is None else -row["left"] for row in rows],
             [row["after"] for row in rows],
             (t("insight.entered"), t("insight.left"), t("insight.after")),
         )
