@@ -93,12 +93,14 @@ def test_a_stretch_of_time_is_compared_with_the_one_before(half_year) -> None:  
     # New Year was on 10 February 2024 and on 22 January 2023.
     assert lunar["start"] == "2023-04-13"
     assert lunar["total"] is year_ago["total"] is year_ago["per_working_day"] is None
-    assert [w["since"] for w in found["warnings"] if w["code"] == "data_begin"] == [min(o.ts for o in half_year.orders).date().isoformat()]
+    assert [w["since"] for w in found["warnings"] if w["code"] == "data_begin"] == [
+        min(o.ts for o in half_year.orders).date().isoformat()
+    ]
 
 
 @pytest.mark.parametrize("outcome", ["count(order)", "tag.spend.orders", "sum(order.amount)", "1", "customer.id * 2"])
 def test_an_outcome_that_is_not_of_the_period_is_refused(half_year, outcome: str) -> None:  # type: ignore[no-untyped-def]
-    refused = pytest.raises((InvalidInput, InvalidDefinition), match="does not say of when|no period|of none|number")
+    refused = pytest.raises((InvalidInput, InvalidDefinition), match=r"does not say of when|no period|of none|number")
     with refused:
         half_year.ws.call("growth", groups=["often"], outcome=outcome)
     with refused:

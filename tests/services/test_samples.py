@@ -248,3 +248,56 @@ def test_what_is_nobodys_secret_needs_no_record(ws: Workspace) -> None:
     found = ws.call_as("ana", "explain", tag="spend.total", id=4, reveal="out of curiosity")
     assert found["warnings"] == []
     assert len(ws.context.store.audit.list(action="reveal")) == before
+
+
+#: Question → what it would be broken down by.
+BROKEN_DOWN = {
+    "drill": {"expression": "true", "by": ["customer.full_name"]},
+    "drill by a tag": {"expression": "true", "by": ["spend.total", "contact.phone"]},
+    "drill by a part": {"expression": "true", "by": ["substr(customer.full_name, 1, 1)"]},
+    "drill by what is sensitive": {"expression": "true", "by": ["customer.faith"]},
+    "flows": {"by": "contact.phone", "since": "2024-03-02"},
+    "rules": {"fact": "order", "item": "consignee"},
+    "rules by an attribute": {"fact": "order", "item": "order.customer.full_name"},
+    "next_items": {"fact": "order", "item": "lower(order.consignee)"},
+    "paths": {"events": ["order.consignee"]},
+}
+
+
+@pytest.mark.parametrize("question", BROKEN_DOWN)
+def test_nothing_is_counted_by_what_must_not_be_shown(ws: Workspace, question: str) -> None:
+    with pytest.raises(Refused, match="nothing is counted by its values"):
+        ws.call(question.partition(" ")[0], **BROKEN_DOWN[question])
+
+
+def test_answers_about_groups_leave_out_what_must_not_be_shown(ws: Workspace) -> None:
+    group = "customer.town = '上海' and spend.total > 0".replace("spend", "tag.spend")
+    insight = ws.call("insight", expression=group, min_support=0)
+    assert {"tag": "contact.phone", "code": "personal"}.items() <= insight["left_out"][0].items()
+    (phone,) = (one for one in ws.call("tags") if one["tag"] == "contact.phone")
+    assert phone["masked"]
+    assert {phone[key] for key in ("top", "min", "max", "mean", "histogram")} == {None}
+    drafted = {"tag": "contact.name", "expr": "customer.full_name"}
+    fields = ws.call("fields")
+    assert next(f for f in fields["fields"] if f["name"] == "tag.contact.phone")["values"] == []
+    found = [
+        insight,
+        phone,
+        fields,
+        ws.call("tags"),
+        ws.call("hidden", expression=group, min_support=0),
+        ws.call("draft_tag", definition=drafted),
+        ws.call("try_tag", definition=drafted),
+        ws.call("try_tag", definition={"tag": "contact.code", "expr": "tag.spend.total", "pii": "direct"})["rows"],
+        ws.call("waterfall", expression=group),
+        ws.call("overlap", segments=["buyers", group]),
+        ws.call("funnel", steps=["order", "order"], expression=group),
+        ws.call("growth", groups=[group], periods=1),
+        ws.call("search", query="phone"),
+        ws.call("quality", tag="contact.phone"),
+        ws.call("build_cost"),
+    ]
+    for one in found:
+        assert not [value for card in range(1, phones.N + 1) for value in clear(card) if value in str(one)]
+    assert {row["value"] for row in found[7]} == {"***"}
+    assert len(ws.call("draft_tag", definition={"tag": "a.town", "expr": "customer.town"})["top"]) == 2

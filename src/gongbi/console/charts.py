@@ -307,7 +307,11 @@ def beside(names: Sequence[str], series: Sequence[tuple[str, Sequence[Any]]]) ->
 
 
 def coming_and_going(
-    names: Sequence[str], entered: Sequence[int | None], left: Sequence[int | None], size: Sequence[int | None], words: tuple[str, str, str]
+    names: Sequence[str],
+    entered: Sequence[int | None],
+    left: Sequence[int | None],
+    size: Sequence[int | None],
+    words: tuple[str, str, str],
 ) -> dict[str, Any]:
     """Bars up for who entered and down for who left, and a line of the size on an axis of its own."""
     bars = [

@@ -12,6 +12,7 @@ from gongbi.segments.baskets.base import Rule
 from gongbi.segments.baskets.run import Totals, following, lay_out, least_count, together
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
+from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request
 
@@ -115,6 +116,7 @@ def _laid_out(
     condition = row_condition(fact, where, world, group.subject)
     texts = {"basket": basket if basket is not None else f"date({fact}.ts)", "item": item, "ts": f"{fact}.ts"}
     columns = {name: row_value(fact, text, world, group.subject) for name, text in texts.items()}
+    check_broken_down(ctx, group.subject, item, columns["item"])
     ctx.progress("rules: baskets", 0, 2)
     with draft(ctx) as table:
         totals = lay_out(ctx.engine, world, group, fact, columns, condition, table)

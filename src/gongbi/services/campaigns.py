@@ -13,6 +13,7 @@ from gongbi.core.clock import parse_instant
 from gongbi.errors import NotYet
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
+from gongbi.services.privacy import masked_ids
 from gongbi.store.campaigns import CampaignRun
 
 # The libraries of statistics are imported where they are needed: a list of campaigns does not wait for them.
@@ -54,27 +55,27 @@ def decide(ctx: Context, name: str, *, to: str | None = None, overwrite: bool = 
         if path is not None:
             written = hand_out(
                 inner,
-                _audience(decision),
+                _audience(decision, masked_ids(inner, "customer", [chosen.id for chosen in decision.chosen])),
                 path,
                 expression=f"campaign {name}",
                 as_of=decision.as_of,
                 overwrite=overwrite,
             )
             file = {"file": written}
-    table = []
-    for chosen in decision.chosen:
+    table, shown = [], masked_ids(ctx, "customer", [chosen.id for chosen in decision.chosen])
+    for id_, chosen in zip(shown, decision.chosen, strict=True):
         words = decision.reason_words(chosen.reason)
         reason = words.to_json() if words else None
-        table.append({"id": chosen.id, "arm": chosen.arm, "reason": reason, "score": chosen.score})
+        table.append({"id": id_, "arm": chosen.arm, "reason": reason, "score": chosen.score})
     return {"run": run.id, "campaign": name, **decision.to_json(), "table": table, **file}
 
 
-def _audience(decision: Decision) -> pa.Table:
-    """Who is chosen, as a file has it."""
+def _audience(decision: Decision, ids: list[Any]) -> pa.Table:
+    """Who is chosen, as a file has it; ids as they may be shown."""
     chosen = decision.chosen
     reasons = [decision.reason_words(c.reason) for c in chosen]
     columns = {
-        "id": pa.array([c.id for c in chosen]),
+        "id": pa.array(ids),
         "arm": pa.array([c.arm for c in chosen], pa.string()),
         "reason_zh": pa.array([words.zh if words else None for words in reasons], pa.string()),
         "reason_en": pa.array([words.en if words else None for words in reasons], pa.string()),

@@ -12,6 +12,7 @@ from gongbi.catalog.masking import MASKED
 from gongbi.catalog.uses import key_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
+from gongbi.core.expr import TagValue
 from gongbi.errors import EngineFailure, InvalidInput, Refused
 from gongbi.services.context import Context
 from gongbi.services.filing import ENTERPRISE, check_library, filing, overdue
@@ -32,6 +33,7 @@ from gongbi.services.governance import (
     restored,
 )
 from gongbi.services.history import prepare
+from gongbi.services.privacy import grade_of
 from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
 
@@ -236,7 +238,8 @@ def tags(
         if library is not None and tag.library != library.removeprefix(ENTERPRISE):
             continue
         figures = stats.get((owner, name))
-        hidden = catalog.privacy.get(name) in MASKED
+        grade = grade_of(catalog, owner, TagValue(name, expr.type))
+        hidden = grade in MASKED
         found.append(
             {
                 "tag": name,
@@ -247,7 +250,7 @@ def tags(
                 "category_name": filed.named(tag),
                 "library": tag.library,
                 "refines": tag.refines or None,
-                "pii": catalog.privacy.get(name, "none"),
+                "pii": grade,
                 "masked": hidden,
                 "expires": tag.expires,
                 "version": versions[name].version if name in versions else None,
@@ -270,7 +273,7 @@ def tags(
                 "distinct": figures.distinct if figures else None,
                 "min": figures.minimum if figures and not hidden else None,
                 "max": figures.maximum if figures and not hidden else None,
-                "mean": figures.mean if figures else None,
+                "mean": figures.mean if figures and not hidden else None,
                 "histogram": figures.histogram if figures and not hidden else None,
                 "top": figures.top if figures and not hidden else None,
                 "warnings": [*warned[owner].get(name, []), *expiry_warnings(ctx, [tag])],

@@ -15,6 +15,7 @@ from gongbi.segments.conditions import both, members_of
 from gongbi.segments.run import binned_column, count_cells, indices
 from gongbi.services.context import Context
 from gongbi.services.insight import binned_tags, spoken
+from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import column, condition, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
@@ -52,6 +53,8 @@ def drill(
     ------
     InvalidInput
         There is no or more than two things to go by, one is a list, or nobody has a value of it.
+    Refused
+        One is personal.
     """
     if not 1 <= len(by) <= MOST_DIMENSIONS or len(set(by)) < len(by):
         raise InvalidInput(
@@ -65,6 +68,8 @@ def drill(
         if other != about:
             raise InvalidInput(f"The group is about {about}s and the base about {other}s.")
     exprs = {f"_d{i}": column(ctx, name, about) for i, name in enumerate(by)}
+    for name, key in zip(by, exprs, strict=True):
+        check_broken_down(ctx, about, name, exprs[key])
     ctx.progress("drill-down", 0)
     asked = replace(request(ctx, "true", about, {**exprs, **conditions}), where=None)
     cut = [_cut(ctx, asked, name, key) for name, key in zip(by, exprs, strict=True)]

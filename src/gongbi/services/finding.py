@@ -12,6 +12,7 @@ from gongbi.catalog.lists import TAG as LIST
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
+from gongbi.services.privacy import personal_tags
 
 KINDS = ("tag", "segment", "attribute", "fact", "model", "campaign")
 
@@ -99,11 +100,12 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
 
     def make() -> dict[str, Any]:
         stats = {s.tag: s for s in ctx.store.builds.stats(build.id)} if build is not None else {}
+        hidden = personal_tags(ctx, subject)
         found = []
         for tag, type_ in catalog.world.tags_of(subject).items():
             if tag.startswith(LIST):
                 continue  # Its segment says the same.
-            definition, known = catalog.tags.get(tag), stats.get(tag)
+            definition, known = catalog.tags.get(tag), None if tag in hidden else stats.get(tag)
             values = [value["value"] for value in (known.top or [])] if known else []
             values = list(definition.closed) if definition is not None and definition.closed else values
             whole = known is None or known.distinct is None or known.distinct <= len(values)

@@ -22,6 +22,7 @@ from gongbi.segments.plan import flows_plan, members_plan
 from gongbi.services.context import Context
 from gongbi.services.insight import binned_tags
 from gongbi.services.past import first_known, moment, request_at
+from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import condition
 from gongbi.services.warnings import warn_of_data
 
@@ -123,6 +124,7 @@ def _states(
     tag, types = by.removeprefix("tag."), ctx.catalog().world.tags_of(subject)
     if tag not in types:
         raise UnknownName(f"tag of {subject}", tag, types)
+    check_broken_down(ctx, subject, by, TagValue(tag, types[tag]))
     cut = next((b for b in binned_tags(ctx, subject, ctx.stored(subject)) if b.tag == tag), None)
     if cut is None:
         raise InvalidInput(f"Nobody has a value of {by!r}.", hint="Go by another tag.")

@@ -21,7 +21,7 @@ from gongbi.services.customers import resolve
 from gongbi.services.digests import definition_digests
 from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
-from gongbi.services.privacy import Veil
+from gongbi.services.privacy import Veil, masked_ids
 from gongbi.services.segments import condition
 from gongbi.store.builds import Build
 from gongbi.store.values import digest
@@ -293,8 +293,8 @@ def changes(
     Returns
     -------
     dict
-        ``entered``, ``left``, ``stayed``, ``before``, ``after``: how many; ``entered_ids``, ``left_ids``; ``from``,
-        ``to``.
+        ``entered``, ``left``, ``stayed``, ``before``, ``after``: how many; ``entered_ids``, ``left_ids`` (masked where
+        ids are personal); ``from``, ``to``.
     """
     limit = checked(limit)
     where, subject = condition(ctx, expression, subject)
@@ -319,8 +319,8 @@ def changes(
         "entered": len(after - before),
         "left": len(before - after),
         "stayed": len(before & after),
-        "entered_ids": sorted(after - before)[:limit],
-        "left_ids": sorted(before - after)[:limit],
+        "entered_ids": masked_ids(ctx, subject, sorted(after - before)[:limit]),
+        "left_ids": masked_ids(ctx, subject, sorted(before - after)[:limit]),
     }
 
 

@@ -17,6 +17,7 @@ from gongbi.segments.run import beside, binned, count_bins, count_values, indice
 from gongbi.services.context import Context
 from gongbi.services.leakage import WHY, defining
 from gongbi.services.past import moment, needed, tags_at
+from gongbi.services.privacy import personal_tags
 from gongbi.services.segments import condition, count, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
 from gongbi.tags.base import TagColumn
@@ -271,26 +272,29 @@ def _beside_the_past(
 
 def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = False) -> list[dict[str, Any]]:
     """Say why tags cannot be compared."""
-    catalog, stored = ctx.catalog(), ctx.stored(subject)
+    catalog, stored, hidden_ = ctx.catalog(), ctx.stored(subject), personal_tags(ctx, subject)
     types, made = catalog.world.tags_of(subject), catalog.tags_of(subject)
     reasons = {
         "list": ("值是列表或分布", "Its values are lists or distributions."),
         "not_made": ("还没有值：尚未构建或训练", "It has no values yet: it was not built or trained."),
         "empty": ("没有人有值", "Nobody has a value."),
         "score": ("模型得分没有过去的值", "Scores of models have no values of the past."),
+        "personal": ("个人信息，不按取值统计", "It is personal: nothing is counted by its values."),
     }
     found = []
     for tag in tags:
         code = "not_made" if tag not in stored else "list" if types[tag].name in ("list", "distribution") else "empty"
         if past and tag not in made:
             code = "score"
+        if tag in hidden_:
+            code = "personal"
         zh, en = reasons[code]
         found.append({"tag": tag, "code": code, "reason": {"zh": zh, "en": en}})
     return found
 
 
 def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[BinnedTag]:
-    """The bins of all tags that have values: those of the build, then the scores of models."""
+    """The bins of all tags that have values and are not personal: those of the build, then the scores of models."""
     build = ctx.current_build(subject)
     if build is None:
         raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
@@ -308,4 +312,6 @@ def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> lis
 
     # Scores are written anew by work that is on record.
     found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)
-    return [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
+    found = [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
+    hidden_ = personal_tags(ctx, subject)
+    return [tag for tag in found if tag.tag not in hidden_]

@@ -32,10 +32,11 @@ from gongbi.core.table import Column, Table
 from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
 from gongbi.identity.tables import Kept, identifier_table
+from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
-from gongbi.services.segments import members
+from gongbi.services.segments import column, condition, members, request
 
 #: Versions of a list that stay.
 KEPT = 5
@@ -178,8 +179,9 @@ def save_list_of(
         ``list``, ``version``, ``members``, ``as_of``, ``warnings``.
     """
     _check_name(ctx, name, replace)
-    found = members(ctx, expression, subject=subject, limit=limit, order=order, draw=draw)
-    ids = found["table"]["id"].to_pylist()
+    found = members(ctx, expression, subject=subject, limit=0, order=order, draw=draw)
+    # Those of `members` may be masked.
+    ids = _ids(ctx, expression, subject, limit, order, draw)
     if not ids:
         raise InvalidInput("Nobody is in the group, so there is no list to keep.")
     about = {"source": expression, "limit": limit, "order": list(order), "draw": draw, "as_of": found["as_of"]}
@@ -192,6 +194,16 @@ def save_list_of(
         "as_of": found["as_of"],
         "warnings": [*found["warnings"], STATIC],
     }
+
+
+def _ids(
+    ctx: Context, expression: str, subject: str, limit: int | None, order: Sequence[str], draw: str | None
+) -> list[Any]:
+    _, about = condition(ctx, expression, subject)
+    wanted = request(ctx, expression, subject, {name: column(ctx, name, about) for name in order})
+    limit = None if limit is None else checked(limit)
+    table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order, draw=draw)
+    return list(table["id"].to_pylist())
 
 
 def _subject(ctx: Context, subject: str, identifier: str | None) -> SubjectDef:

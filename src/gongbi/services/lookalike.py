@@ -16,7 +16,7 @@ from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.leakage import WHY, defining
-from gongbi.services.privacy import grade_of
+from gongbi.services.privacy import grade_of, masked_ids
 from gongbi.services.segments import condition, request
 from gongbi.services.warnings import warn_of_request
 
@@ -101,11 +101,11 @@ def lookalike(
     score = cross_scores(frame, seeds, chosen.kind)
     order = [i for i in (-score).argsort(kind="stable").tolist() if not seeds[i]][:top]
     shares = LikenessModel(chosen.kind).fit(frame, seeds).contributions(frame.iloc[order])
-    rows = []
+    rows, shown = [], masked_ids(ctx, about, ids)
     for place, (i, parts) in enumerate(zip(order, shares, strict=True), start=1):
         best = [j for j in (-parts).argsort(kind="stable")[:REASONS].tolist() if parts[j] > 0]
         reasons = [{"tag": names[j], "value": _plain(values[names[j]][i])} for j in best]
-        rows.append({"place": place, "id": ids[i], "score": float(score[i]), "reasons": reasons})
+        rows.append({"place": place, "id": shown[i], "score": float(score[i]), "reasons": reasons})
     found: dict[str, Any] = {
         "subject": about,
         "expression": expression,

@@ -10,6 +10,7 @@ from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import checked_tag
 from gongbi.catalog.makers import EXAMPLES, MAKERS, NAMES, form
 from gongbi.catalog.makers.read import filled, read
+from gongbi.catalog.masking import MASKED
 from gongbi.catalog.schema import fields_of, summary_of
 from gongbi.catalog.uses import Key
 from gongbi.catalog.yaml import from_json, to_json, write_text
@@ -18,6 +19,7 @@ from gongbi.core.expr import Expr
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
+from gongbi.services.privacy import grade_of_tag
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request
 from gongbi.tags.base import TagColumn
@@ -130,7 +132,7 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``expr``, ``type``, ``yaml``, and the figures that the library shows: ``present``, ``coverage``, ``distinct``,
-        ``min``, ``max``, ``mean``, ``histogram``, ``top``.
+        ``min``, ``max``, ``mean``, ``histogram``, ``top``, the last five None where its values are ``masked``.
 
     Raises
     ------
@@ -141,7 +143,7 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
     """
     catalog = ctx.catalog()
     tag, expr = drafted(ctx, definition)
-    column = TagColumn(tag.tag, expr.type)
+    column, hidden = TagColumn(tag.tag, expr.type), grade_of_tag(catalog, tag, expr) in MASKED
     asked = request(ctx, "true", tag.subject, {tag.tag: expr})
     with draft(ctx) as table:
         members = build_tags(ctx.engine, catalog.world, asked, table)
@@ -160,10 +162,11 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
         "present": stats.present,
         "coverage": stats.coverage,
         "distinct": stats.distinct,
-        "min": stats.minimum,
-        "max": stats.maximum,
-        "mean": stats.mean,
-        "histogram": stats.histogram,
-        "top": stats.top,
+        "min": None if hidden else stats.minimum,
+        "max": None if hidden else stats.maximum,
+        "mean": None if hidden else stats.mean,
+        "histogram": None if hidden else stats.histogram,
+        "top": None if hidden else stats.top,
+        "masked": hidden,
         "warnings": warn_of_request(ctx, asked),
     }

@@ -17,6 +17,9 @@ from gongbi.services.drafts import draft
 from gongbi.services.segments import condition, instant
 from gongbi.tags.run import build_tags
 
+#: The instant of what has not happened.
+NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 def moment(ctx: Context, given: str | datetime | None, subject: str) -> datetime:
     """Read an instant that is not after the present; that of the tags in force where none is given."""
@@ -104,12 +107,12 @@ def first_known(ctx: Context, subject: str, expr: Expr) -> datetime | None:
     there = ctx.tables()
     tables = sorted({world.facts[name].table for name in names} & there)
     if not tables:
-        return datetime.max.replace(tzinfo=UTC)
+        return NEVER
 
     def make() -> datetime:
         parts = " union all ".join(f"select min(ts) as ts from {ctx.engine.dialect.ident(t)}" for t in tables)
         first = ctx.engine.query(f"select min(ts) as ts from ({parts}) t")["ts"][0].as_py()
-        return (first or datetime.max).replace(tzinfo=UTC)
+        return first.replace(tzinfo=UTC) if first is not None else NEVER
 
     return ctx.remembered(f"first {' '.join(tables)}", ctx.data_version() + ctx.fingerprint(), make)  # type: ignore[no-any-return]
 

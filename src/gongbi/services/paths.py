@@ -16,6 +16,7 @@ from gongbi.estimators.stats import wilson_interval
 from gongbi.segments.paths.plan import Event, funnel_plan, paths_plan
 from gongbi.services.context import Context
 from gongbi.services.past import moment
+from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import request
 from gongbi.services.warnings import warn_of_request
 
@@ -187,6 +188,7 @@ def _event(ctx: Context, text: str, subject: str, *, labelled: bool) -> Event:
         raise InvalidInput(f"A step is a fact, not {what.strip()!r}.", hint="Put conditions after a colon.")
     if column:
         columns["label"] = row_value(fact, what.strip(), world, subject)
+        check_broken_down(ctx, subject, what, columns["label"])
     called = name.strip() if arrow else text.strip()
     return Event(called or fact, fact, columns, row_condition(fact, condition, world, subject))
 

@@ -1,4 +1,7 @@
-"""Values that come close to a person are masked in lists and files, unless a named person gives a reason."""
+"""Values that come close to a person are masked in lists and files, unless a named person gives a reason.
+
+Answers that count by values leave such values out altogether, or are refused: see `check_broken_down`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED, Privacy, masked
 from gongbi.core import expr as ir
@@ -62,6 +66,49 @@ def _trait_grade(catalog: Catalog, subject: str, read: Attribute | ir.RelatedCol
         return grade_of(catalog, owner, TagValue(name[4:], read.type))
     sources = (s for s in catalog.sources.values() if s.attributes == owner)
     return next((s.columns[name].pii for s in sources if name in s.columns), "none")
+
+
+def grade_of_tag(catalog: Catalog, tag: TagDef, expr: Expr) -> Privacy:
+    """How personal the values of a tag are that may not be in force yet: as it says, or as its expression."""
+    return tag.pii if tag.pii is not None else grade_of(catalog, tag.subject, expr)
+
+
+def personal_tags(ctx: Context, subject: str) -> frozenset[str]:
+    """Tags whose values are masked, so that nothing is broken down by them: a count per value would name the values."""
+    catalog = ctx.catalog()
+
+    def make() -> frozenset[str]:
+        types = catalog.world.tags_of(subject)
+        grades = {tag: grade_of(catalog, subject, TagValue(tag, type_)) for tag, type_ in types.items()}
+        return frozenset(tag for tag, grade in grades.items() if grade in MASKED)
+
+    return ctx.remembered(f"personal tags {subject}", ctx.fingerprint(), make)  # type: ignore[no-any-return]
+
+
+def check_broken_down(ctx: Context, subject: str, name: str, expr: Expr) -> None:
+    """Refuse to count by values that are masked.
+
+    Parameters
+    ----------
+    name
+        What was asked for, as it was written.
+
+    Raises
+    ------
+    Refused
+        The values are personal.
+    """
+    if grade_of(ctx.catalog(), subject, expr) in MASKED:
+        raise Refused(
+            f"{name.strip()!r} is personal, and nothing is counted by its values.",
+            hint="Go by something else. A list of members shows it masked, and in the clear to who gives a reason.",
+        )
+
+
+def masked_ids(ctx: Context, subject: str, ids: Sequence[Any]) -> list[Any]:
+    """Ids of members as they may be shown."""
+    grade = id_grade(ctx.catalog(), subject)
+    return [masked(one, grade) for one in ids]
 
 
 _ORDER: tuple[Privacy, ...] = ("none", "indirect", "direct", "sensitive")

@@ -20,7 +20,7 @@ from gongbi.services.context import Context
 from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
 from gongbi.services.makers import drafted
-from gongbi.services.privacy import grade_of, id_grade
+from gongbi.services.privacy import grade_of, grade_of_tag, id_grade
 from gongbi.services.segments import column, condition, population, request
 from gongbi.services.warnings import warn_of_request
 
@@ -159,7 +159,7 @@ def try_tag(ctx: Context, definition: Mapping[str, Any], *, n: int = TRIED) -> d
     catalog = ctx.catalog()
     tag, expr = drafted(ctx, definition)
     table, as_of, warnings = _tried(ctx, tag.subject, {"value": expr}, n)
-    grade, own = grade_of(catalog, tag.subject, expr), id_grade(catalog, tag.subject)
+    grade, own = grade_of_tag(catalog, tag, expr), id_grade(catalog, tag.subject)
     values = [masked(value, grade) for value in table["value"].to_pylist()]
     known = [str(value) for value in values if value is not None]
     counts = sorted(((known.count(value), value) for value in set(known)), key=lambda one: (-one[0], one[1]))
