@@ -32,7 +32,7 @@ from gongbi.core.table import Column, Table
 from gongbi.core.types import BOOLEAN, INTEGER, TEXT, Type
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
 from gongbi.identity.tables import Kept, identifier_table
-from gongbi.segments.run import list_members
+from gongbi.segments.run import list_members as rows_of
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
@@ -202,7 +202,7 @@ def _ids(
     _, about = condition(ctx, expression, subject)
     wanted = request(ctx, expression, subject, {name: column(ctx, name, about) for name in order})
     limit = None if limit is None else checked(limit)
-    table = list_members(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order, draw=draw)
+    table = rows_of(ctx.engine, ctx.catalog().world, wanted, limit=limit, order=order, draw=draw)
     return list(table["id"].to_pylist())
 
 
