@@ -106,6 +106,8 @@ class ColumnMap:
     pii
         How personal it is: ``none``, ``indirect`` (says something only with others), ``direct`` (a name, a phone) or
         ``sensitive``. Values of the last two are masked wherever a few members are shown.
+    name
+        What people call the column, in sentences about definitions: a noun. Its own name where there is none.
     """
 
     type_: str
@@ -123,6 +125,7 @@ class ColumnMap:
     format: str | None = None
     unit: str | None = None
     pii: Privacy = "none"
+    name: Words = NO_WORDS
     about: Words = NO_WORDS
 
     def __post_init__(self) -> None:

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-import re
-
 from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.mapping import SourceDef
 from gongbi.catalog.naming import Words
-from gongbi.core.words import Title, Titles
+from gongbi.core.voice import Title, Titles
 
-#: What a description begins with is a name if it is no longer than this; a column has no other.
-SHORT_ZH, SHORT_EN = 8, 24
+#: What the end of a fact that lasts is called where its source does not say.
+END: Title = ("结束时间", "end")
 
 
 def titles_of(catalog: Catalog) -> Titles:
-    """The titles of all facts, columns, attributes, subjects and tags that have one."""
+    """The titles of all facts, columns, attributes, subjects, tags and relations that have one."""
     facts: dict[str, Title] = {}
     columns: dict[tuple[str, str], Title] = {}
     attributes: dict[tuple[str, str], Title] = {}
+    subjects = {s.subject: _title(s.name) for s in catalog.subjects.values() if _named(s.name)}
+    ways: dict[str, tuple[Title, str]] = {}
     for source in catalog.sources.values():
         if source.fact is not None and _named(source.name):
             facts[source.fact] = _title(source.name)
+        if source.fact is not None and source.time is not None and source.time.end is not None:
+            columns[source.fact, "until"] = END
         for name, column in source.columns.items():
-            if source.fact is not None:
-                columns[source.fact, name] = _short(column.about)
-            elif source.attributes is not None:
-                attributes[source.attributes, name] = _short(column.about)
-    subjects = {s.subject: _title(s.name) for s in catalog.subjects.values() if _named(s.name)}
+            if source.attributes is not None:
+                attributes[source.attributes, name] = _title(column.name)
+            elif (made := source.fact or source.relation) is not None:
+                columns[made, name] = _title(column.name)
+        if source.relation is not None:
+            ways |= _ways(source, subjects)
     tags = {t.tag: _title(t.name) for t in catalog.tags.values() if _named(t.name)}
-    return Titles(facts, subjects, tags, columns, attributes)
+    return Titles(facts, subjects, tags, columns, attributes, ways)
+
+
+def _ways(source: SourceDef, subjects: dict[str, Title]) -> dict[str, tuple[Title, str]]:
+    """Both ends of a relation: the subject's title with the relation's, and the role where it has a name of its own."""
+    found: dict[str, tuple[Title, str]] = {}
+    relation = _title(source.name) if _named(source.name) else (f"{source.relation}", f"{source.relation}")
+    for role, given in source.subjects.items():
+        subject = given.subject or role
+        zh, en = subjects.get(subject, (subject, subject))
+        own = "" if role == subject else f"{role}, "
+        found[f"{source.relation}.{role}"] = (
+            (
+                f"{zh or subject}（{own.replace(', ', '，')}{relation[0] or source.relation}）",
+                f"{en or subject} ({own}{relation[1] or source.relation})",
+            ),
+            subject,
+        )
+    return found
 
 
 def _named(words: Words) -> bool:
@@ -36,9 +58,3 @@ def _named(words: Words) -> bool:
 
 def _title(words: Words) -> Title:
     return words.zh.rstrip("。"), words.en.rstrip(".")
-
-
-def _short(words: Words) -> Title:
-    """What a description begins with, where that is short enough for a name; else nothing."""
-    zh, en = (re.split("[，。；：（,.;:(]", text)[0].strip() for text in (words.zh, words.en))
-    return zh if len(zh) <= SHORT_ZH else "", en if len(en) <= SHORT_EN else ""

@@ -113,6 +113,8 @@ class Voice:
         if isinstance(value, str):
             self.texts.append(f"「{value}」" if self.zh else f"“{value}”")
             return chr(HELD + len(self.texts) - 1)
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+            return f"{value:.0f}"
         return value.isoformat() if isinstance(value, date | datetime) else f"{value}"
 
     def leaf(self, expr: Expr) -> str:
@@ -164,6 +166,9 @@ class Voice:
         way = [*(way or ()), *further] if way is not None or further else None
         if further:
             subject = self.titles.ways.get(further[-1], (("", ""), subject))[1]
+        if last.startswith("given."):
+            name = self.title(self.titles.tags, last[6:], last[6:])
+            return f"人工或导入给出的「{name}」" if self.zh else f"the value given for “{name}”"
         if last.startswith("tag."):
             what = self.tag(last[4:])
         else:

@@ -36,7 +36,7 @@ def sentence(expr: Expr, titles: Titles, language: Language) -> str:
         text = re.sub(f"({_WIDE})({_NARROW})", r"\1 \2", re.sub(f"({_NARROW})({_WIDE})", r"\1 \2", text))
         # A blank is for the eye where two scripts meet, and nowhere else.
         text = re.sub(f"(?<={_WIDE}|[（），；：、]) +(?={_WIDE}|[（），；：、])", "", text)
-        text = re.sub(r" +(?=[（），；：、])|(?<=[（），；：、]) +", "", text)
+        text = re.sub(r" +(?=[（），；：、」])|(?<=[（），；：、「]) +", "", text)
     else:
         text = re.sub(r"\b(different|smallest|largest|frequent|latest|earliest) the ", r"\1 ", text)
     text = re.sub(" {2,}", " ", text).strip()
@@ -112,6 +112,8 @@ class _Speaker(Voice):
         rows = self.rows(call) if call.is_aggregate else ""
         if template is None:
             return self.named(call, args, rows)
+        if name == "count" and "." in (call.fact or "") and not args and self.zh:
+            return f"{rows}的个数"
         if name == "count" and args:
             present = (f"有 {args[0]} 的{rows}", f"{rows} that have {args[0]}")
             return self.pick(template).format(rows=self.pick(present))

@@ -8,7 +8,8 @@ from gongbi.catalog import lineage as graphs
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr
-from gongbi.core.words import Titles, sentence
+from gongbi.core.voice import Titles
+from gongbi.core.words import sentence
 from gongbi.errors import InvalidInput
 from gongbi.services.context import Context
 from gongbi.services.customers import attributes_of, resolve, rows_behind, values_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gongbi.catalog.base import NO_WORDS, SchemaRule, SourceDef
+from gongbi.catalog.base import NO_WORDS, ColumnMap, SchemaRule, SourceDef
 from gongbi.catalog.tables import key_columns
 
 Kind = Literal["none", "drop", "reload", "refuse"]
@@ -51,7 +51,12 @@ def plan_migration(old: SourceDef, new: SourceDef) -> Migration:
 
 
 def _plain(source: SourceDef, name: str) -> object:
-    return replace(source.columns[name], about=NO_WORDS, unit=None, pii="none")
+    return _silent(source.columns[name])
+
+
+def _silent(column: ColumnMap) -> ColumnMap:
+    """A column without what is only for people."""
+    return replace(column, name=NO_WORDS, about=NO_WORDS, unit=None, pii="none")
 
 
 def _reading(source: SourceDef) -> object:
@@ -65,7 +70,5 @@ def _target(source: SourceDef) -> str:
 
 
 def _essence(source: SourceDef) -> SourceDef:
-    columns = {
-        name: replace(mapping, about=NO_WORDS, unit=None, pii="none") for name, mapping in source.columns.items()
-    }
+    columns = {name: _silent(mapping) for name, mapping in source.columns.items()}
     return replace(source, columns=columns, name=NO_WORDS, about=NO_WORDS, schema=SchemaRule(), place=None)
