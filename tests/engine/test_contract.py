@@ -12,7 +12,7 @@ import pytest
 
 from gongbi.core.plan import Plan
 from gongbi.core.table import Column, Table
-from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, list_of, money
+from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, TIMESTAMP, decimal, distribution_of, list_of, money
 from gongbi.engine.base import Engine
 from gongbi.errors import Bug, Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 from gongbi.testing.engine import on_every_engine
@@ -30,6 +30,8 @@ EVERYTHING = Table(
         Column("ts", TIMESTAMP),
         Column("tags", list_of(TEXT)),
         Column("counts", list_of(INTEGER)),
+        Column("spread", distribution_of(TEXT)),
+        Column("prices", distribution_of(decimal())),
     ),
 )
 EVERYTHING_SCHEMA = pa.schema(
@@ -43,6 +45,8 @@ EVERYTHING_SCHEMA = pa.schema(
         ("ts", pa.timestamp("us")),
         ("tags", pa.list_(pa.string())),
         ("counts", pa.list_(pa.int64())),
+        ("spread", pa.list_(pa.struct([("value", pa.string()), ("share", pa.float64())]))),
+        ("prices", pa.list_(pa.struct([("value", pa.decimal128(18, 2)), ("share", pa.float64())]))),
     ]
 )
 
@@ -57,10 +61,12 @@ ROWS = [
     [-(2**63), Decimal("-0.01"), 5e-324, "", False, date(9999, 12, 31)],
     [None] * 6,
 ]
+SPREAD = [{"value": "tea, green", "share": 0.75}, {"value": None, "share": 0.25}]
+PRICES = [{"value": Decimal("9.90"), "share": 1.0}]
 TAILS = [
-    [naive(1500, 3, 1, 12, 30, 0, 1), ["a", None, "b'"], [1, -1]],
-    [naive(9999, 12, 31, 23, 59, 59, 999999), [], []],
-    [None] * 3,
+    [naive(1500, 3, 1, 12, 30, 0, 1), ["a", None, "b'"], [1, -1], SPREAD, PRICES],
+    [naive(9999, 12, 31, 23, 59, 59, 999999), [], [], [], []],
+    [None] * 5,
 ]
 HOSTILE = ["a b", 'say "hi"', "back`tick", "x; drop table points; --", "select", "客户.表", "it's", "a\\b", "{x} ${y}"]
 
@@ -125,6 +131,8 @@ def test_every_type_comes_back_as_it_went_in(engine: Engine) -> None:
     )
     assert found.schema == EVERYTHING_SCHEMA
     assert found.to_pylist() == everything().to_pylist()
+    engine.build(plan(engine, f"select * from {engine.dialect.ident('全部')}"), "copy")
+    assert engine.columns("copy") == engine.columns("全部")
 
 
 @on_every_engine()

@@ -39,6 +39,8 @@ _ARROW = {
     "boolean": pa.bool_(),
     "date": pa.date32(),
 }
+#: An element of a distribution, the only record of the language; as Spark writes it, and as a dialect does.
+_SHARE = re.compile(r"struct<`?value`?: ?(.*), ?`?share`?: ?double>")
 
 
 def kept_as(word: str, column: str) -> str:
@@ -47,6 +49,8 @@ def kept_as(word: str, column: str) -> str:
         return word
     if element := re.fullmatch(r"array<(.*)>", word):
         return f"array<{kept_as(element[1], column)}>"
+    if share := _SHARE.fullmatch(word):
+        return f"struct<value:{kept_as(share[1], column)},share:double>"
     if word.startswith(("varchar(", "char(")):
         return "string"
     try:
@@ -61,6 +65,8 @@ def arrow_type(word: str) -> pa.DataType:
         return pa.decimal128(int(number[1]), int(number[2]))
     if element := re.fullmatch(r"array<(.*)>", word):
         return pa.list_(arrow_type(element[1]))
+    if share := _SHARE.fullmatch(word):
+        return pa.struct([pa.field("value", arrow_type(share[1])), pa.field("share", pa.float64())])
     return _ARROW[word]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -34,3 +34,15 @@ def differences(found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> dict[A
         odd = sorted(found.keys() ^ expected.keys())
         return {id_: ("known" if id_ in found else "unknown", "known" if id_ in expected else "unknown") for id_ in odd}
     return {id_: (value, expected[id_]) for id_, value in found.items() if not same(value, expected[id_])}
+
+
+def unlike(found: Any, expected: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where two answers of records and lists are not the `same`: (path, found, expected)."""
+    if isinstance(found, Mapping) and isinstance(expected, Mapping) and found.keys() == expected.keys():
+        for key in expected:
+            yield from unlike(found[key], expected[key], (*at, key))
+    elif isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        for i, (one, other) in enumerate(zip(found, expected, strict=True)):
+            yield from unlike(one, other, (*at, i))
+    elif not same(found, expected):
+        yield at, found, expected
