@@ -75,7 +75,7 @@ charts:
 SCORES = "card,score\n10,0.5\n11,high\n99,0.7\n13,2\n13,3\n12,\n"
 SPENT = "coalesce(sum(order.amount) filter (where during()), 0)"
 #: What no two runs have in common.
-OWN = {"at", "path", "build", "base_build", "load", "run", "seconds"}
+OWN = {"at", "created_at", "path", "build", "base_build", "load", "run", "seconds"}
 
 
 def told(ws: Workspace) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def told(ws: Workspace) -> dict[str, Any]:
     imported = ws.import_tag("outside.score", str(file), key="card", column="score", since="2024-05-01")
     second = ws.build(as_of="2024-06-08", full=False)
     made = next(one["made"] for one in second["builds"] if one["subject"] == "customer")
-    advanced = cells(ws)
-    ws.build(as_of="2024-06-08", full=True, force=True)
     build = ws.context.store.builds.current("customer")
     assert build is not None
+    advanced, quality = cells(ws), [ws.quality(subject="customer")["tags"], ws.quality("spend.orders")["history"]]
+    ws.build(as_of="2024-06-08", full=True, force=True)
     found: dict[str, Any] = {
         "given": {
             "rows": {key: imported[key] for key in ("read", "good", "rejected", "reasons")},
@@ -102,8 +102,9 @@ def told(ws: Workspace) -> dict[str, Any]:
             "explained": ws.explain("care.grade", 10)["steps"],
         },
         "advanced": {"made": {**made, "start": None}, "cells": advanced, "whole": cells(ws)},
-        "quality": [ws.quality(subject="customer")["tags"], ws.quality("spend.orders")["history"]],
+        "quality": quality,
         "bins": [row["bins"] for row in ws.context.store.builds.quality(build.id)],
+        "stayed": {row["tag"]: row["psi"] for row in ws.quality(subject="customer")["tags"]},
         "grading": [ws.grading("buying"), ws.care("buying", post="manager", limit=None)["table"].to_pylist()],
         "yearbook": [ws.yearbook(15, 2024), ws.yearbook(15, 2023)],
     }
@@ -160,7 +161,7 @@ def stories(spark_session: object, tmp_path_factory: pytest.TempPathFactory) -> 
     return found
 
 
-PARTS = ("given", "advanced", "quality", "bins", "grading", "yearbook", "flows", "history")
+PARTS = ("given", "advanced", "quality", "bins", "stayed", "grading", "yearbook", "flows", "history")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -173,6 +174,7 @@ def test_an_advanced_build_on_spark_is_the_whole_one(stories: dict[str, dict[str
     story = stories["spark"]["advanced"]
     assert 0 < story["made"]["touched"] < len(story["cells"])
     assert list(unlike(story["cells"], story["whole"])) == []
+    assert {psi for psi in stories["spark"]["stayed"].values() if psi is not None} == {0}, "nobody has moved"
 
 
 def test_the_story_on_spark_has_something_to_tell(stories: dict[str, dict[str, Any]], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import gongbi as package
 from gongbi.catalog.quality import Quality
 from gongbi.errors import InvalidDefinition, Refused, WorkspaceProblem
+from gongbi.tags.look import Look
 from gongbi.tags.quality import TagQuality, broken, stability
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -125,6 +127,15 @@ def test_a_stability_limit_counts_the_new_build_in_the_bins_of_the_old(gongbi: R
     now += [len(members) - sum(now), 0]
     assert row["psi"] == pytest.approx(stability([*then["counts"], then["absent"]], now))
     assert row["light"] == "amber"
+
+
+def test_who_stayed_has_not_moved_by_rounding() -> None:
+    values = np.array([1 / n for n in range(30, 0, -1)])
+    wobbling = np.array([math.nextafter(v, i % 2) for i, v in enumerate(values)])
+    before, after = (Look({"x": np.sort(seen)}, everybody=True) for seen in (values, wobbling))
+    edges = before.cuts("x", 10)
+    # Ten ranges that begin at the tenths: the third lowest of thirty, the sixth, and so on.
+    assert before.in_ranges("x", edges, 30) == after.in_ranges("x", edges, 30) == (2, *[3] * 8, 4)
 
 
 def test_limits_in_the_settings_are_checked(shop: Path) -> None:

@@ -20,6 +20,8 @@ LOOKED_AT = 100_000
 #: The draw is made by the first so many digits of a hexadecimal hash.
 _DIGITS = 8
 _FIRST_DAY = date(1970, 1, 1)
+#: A double is the same from build to build, and from engine to engine, to within so much of itself only.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,13 @@ class Look:
         return tuple(sorted({float(seen[place]) for place in places}))
 
     def in_ranges(self, tag: str, edges: Sequence[float], present: int) -> tuple[int, ...]:
-        """Members below the first edge, from each edge to the next, and from the last on; `present` in all."""
-        seen = self.values[tag]
-        below = np.searchsorted(seen, np.asarray(edges, dtype=np.float64), side="left")
+        """Members below the first edge, from each edge to the next, and from the last on; `present` in all.
+
+        A value that lies below an edge by rounding counts as at it: edges are values of an earlier build, and who stayed
+        at one has not moved.
+        """
+        seen, begins = self.values[tag], np.asarray(edges, dtype=np.float64)
+        below = np.searchsorted(seen, begins - np.abs(begins) * _ROUNDING, side="left")
         return self._of(np.diff(below, prepend=0, append=len(seen)), present)
 
     def in_steps(self, tag: str, low: float, high: float, steps: int, present: int) -> tuple[int, ...]:
