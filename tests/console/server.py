@@ -2,6 +2,7 @@
 
 A condition that names the segment `slow` first runs a query that takes minutes, through the engine like any other; how
 it ended is written to FOLDER/slow.txt. A build does so too while there is a file FOLDER/halt.
+The segments page has a mistake in it while there is a file FOLDER/crash, in the part that the file names.
 """
 
 from __future__ import annotations
@@ -13,10 +14,22 @@ from typing import Any
 
 from gongbi import workspace
 from gongbi.console.app import serve
+from gongbi.console.pages import segments as page
 from gongbi.errors import GongbiError
 from gongbi.services import build, segments
 
 LONG = "select sum(a.range * b.range) as n from range(3000000) a, range(1000000) b"
+
+
+def mistaken(real: Any, file: Path, part: str) -> Any:
+    """A part of a page that fails as code with a mistake does, while the file says so."""
+
+    async def fill(*args: Any) -> None:
+        if file.exists() and file.read_text() == part:
+            raise KeyError("score.nobody")
+        await real(*args)
+
+    return fill
 
 
 def main(root: Path) -> None:
@@ -41,6 +54,8 @@ def main(root: Path) -> None:
         return build_subject(ctx, *args, **more)
 
     segments.count, build._build_subject = count, halting
+    page._saved = mistaken(page._saved, root / "crash", "list")
+    page.Box.show = mistaken(page.Box.show, root / "crash", "page")  # type: ignore[method-assign]
     with workspace.open(root) as ws:
         serve(ws, port=0, on_ready=lambda address: print(address, flush=True))
     (root / "closed.txt").write_text("closed")

@@ -305,6 +305,22 @@ def test_a_build_that_a_button_started_is_shown_and_ends(visit: Visit) -> None:
     assert str(newest["id"]) in visit.script(rows)[0]
 
 
+@pytest.mark.parametrize("part", ["list", "page"])
+def test_a_mistake_in_a_page_is_said_in_its_place(visit: Visit, part: str) -> None:
+    crash = visit.served.root / "crash"
+    problem = "return document.querySelector('.g-problem')?.innerText ?? ''"
+    try:
+        crash.write_text(part)
+        visit.open("/segments", "zh")
+        until(lambda: "重新加载页面" in visit.script(problem), "what to do is said")
+        visit.open("/segments", "en")
+        until(lambda: "Load the page again" in visit.script(problem), "what to do is said")
+        assert "score.nobody" in visit.script(problem)
+        assert visit.script("return document.querySelector('main h1').innerText") == "Segments"
+    finally:
+        crash.unlink()
+
+
 def test_why_a_run_failed_is_said_in_the_language_of_the_page(visit: Visit) -> None:
     file = visit.served.root / "definitions" / "absent.yaml"
     try:

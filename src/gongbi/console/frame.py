@@ -15,7 +15,7 @@ from gongbi.console import parts
 from gongbi.console.format import Format
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
 from gongbi.console.who import actor_of, chooser
-from gongbi.errors import Bug, GongbiError, NotYet
+from gongbi.errors import GongbiError, NotYet
 from gongbi.jobs import JobHost
 from gongbi.translation import sentences
 from gongbi.workspace import Workspace
@@ -181,7 +181,7 @@ async def _fill(page: Page, definition: PageDef, waiting: ui.element) -> None:
             return
         # What nobody foresaw is said where the rest of the page would be, and left to the log.
         with column:
-            parts.problem(page, Bug(f"{type(error).__name__}: {error}"))
+            parts.problem(page, parts.unforeseen(error))
         raise
     finally:
         if not parts.gone(column):

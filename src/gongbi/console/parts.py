@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from gongbi.console.texts import TEXTS
-from gongbi.errors import GongbiError
+from gongbi.errors import Bug, GongbiError
 
 if TYPE_CHECKING:
     from gongbi.console.frame import Page
@@ -253,10 +253,12 @@ def later(page: Page, fill: Callable[[], Awaitable[None]]) -> ui.element:
         except GongbiError as error:
             if not gone(place):
                 problem(page, error)
-        except RuntimeError:
+        except Exception as error:
             # The browser went on to another page meanwhile, and its elements with it.
-            if not gone(place):
-                raise
+            if gone(place):
+                return
+            problem(page, unforeseen(error))
+            raise
         finally:
             if not gone(place):
                 turning.delete()
@@ -265,6 +267,14 @@ def later(page: Page, fill: Callable[[], Awaitable[None]]) -> ui.element:
         turning = waiting(page)
         ui.timer(0.01, go, once=True)
     return place
+
+
+def unforeseen(error: Exception) -> Bug:
+    """What a page says of an error that nobody foresaw, where the rest of it would be; the log has the whole of it."""
+    return Bug(
+        f"{type(error).__name__}: {error}",
+        hint="Load the page again. If it is still there, report it with what the terminal of the console says.",
+    )
 
 
 def gone(element: ui.element) -> bool:
