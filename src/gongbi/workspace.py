@@ -41,6 +41,10 @@ from gongbi.services.runs import CHANGING, taking_turns
 from gongbi.services.verbs import VERBS
 
 
+#: How long an owner may take to close before the next one opens, in seconds: calls end, tables are written back.
+SUCCESSION = 60.0
+
+
 def open(  # noqa: A001
     path: str | Path = ".", *, actor: str | None = None, progress: Progress = silent, wait: float = 0.0
 ) -> Workspace:
@@ -167,7 +171,7 @@ class Workspace(PortraitVerbs):
             try:
                 return call_owner(remote, verb, params, actor, self.progress)
             except OwnerGone:
-                self.attach(instead_of=remote)
+                self.attach(wait=SUCCESSION, instead_of=remote)
         return self._call_here(verb, params, actor, self.progress)
 
     def _call_here(
@@ -346,7 +350,7 @@ class Workspace(PortraitVerbs):
         return self.call("report")  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Let go of the workspace; calling it twice is fine. Callers of other processes are told."""
+        """Let go of the workspace; calling it twice is fine. Callers of other processes go on with their work."""
         self._lock.withdraw()
         if self._door is not None:
             self._door.close()

@@ -229,23 +229,61 @@ except KeyboardInterrupt as kept:
     assert slow["cancelled"].wait(20)
 
 
-def test_closing_the_owner_tells_the_caller_that_it_has_gone(
+def test_what_a_closing_owner_stops_the_caller_goes_on_with_itself(
     root: Path, slow: dict[str, threading.Event], start_python: Start
 ) -> None:
     script = """
 import sys, gongbi
-from gongbi.errors import WorkspaceBusy
-try:
-    gongbi.open(sys.argv[1]).call("slow", seconds=60)
-except WorkspaceBusy as error:
-    print(error.code, error, flush=True)
+from gongbi import workspace
+ws = gongbi.open(sys.argv[1])
+workspace.VERBS = {**workspace.VERBS, "slow": lambda ctx, seconds: "here"}
+print(ws.is_owner, ws.call("slow", seconds=60), ws.is_owner, flush=True)
 """
     with gongbi.open(root) as ws:
         caller = start_python(script, root)
         assert slow["begun"].wait(60)
         assert ws.is_owner
     assert slow["cancelled"].is_set()
-    assert say(caller) == "workspace_busy The workspace's owner has closed it. Run the same command again."
+    assert say(caller) == "False here True"
+
+
+def test_a_command_that_waits_takes_its_turn_when_the_owner_has_closed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, start_python: Start
+) -> None:
+    from gongbi.services import build
+
+    script = """
+import sys, gongbi
+ws = gongbi.open(sys.argv[1], actor="bob", progress=lambda stage, *_: print(stage, flush=True))
+print(ws.is_owner, flush=True)
+print("built", ws.build(force=True)["builds"][0]["build"] > 0, flush=True)
+"""
+    describe, begun, go_on = build.describe_tags, threading.Event(), threading.Event()
+
+    def wait(*args: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return describe(*args)
+
+    monkeypatch.setattr(build, "describe_tags", wait)
+
+    def first() -> None:
+        with gongbi.open(root, actor="ann") as ws:
+            ws.build(force=True)
+
+    owner = threading.Thread(target=first)
+    owner.start()
+    assert begun.wait(60)
+    caller = start_python(script, root)
+    assert say(caller) == "False"
+    assert say(caller) == "waiting for other work"
+    go_on.set()
+    owner.join()
+    rest = caller.communicate()[0].splitlines()
+    assert rest[-1] == "built True"
+    with gongbi.open(root) as ws:
+        runs = [(run["actor"], run["status"]) for run in ws.runs() if run["kind"] == "build"]
+    assert runs[:2] == [("bob", "done"), ("ann", "done")]
 
 
 def test_a_count_answers_while_a_build_runs(shop: Workspace, monkeypatch: pytest.MonkeyPatch, run_python: Run) -> None:

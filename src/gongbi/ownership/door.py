@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.errors import Bug, InvalidInput, WorkspaceBusy
+from gongbi.errors import Bug, Cancelled, InvalidInput, WorkspaceBusy
 from gongbi.ownership.lock import Owner
 from gongbi.ownership.wire import describe, pack, raised, unpack
 
@@ -119,13 +119,19 @@ class Door:
         def progress(stage: str, done: int, total: int | None) -> None:
             say({"progress": [stage, done, total]})
 
+        if self._closing.is_set():
+            say(_AGAIN)
+            return
         try:
             say({"result": pack(self._handle(call.verb, call.params, call.actor, progress, stop))})
+        except Cancelled as error:
+            # Nobody asked for that but the owner, who goes: the caller goes on with it, as the next owner.
+            say(_AGAIN if self._closing.is_set() else {"error": describe(error)})
         except Exception as error:  # noqa: BLE001  (a bug must reach the caller, who cannot see the owner's log)
             say({"error": describe(_CLOSED if self._closing.is_set() else error)})
 
     def close(self) -> None:
-        """Stop serving; calls under way are asked to stop, and their callers are told that the owner has gone."""
+        """Stop serving; calls under way are asked to stop, and their callers go on with them themselves."""
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -136,6 +142,9 @@ class Door:
 
 
 _CLOSED = WorkspaceBusy("The workspace's owner has closed it.", hint="Run the same command again.")
+
+#: The owner closed before the work was done, and nothing half-done is left: the caller may make the call again.
+_AGAIN = {"again": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +196,7 @@ def call_owner(owner: Owner, verb: str, params: Mapping[str, Any], actor: str, p
     Raises
     ------
     OwnerGone
-        Nobody is there to take the call; nothing was done.
+        Nobody is there to take the call, or it was stopped because the owner closed: it may be made again.
     WorkspaceBusy
         The owner went away during the call.
     GongbiError
@@ -214,6 +223,8 @@ def call_owner(owner: Owner, verb: str, params: Mapping[str, Any], actor: str, p
                 line = json.loads(raw)
                 if "progress" in line:
                     progress(*line["progress"])
+                elif "again" in line:
+                    raise OwnerGone(f"Process {owner.pid} does not own the workspace any more.")
                 elif "error" in line:
                     raise raised(line["error"])
                 else:
@@ -232,4 +243,4 @@ def _left(owner: Owner) -> WorkspaceBusy:
 
 
 class OwnerGone(WorkspaceBusy):
-    """Nobody took the call; it may be made again, to the next owner."""
+    """Nobody took the call, or carried it out to its end; it may be made again, to the next owner."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -115,10 +116,16 @@ def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
 @contextmanager
 def taking_turns(ctx: Context) -> Iterator[None]:
     """Let one piece of changing work at a time into the workspace, so that no build reads half an ingest."""
-    turn = ctx.memory.setdefault("turn", threading.RLock())
+    turn, waited = ctx.memory.setdefault("turn", threading.RLock()), False
     while not turn.acquire(timeout=LOOK):
+        waited = True
         ctx.progress("waiting for other work", 0, None)
     try:
+        if waited:
+            # The owner's own command may have been the one before, and the owner closes after it: what would be
+            # stopped at once is better not begun.
+            time.sleep(LOOK)
+            ctx.check_cancelled()
         yield
     finally:
         turn.release()
