@@ -40,7 +40,6 @@ from gongbi.services.context import Context, Progress, silent
 from gongbi.services.runs import CHANGING, taking_turns
 from gongbi.services.verbs import VERBS
 
-
 #: How long an owner may take to close before the next one opens, in seconds: calls end, tables are written back.
 SUCCESSION = 60.0
 

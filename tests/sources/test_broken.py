@@ -296,3 +296,25 @@ def test_a_mended_explanation_is_refused_with_the_column_that_was_meant(
     with pytest.raises(InvalidInput, match="line 2: the column '_value' only explains") as error:
         rejects.edited_rows(shop.engine, load, file)
     assert error.value.hint == hint
+
+
+def test_a_file_of_which_nearly_every_row_falls_for_one_reason_is_not_loaded(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(i, card=f"c{i}") for i in range(120)] + [sale(500)])
+    load = shop.one()
+    assert load.outcome == "failed"
+    problem = load.problem
+    assert problem is not None
+    assert problem["trouble"] == "rejected"
+    said = "sales.csv: 120 of 121 rows are rejected by column 'card' (wrong_type), first row 1 with the value 'c0'."
+    assert problem["message"] == said
+    assert shop.rows("select receipt from fact_sale") == [(0,)]  # What was there before stays.
+    shop.write("sales.csv", [sale(i, card=f"c{i}") for i in range(120)] + [sale(i) for i in range(500, 510)])
+    load = shop.one()
+    assert (load.outcome, load.good, load.rejected) == ("loaded", 10, {"wrong_type": 120})
+
+
+def test_a_whole_number_written_with_a_fraction_of_zeros_is_read(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(0, card="6.0"), sale(1, card="6"), sale(2, card="6.5"), sale(3, card="7.00")])
+    load = shop.one()
+    assert shop.reasons(load.load) == [(3, "wrong_type", "card", "6.5")]
+    assert shop.rows("select receipt, customer from fact_sale order by receipt") == [(0, 6), (1, 6), (3, 7)]

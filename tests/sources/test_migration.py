@@ -121,3 +121,46 @@ def test_a_looked_up_column_follows_its_reference(shop: Shop) -> None:
     assert changes[0]["now"] == "Reference 'price' was loaded again."
     assert shop.rows(query) == [(1, 9.0), (2, None)]
     assert shop.ingest().changed is False
+
+
+SUBJECTS_OF_TEXT = """
+subject: customer
+key: text
+identifiers: {card: {type: text, primary: true}, phone: {type: text}}
+---
+subject: product
+key: integer
+"""
+
+
+def test_an_identifier_of_another_type_has_its_rows_read_again(shop: Shop) -> None:
+    shop.write("sales.csv", [sale(0, card="7"), sale(1, card="A-7")])
+    assert shop.one().rejected == {"wrong_type": 1}
+    shop.subjects = []
+    shop.define(SUBJECTS_OF_TEXT)
+    load = shop.one()
+    reasons = {change["now"] for change in load.schema_changes}
+    assert "The key of 'customer' was integer and is text." in reasons
+    assert "The identifier 'card' of 'customer' was integer and is text." in reasons
+    assert (load.good, load.rejected) == (2, {})
+    assert shop.rows("select customer from fact_sale order by receipt") == [("7",), ("A-7",)]
+    assert shop.rows("select value, customer, own from identifier order by value") == [
+        ("7", "7", "7"),
+        ("A-7", "A-7", "A-7"),
+    ]
+    assert shop.rows("select id from member_customer order by id") == [("7",), ("A-7",)]
+    assert shop.ingest().changed is False
+
+
+def test_ids_whose_type_was_not_noted_at_the_time_are_known_by_their_column(shop: Shop) -> None:
+    from dataclasses import replace
+
+    from gongbi.sources.ledger import Ledger
+
+    ledger = Ledger(shop.engine)
+    entries = [e for e in ledger.loads("loaded") if e.source == "sales"]
+    ledger.put(*(replace(e, details={k: v for k, v in e.details.items() if k != "identifiers"}) for e in entries))
+    assert shop.ingest().changed is False
+    shop.subjects = []
+    shop.define(SUBJECTS_OF_TEXT)
+    assert shop.one().schema_changes[0]["now"] == "The key of 'customer' was integer and is text."

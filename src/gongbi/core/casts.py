@@ -5,8 +5,8 @@ Raw rows are read by them, and aggregates of derived facts. `rounding`, `shape` 
 Rules
 -----
 integer
-    Text of digits with an optional sign, within 64 bits; a number without a fraction. "1,000" and "12.0" as text are
-    refused.
+    Text of digits with an optional sign, within 64 bits; a number without a fraction. "12.0" is 12, as programs write
+    whole numbers of a column in which some are missing; "12.5" and "1,000" as text are refused.
 decimal, money
     Text of digits with an optional point and sign; numbers. Rounded half away from zero to the column's digits, which
     is counted (see `rounding`); a double stands for its shortest decimal text, so 1.005 gives 1.01. Text may have a
@@ -31,7 +31,7 @@ from typing import Any
 from gongbi.core.dialect import Dialect
 from gongbi.core.types import DOUBLE, INTEGER, STORED_PRECISION, TEXT, Type
 
-_INTEGER = r"\A[+-]?[0-9]{1,19}\z"
+_INTEGER = r"\A[+-]?[0-9]{1,19}([.]0+)?\z"
 _DECIMAL = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+|[0-9]([.][0-9]{0,17})?[eE]-[0-9]{1,3})\z"
 _DOUBLE = r"\A[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?\z"
 _NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -98,7 +98,9 @@ def _integer(sql: str, from_: Type, to: Type, dialect: Dialect) -> str | None:
     type_ = dialect.type(to)
     if from_ == TEXT:
         text = f"trim({sql})"
-        return f"case when {matches(text, _INTEGER, dialect)} then try_cast({text} as {type_}) end"
+        # No digit is lost with a fraction of zeros; engines differ in what they make of one.
+        whole = f"split_part({text}, '.', 1)"
+        return f"case when {matches(text, _INTEGER, dialect)} then try_cast({whole} as {type_}) end"
     if from_ == DOUBLE:
         exact = f"abs({sql}) <= {_EXACT} and floor({sql}) = {sql}"
         return f"case when {exact} then cast({sql} as {type_}) end"

@@ -58,12 +58,23 @@ class Identities:
         self._subjects = {subject.subject: subject for subject in subjects}
 
     def prepare(self) -> None:
-        """Create the tables that it keeps, where they are missing."""
+        """Create the tables that it keeps, where they are missing, or empty where ids had another type.
+
+        With ids of another type every load that names the subject is read again, and fills them anew.
+        """
         tables = set(self._engine.tables())
         for subject in self._subjects.values():
-            for table in (identifier_table(subject), link_table(subject), merge_table(subject)):
-                if subject.identifiers and table.name not in tables:
-                    self._engine.create(table)
+            kept = (identifier_table(subject), link_table(subject), merge_table(subject)) if subject.identifiers else ()
+            for table in kept:
+                if table.name in tables and self._has_ids(subject, table):
+                    continue
+                self._engine.create(table, replace=True)
+
+    def _has_ids(self, subject: SubjectDef, table: Table) -> bool:
+        """Whether the ids in a table are of the subject's type."""
+        of = dict(self._engine.columns(table.name))
+        columns = [of[c.name] for c in table.columns if c.name in ("customer", "own", "a", "b", "from", "to")]
+        return all(pa.types.is_integer(type_) == (subject.id_type == INTEGER) for type_ in columns)
 
     def resolve(self, source: SourceDef, role: str, identifiers: pa.Table, load: int) -> pa.Table:
         """Say whom rows name; see `sources.base.Resolver`."""

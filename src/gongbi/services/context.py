@@ -200,10 +200,23 @@ class Context:
             return clock.parse_instant(given, self.zone)
         newest = self.newest_fact()
         if newest is None:
-            raise NotYet("There are no facts yet.", hint="Run `gongbi ingest` first.")
+            raise self._no_facts()
         if self.now() - newest <= STALE:
             return self.now()
         return clock.midnight(clock.local_date(newest, self.zone) + timedelta(days=1), self.zone)
+
+    def _no_facts(self) -> NotYet:
+        """Why there is nothing to compute from: nothing was loaded, or nothing of it was good."""
+        loads = self.store.loads.list()
+        rejected = sum(load.rows_rejected or 0 for load in loads if load.status == "loaded")
+        if rejected:
+            hint = "See why with `gongbi sources rejects`."
+            return NotYet(f"There are no facts yet: {rejected:,} rows were rejected.", hint=hint)
+        if any(load.status == "failed" for load in loads):
+            return NotYet(
+                "There are no facts yet: no file could be loaded.", hint="See why with `gongbi sources loads`."
+            )
+        return NotYet("There are no facts yet.", hint="Run `gongbi ingest` first.")
 
     def stored(self, subject: str) -> Mapping[str, Stored]:
         """Where the tags of a subject are kept: its current build, and the scores of models."""

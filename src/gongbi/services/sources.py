@@ -6,9 +6,11 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gongbi.catalog.base import SourceDef
 from gongbi.catalog.tables import REJECTS, target_table_name
 from gongbi.errors import InvalidInput, NotYet, Refused, SourceProblem, UnknownName
 from gongbi.identity.run import Identities
@@ -77,7 +79,8 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
     """All sources: what they fill, their active loads, rows good and rejected, keys that match nobody.
 
     Of the ``rejected`` rows of the active loads some are ``repaired`` and others are ``remaining``; ``failed`` counts
-    the files that could not be loaded when they were last tried.
+    the files that could not be loaded when they were last tried. ``newest`` is the instant of the newest row of a
+    source of a fact that its active loads hold, ``loaded_at`` when the last of them ended.
     """
     catalog, there = ctx.catalog(), set(ctx.engine.tables())
     missing, counted = unmatched(ctx), _counted(ctx)
@@ -103,10 +106,26 @@ def sources(ctx: Context) -> list[dict[str, Any]]:
                 **{name: sum(counts[name] for counts in told) for name in _NONE},
                 "repeated": sum(load.rows_repeated for load in active),
                 "unmatched": {k.removeprefix(prefix): v for k, v in missing.items() if k.startswith(prefix)},
-                "newest": max((load.finished_at for load in active if load.finished_at), default=None),
+                "newest": _newest(ctx, source, table, [load.id for load in active]) if table in there else None,
+                "loaded_at": max((load.finished_at for load in active if load.finished_at), default=None),
                 "name": source.name.to_json(),
             }
         )
+    return found
+
+
+def _newest(ctx: Context, source: SourceDef, table: str, loads: Sequence[int]) -> datetime | None:
+    """The instant of a source's newest row; a derived fact has no loads of its own."""
+    if source.fact is None or not (loads or source.is_derived):
+        return None
+    ident = ctx.engine.dialect.ident
+    among = "" if source.is_derived else f" where {ident('_load')} in ({', '.join(map(str, sorted(loads)))})"
+
+    def ask() -> datetime | None:
+        newest = ctx.engine.value(f"select max(ts) as ts from {ident(table)}{among}")
+        return newest.replace(tzinfo=UTC) if newest is not None else None
+
+    found: datetime | None = ctx.remembered(f"newest row of {source.source}", ctx.data_version(), ask)
     return found
 
 

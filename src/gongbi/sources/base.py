@@ -40,6 +40,7 @@ Trouble = Literal[
     "schema_changed",
     "wrong_type",
     "not_computed",
+    "rejected",
     "mapping_changed",
 ]
 

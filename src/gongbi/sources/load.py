@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gongbi.catalog.base import SourceDef
+from gongbi.catalog.base import SourceDef, SubjectDef
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.tables import key_columns, target_table
+from gongbi.catalog.tables import key_columns, roles, subject_of, target_table
 from gongbi.core.table import Table
 from gongbi.core.types import Type
 from gongbi.engine.base import Engine
@@ -29,7 +29,7 @@ from gongbi.sources.base import (
 from gongbi.sources.derive import money_columns, signs, unmatched
 from gongbi.sources.ledger import Entry, figures
 from gongbi.sources.once import KeysSeen
-from gongbi.sources.overflow import Uncomputable, overflowing, too_large, without
+from gongbi.sources.overflow import MOST, Uncomputable, overflowing, too_large, without
 from gongbi.sources.plan import Found, RowPlan, how_of, row_plan
 from gongbi.sources.readers import Piece
 from gongbi.sources.rounding import rounded
@@ -41,6 +41,8 @@ from gongbi.sources.versions import TWICE, has_twice, is_touched, is_twice, keys
 from gongbi.sources.work import Work
 
 _TRUSTED_AFTER = 2_000_000_000  # nanoseconds
+#: The part of a file's rows from which on not the rows are at fault, but the mapping.
+NEARLY_ALL = 0.95
 T = TypeVar("T")
 
 
@@ -52,6 +54,18 @@ class Filled:
     repeated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     rounded: Counter[str] = field(default_factory=Counter)
+    #: Why rows failed a check: reason and column → rows; and the first of each.
+    checked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], tuple[int, str | None]] = field(default_factory=dict)
+
+    def note(self, aside: Sequence[Mapping[str, Any]]) -> None:
+        """Count rows that were set aside."""
+        for row in aside:
+            self.rejected[row["reason"]] += 1
+            if row["column"]:
+                why = row["reason"], row["column"]
+                self.checked[why] += 1
+                self.first.setdefault(why, (row["_row"], row["value"]))
 
     @property
     def read(self) -> int:
@@ -82,8 +96,14 @@ def open_piece(work: Work, source: SourceDef, piece: Piece, *, compare: bool = T
     return Opened(piece, stream.total, stream.batches, absent, columns, changes, plan)
 
 
-def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int) -> Filled:
-    """Bring a file's rows into `table`: good ones, rejects, each key once. Inside the caller's transaction."""
+def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int, *, repaired: bool = False) -> Filled:
+    """Bring a file's rows into `table`: good ones, rejects, each key once. Inside the caller's transaction.
+
+    Raises
+    ------
+    UnreadableSource
+        Nearly every row falls for one reason and column; not where the file is one of mended rejects.
+    """
     engine, plan, path = work.engine, opened.plan, opened.piece.path
     done = Filled()
     inputs: dict[str, Any] = {found.name: _look_up(work, found) for found in plan.found}
@@ -107,16 +127,35 @@ def fill(work: Work, source: SourceDef, opened: Opened, table: Table, load: int)
             aside += rejects.failing(plan, engine.query(plan.bad(), inputs=inputs), rows, numbers)
         rejects.set_aside(engine, aside, load=load, source=source.source, path=path)
         done.good += good
-        done.rejected.update(row["reason"] for row in aside)
+        done.note(aside)
         done.rounded.update(rounded(rows, numbers, {row["_row"] for row in aside}, plan.rounded))
         work.progress(source.source, seen, opened.total)
     if seen == 0:
         raise empty(path)
+    if not repaired:
+        _refuse_if_the_mapping_is_at_fault(source, path, done)
     stop_if(work.cancelled)
     if keys.may_repeat():
         _once(work, source, opened.piece, table, load, done)
     stop_if(work.cancelled)
     return done
+
+
+def _refuse_if_the_mapping_is_at_fault(source: SourceDef, path: str, done: Filled) -> None:
+    """Refuse a file that could be loaded and whose rows are nearly all set aside, for one reason and column."""
+    for (reason, column), count in done.checked.most_common(1):
+        if count <= MOST or count < done.read * NEARLY_ALL:
+            return
+        row, value = done.first[reason, column]
+        raise UnreadableSource(
+            "rejected",
+            path,
+            f"{path}: {count:,} of {done.read:,} rows are rejected by column {column!r} ({reason}), first row {row}"
+            f" with the value {value!r}.",
+            hint=f"Look at the mapping of source {source.source!r}: it does not fit the file."
+            " Nothing of it was loaded.",
+            place=source.place,
+        )
 
 
 def _set_aside(
@@ -253,6 +292,15 @@ def _count(engine: Engine, sql: str) -> int:
     return int(engine.value(sql))
 
 
+def identifier_types(subjects: Mapping[str, SubjectDef], source: SourceDef) -> dict[str, dict[str, str]]:
+    """Subject that a source names → ``key`` and its identifiers → their types: how a load read who is meant."""
+    found = {}
+    for name, _ in roles(source).values():
+        subject = subject_of(subjects, name, source)
+        found[name] = {"key": subject.key} | {kind: one.type for kind, one in subject.identifiers.items()}
+    return found
+
+
 def entry_of(
     work: Work, source: SourceDef, opened: Opened, load: int, sha256: str, report: LoadReport, **more: Any
 ) -> Entry:
@@ -264,6 +312,7 @@ def entry_of(
         "mapping": to_json(source),
         "zone": work.zone,
         "references": work.reference_loads(source),
+        "identifiers": identifier_types(work.subjects, source),
         "columns": dict(opened.columns),
         "report": asdict(report),
         **more,
@@ -334,18 +383,18 @@ def load_piece(
     undone = [e for e in ledger.loads("undone") if (e.source, e.path, e.sha256) == (source.source, path, sha256)]
     if undone and not again:
         return LoadReport(source.source, path, "undone", undone[-1].load)
-    load = work.record.start(source.source, path, sha256=sha256, size=piece.size, now=work.now).id
+    load = work.record.start(source.source, path, sha256=sha256, size=piece.size, now=work.present()).id
     try:
         entry, report = retried(work, lambda: _load(work, source, piece, load, sha256, before, repaired=repaired))
     except UnreadableSource as error:
         ledger.refresh()
-        work.record.fail(load, error.to_json(), work.now)
+        work.record.fail(load, error.to_json(), work.present())
         seconds = time.perf_counter() - started
         return LoadReport(source.source, path, "failed", load, seconds=seconds, problem=error.to_json())
     except BaseException as error:
         put_on_record(work, [load], error)
         raise
-    work.record.finish(load, now=work.now, **figures(entry))
+    work.record.finish(load, now=work.present(), **figures(entry))
     return replace(report, seconds=time.perf_counter() - started)
 
 
@@ -359,7 +408,7 @@ def put_on_record(work: Work, loads: Sequence[int], error: BaseException) -> Non
     try:
         work.ledger.refresh()
         for load in loads:
-            work.record.fail(load, told, work.now)
+            work.record.fail(load, told, work.present())
     except Exception as second:  # noqa: BLE001  whatever it is, it must not hide the first
         error.add_note(f"That load {', '.join(map(str, loads))} failed could not be put on record: {second}")
 
@@ -385,7 +434,7 @@ def _load(
     opened = open_piece(work, source, piece, compare=not repaired)
     table = target_table(source, work.subjects)
     with work.engine.transaction():
-        done = fill(work, source, opened, table, load)
+        done = fill(work, source, opened, table, load, repaired=repaired)
         moved = settle_load(work, table, load, before)
         merged = work.resolver.settle(source, load, work.now) if work.resolver and opened.plan.identifiers else 0
         report = replace(report_of(work, source, opened, table, load, done, moved), merged=merged)

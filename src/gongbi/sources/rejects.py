@@ -66,10 +66,14 @@ def failing(plan: RowPlan, failed: pa.Table, rows: pa.Table, numbers: pa.Array) 
     positions = positions_of(numbers, wanted)
     texts = raw_json(rows, positions)
     found = []
-    for row, number, position, text in zip(wanted, failed.column("__check").to_pylist(), positions, texts, strict=True):
+    chosen, values = pa.array(positions, pa.int64()), dict[str, list[Any]]()
+    for i, (row, number, text) in enumerate(zip(wanted, failed.column("__check").to_pylist(), texts, strict=True)):
         check = plan.checks[number]
-        has = check.column in rows.column_names
-        value = cell_text(rows.column(check.column)[position].as_py()) if has else None
+        if check.column not in values:
+            has = check.column in rows.column_names
+            # Column by column: one value at a time takes most of the time where many rows are rejected.
+            values[check.column] = rows.column(check.column).take(chosen).to_pylist() if has else [None] * len(wanted)
+        value = cell_text(values[check.column][i])
         large = check.type is not None and is_too_large(value, check.type)
         reason = "too_large" if large else check.reason
         found.append({"_row": row, "reason": reason, "column": check.column, "value": value, "raw": text})

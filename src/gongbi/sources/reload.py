@@ -10,7 +10,7 @@ from typing import cast
 
 from gongbi.catalog.base import SourceDef
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.tables import superseded_table, superseded_table_name, target_table
+from gongbi.catalog.tables import roles, superseded_table, superseded_table_name, target_table
 from gongbi.catalog.yaml import from_json
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
@@ -20,6 +20,7 @@ from gongbi.sources.ledger import Entry, figures
 from gongbi.sources.load import (
     entry_of,
     fill,
+    identifier_types,
     open_piece,
     put_on_record,
     report_of,
@@ -51,7 +52,28 @@ def needed_migration(work: Work, source: SourceDef, entry: Entry) -> Migration:
     now = work.reference_loads(source)
     then = entry.details["references"]
     reasons += [f"Reference {name!r} was loaded again." for name in now if then.get(name) != now[name]]
+    reasons += _retyped(work, source, entry)
     return Migration("reload", (*migration.reasons, *reasons)) if reasons else migration
+
+
+def _retyped(work: Work, source: SourceDef, entry: Entry) -> list[str]:
+    """Which identifiers that a load was read by have another type now."""
+    now = identifier_types(work.subjects, source)
+    then = entry.details.get("identifiers")
+    if then is None:
+        # A load from before this was noted: what its ids were read as, the table's columns tell.
+        there = dict(work.engine.columns(entry.target))
+        named = {role: name for role, (name, _) in roles(source).items() if role in there}
+        stored = {name: "text" if str(there[role]).endswith("string") else "integer" for role, name in named.items()}
+        then = {name: {"key": key} for name, key in stored.items()}
+    return [
+        f"The identifier {kind!r} of {name!r} was {type_} and is {now[name][kind]}."
+        if kind != "key"
+        else f"The key of {name!r} was {type_} and is {now[name][kind]}."
+        for name, types in then.items()
+        for kind, type_ in types.items()
+        if now.get(name, {}).get(kind, type_) != type_
+    ]
 
 
 def prepare_table(work: Work, sources: Sequence[SourceDef]) -> list[LoadReport]:
@@ -85,11 +107,8 @@ def _create(work: Work, table: Table) -> None:
     engine = work.engine
     with engine.transaction():
         for wanted in (table, superseded_table(table)):
-            if wanted.name in engine.tables():
-                if [name for name, _ in engine.columns(wanted.name)] == [c.name for c in wanted.columns]:
-                    continue
-                engine.drop(wanted.name)
-            engine.create(wanted)
+            # Nothing is in it; its columns, or their types, may be those of an earlier mapping.
+            engine.create(wanted, replace=True)
 
 
 def _refused(entry: Entry, reasons: Sequence[str], hint: str, source: SourceDef) -> LoadReport:
@@ -131,7 +150,7 @@ def _reload(
     loads: list[int] = []
     try:
         for entry, _, piece in read:
-            row = work.record.start(entry.source, entry.path, sha256=entry.sha256, size=piece.size, now=work.now)
+            row = work.record.start(entry.source, entry.path, sha256=entry.sha256, size=piece.size, now=work.present())
             loads.append(row.id)
         written, reports = retried(work, lambda: _rebuild(work, table, read, loads))
     except BaseException as error:
@@ -140,7 +159,7 @@ def _reload(
             return [LoadReport(entries[0].source, error.path, "failed", problem=error.to_json())]
         raise
     for entry in written:
-        work.record.finish(entry.load, now=work.now, **figures(entry))
+        work.record.finish(entry.load, now=work.present(), **figures(entry))
     seconds = (time.perf_counter() - started) / len(reports)
     changes = tuple({"change": "mapping", "now": reason} for reason in reasons)
     return [replace(report, seconds=seconds, schema_changes=(*changes, *report.schema_changes)) for report in reports]
@@ -166,9 +185,10 @@ def _rebuilt(
     gone = [e for e in work.ledger.loads("replaced") if e.target == table.name]
     work.ledger.put(*(replace(e, status="gone", replaced_by=None) for e in (*gone, *(entry for entry, _, _ in read))))
     filled = []
-    for (_, source, piece), load in zip(read, loads, strict=True):
+    for (entry, source, piece), load in zip(read, loads, strict=True):
         opened = open_piece(work, source, piece, compare=False)
-        filled.append((opened, fill(work, source, opened, beside, load)))
+        repaired = "repaired" in entry.details
+        filled.append((opened, fill(work, source, opened, beside, load, repaired=repaired)))
         settle_load(work, beside, load, None)
     engine.rename(beside.name, table.name)
     engine.rename(superseded_table_name(beside.name), superseded_table_name(table.name))

@@ -117,7 +117,9 @@ def prepared(values: pa.Array, item: Prepared) -> pa.Array:
 def raw_json(rows: pa.Table, positions: Sequence[int]) -> list[str]:
     """Write rows as JSON objects, with the raw column names, for the rejects table."""
     chosen = rows.take(pa.array(positions, pa.int64()))
-    return [json.dumps(row, ensure_ascii=False, default=cell_text) for row in chosen.to_pylist()]
+    # One encoder for all: `json.dumps` would make one for each row.
+    encode = json.JSONEncoder(ensure_ascii=False, default=cell_text).encode
+    return [encode(row) for row in chosen.to_pylist()]
 
 
 def positions_of(numbers: pa.Array, wanted: Sequence[int]) -> list[int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +39,12 @@ class Work:
     #: What is closed at the end.
     resources: ExitStack = field(init=False, default_factory=ExitStack)
     ledger: Ledger = field(init=False)
+
+    started: float = field(init=False, default_factory=time.monotonic)
+
+    def present(self) -> datetime:
+        """The instant by now, for the record: `now`, and what has gone by since; one file takes longer than another."""
+        return self.now + timedelta(seconds=time.monotonic() - self.started)
 
     def __enter__(self) -> Self:
         if self.resolver is not None:
