@@ -294,10 +294,10 @@ def _count(engine: Engine, sql: str) -> int:
 
 def identifier_types(subjects: Mapping[str, SubjectDef], source: SourceDef) -> dict[str, dict[str, str]]:
     """Subject that a source names → ``key`` and its identifiers → their types: how a load read who is meant."""
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for name, _ in roles(source).values():
         subject = subject_of(subjects, name, source)
-        found[name] = {"key": subject.key} | {kind: one.type for kind, one in subject.identifiers.items()}
+        found[name] = {"key": subject.key, **{kind: one.type for kind, one in subject.identifiers.items()}}
     return found
 
 
