@@ -37,7 +37,7 @@ from gongbi.catalog.quality import Quality
 from gongbi.catalog.scheme import Category, LibraryDef, SchemeDef
 from gongbi.catalog.worklists import WorklistDef
 from gongbi.core.kinds import KINDS, Kind
-from gongbi.core.types import INTEGER, TEXT, Type
+from gongbi.core.types import INTEGER, TEXT, Type, category
 from gongbi.errors import InvalidDefinition, Place
 
 __all__ = [
@@ -267,6 +267,13 @@ class TagDef:
         if isinstance(declared, ListType):
             return declared.list if isinstance(declared.list, tuple) else ()
         return declared.category if isinstance(declared, CategoryType) else ()
+
+    def with_levels(self, type_: Type) -> Type:
+        """The type of the tag's values, with the list that it declares; what its expression brings counts no more."""
+        declared = self.declared
+        if declared is None or not self.closed:
+            return type_ if declared is None else type_.plain
+        return category(type_.plain, self.closed, ordered=isinstance(declared, CategoryType) and declared.ordered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -443,7 +443,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."
             ).at(tag.place or Place(f"tag {tag.tag}"))
-        types[tag.subject, name] = expr.type
+        types[tag.subject, name] = tag.with_levels(expr.type)
         expressions[tag.subject, name] = expr
     return expressions, replace(world, tags=types, expressions=expressions)
 

@@ -23,6 +23,7 @@ from gongbi.core.types import (
     TEXT,
     TIMESTAMP,
     Type,
+    category,
     decimal,
     money,
 )
@@ -95,6 +96,8 @@ class ColumnMap:
         A row without a value is rejected.
     min, max, values
         Bounds, both included, and the allowed values; a row outside is rejected.
+    ordered
+        The `values` stand from least to most: expressions compare them so, and not by their letters.
     default
         Constant used where the value is absent.
     sign
@@ -120,6 +123,7 @@ class ColumnMap:
     min: float | None = None
     max: float | None = None
     values: tuple[Any, ...] = ()
+    ordered: bool = False
     default: Any = None
     sign: Literal["natural", "reversed", "positive"] = "natural"
     format: str | None = None
@@ -142,6 +146,10 @@ class ColumnMap:
             raise InvalidDefinition("Only a column of type money has a currency.")
         if self.currency:
             _refused_as_definition(money, self.currency)
+        if self.ordered and (not self.values or len(set(self.values)) < len(self.values)):
+            raise InvalidDefinition(
+                "An `ordered` column lists its `values`, each once.", hint="Write them from least to most."
+            )
         if self.type_ in ("integer", "double", "decimal", "money"):
             self._check_numbers()
 
@@ -166,7 +174,13 @@ class ColumnMap:
         if self.type_ == "money":
             assert self.currency is not None
             return money(self.currency, scale)
-        return decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
+        plain = decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
+        if not self.values or self.type_ not in ("text", "integer"):
+            return plain
+        # What stands for an absent value is a value too, the lowest where the list does not say.
+        given = [*([] if self.default is None or self.default in self.values else [self.default]), *self.values]
+        levels = [str(value) if self.type_ == "text" else int(Decimal(str(value))) for value in given]
+        return category(plain, levels, ordered=self.ordered)
 
 
 def _holds(type_: Type, value: Any) -> bool:

@@ -13,6 +13,7 @@ from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RawColumn, Relat
 from gongbi.core.functions import CATALOGUE, Function, Phrase, Regroup, function
 from gongbi.core.functions.groups import BY_TIME
 from gongbi.core.functions.places import own_columns
+from gongbi.core.levels import chosen_from
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
 from gongbi.core.relations import follow, neighbours, shape_of, trait
@@ -362,7 +363,8 @@ class _Checker:
         for condition, value in zip(args[:-1:2], values, strict=False):
             woven += [widened(condition, BOOLEAN), value]
         woven.append(values[-1])
-        return Call(entry, tuple(woven), values[-1].type, joint_level(woven))
+        type_ = chosen_from([*args[1:-1:2], args[-1]], values[-1].type)
+        return Call(entry, tuple(woven), type_, joint_level(woven))
 
     def aggregate(self, entry: Function, node: Apply, at: Setting) -> Expr:
         if at.inside:

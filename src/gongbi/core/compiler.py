@@ -27,6 +27,7 @@ from gongbi.core.functions import CATALOGUE, Regroup
 from gongbi.core.functions.groups import DIFFERENT
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.hoist import NOTHING, Hoisted, absent_without_row, hoisted, leaves
+from gongbi.core.levels import by_place
 from gongbi.core.plan import Plan
 from gongbi.core.relations import SELF, related_tags, shape_of, with_used
 from gongbi.core.render import Rendering, render
@@ -363,7 +364,7 @@ class _Compiler:
         """How a call groups once more."""
         how = self.regroup(call)
         assert how is not None
-        args = tuple(render(arg, rendering) for arg in call.args)
+        args = tuple(by_place(call, [render(arg, rendering) for arg in call.args], rendering))
         conditions = [f"{args[0]} is not null"] if how.needs_first else []
         if call.filter is not None:
             conditions.append(render(call.filter, rendering))

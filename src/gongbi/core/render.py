@@ -11,6 +11,7 @@ from gongbi.core import clock
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Call, Constant, Expr
 from gongbi.core.functions.base import Cannot, Phrase, Regroup, Run
+from gongbi.core.levels import by_place, value_at_place
 from gongbi.core.types import Type
 from gongbi.errors import Bug, Refused
 
@@ -113,8 +114,11 @@ def template(call: Call, args: list[str], to: Rendering) -> str:
         raise Refused(f"`{call.function.name}` cannot run on {to.dialect.name}: {sql.reason}")
     if isinstance(sql, Regroup | Phrase | Run):
         raise Bug(f"`{call.function.name}` must be planned as what it stands for, not rendered.")
+    args = by_place(call, args, to)
     if isinstance(sql, str):
         types = to.dialect.types
         clause = args[-1] if call.is_aggregate else ""
-        return sql.format(*args, f=clause, double=types["double"], bigint=types["integer"])
-    return sql(call, args, to)
+        text = sql.format(*args, f=clause, double=types["double"], bigint=types["integer"])
+    else:
+        text = sql(call, args, to)
+    return value_at_place(call, text, to)

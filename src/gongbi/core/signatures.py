@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from gongbi.core import clock
+from gongbi.core import clock, levels
 from gongbi.core.demands import ACCEPTED, demand, written
 from gongbi.core.expr import Call, Constant, Expr, Level
 from gongbi.core.functions import Function, Param, function
@@ -26,6 +26,7 @@ def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
             raise InvalidExpression(f"{spoken} must be written out; it cannot depend on data.")
         if param.constant and isinstance(arg, Constant) and arg.value is None:
             raise InvalidExpression(f"{spoken} cannot be absent.")
+    args = levels.checked(entry, args)
     same = [i for i, param in enumerate(params) if param.accepts == "same"]
     if same:
         spoken = f"The arguments of `{entry.name}`" if not entry.sign else f"The sides of `{entry.name}`"
@@ -34,7 +35,7 @@ def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
     args = [_defaulted(arg, param) for arg, param in zip(args, params, strict=True)]
     if entry.check is not None:
         entry.check([written(arg) for arg in args])
-    type_ = entry.result([arg.type for arg in args])
+    type_ = levels.result_type(entry, [args[i] for i in same] or args, entry.result([arg.type for arg in args]))
     return Call(entry, tuple(args), type_, joint_level(args))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gongbi.errors import InvalidInput
@@ -31,12 +31,28 @@ class Type:
         ISO 4217 code when a decimal is money. Two currencies never mix.
     element
         Element type of a list; of a distribution, the type of its values.
+    levels, ordered
+        The only values, of a category; from least to most where they have an order. They say which values there are,
+        not how one is kept: two types that differ in them alone are equal.
     """
 
     name: Name
     scale: int = 0
     currency: str | None = None
     element: Type | None = None
+    levels: tuple[Any, ...] = field(default=(), compare=False)
+    ordered: bool = field(default=False, compare=False)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether values are put in order by their place among the levels, not by what they are."""
+        return self.ordered and (self.name == "text" or list(self.levels) != sorted(self.levels))
+
+    @property
+    def plain(self) -> Type:
+        """The same without levels."""
+        element = self.element.plain if self.element is not None else None
+        return replace(self, levels=(), ordered=False, element=element) if self.levels or element else self
 
     @property
     def is_number(self) -> bool:
@@ -90,6 +106,13 @@ def list_of(element: Type) -> Type:
 def distribution_of(element: Type) -> Type:
     """Values with their shares, the largest share first: ``[{value: tea, share: 0.6}, {value: rice, share: 0.4}]``."""
     return Type("distribution", element=element)
+
+
+def category(base: Type, levels: Sequence[Any], *, ordered: bool = False) -> Type:
+    """A type with only these values, from least to most where they are `ordered`; of a list, of its elements."""
+    if base.element is not None:
+        return replace(base, element=category(base.element, levels, ordered=ordered))
+    return replace(base, levels=tuple(levels), ordered=ordered)
 
 
 def from_json(body: Mapping[str, Any]) -> Type:
