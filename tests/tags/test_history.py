@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 import gongbi as package
+from gongbi.catalog.base import SubjectDef
+from gongbi.catalog.history import POINTS, change_table, history_table
+from gongbi.core.table import Table
+from gongbi.core.types import INTEGER, TEXT
+from gongbi.core.world import FactShape
+from gongbi.engine import Engine
 from gongbi.errors import InvalidInput
+from gongbi.tags.history import changes_plan, is_told, touching
+from gongbi.tags.run import put_point
+from gongbi.testing.engine import on_every_engine
 
 KEPT = """tag: spend.orders_seen
 name: {zh: 订单数, en: Orders}
@@ -133,3 +145,131 @@ def test_what_keeps_no_history_says_how_to_keep_it(kept: Path) -> None:
             ws.backfill("spend.total", "2024-03-01")
         with pytest.raises(InvalidInput, match="no period"):
             ws.backfill("spend.orders_seen", "2024-03-01", every="fortnight")
+
+
+def test_a_point_writes_what_has_changed_at_it_however_long_the_history_is(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with package.open(kept) as ws:
+        engine = ws.context.engine  # type: ignore[union-attr]
+        written: dict[str, int] = {}
+
+        def counted(verb: str) -> None:
+            real = getattr(engine, verb)
+
+            def call(*args: Any, **options: Any) -> int:
+                n = int(real(*args, **options))
+                table = next(one for one in args if isinstance(one, str))
+                written[table] = written.get(table, 0) + n
+                return n
+
+            monkeypatch.setattr(engine, verb, call)
+
+        counted("insert")
+        counted("build")
+        done = ws.backfill("spend.orders_seen", "2024-02-01", "2024-03-31", every="day")
+        assert len(done["points"]) == 60
+        days = [f"2024-02-{d:02}" for d in range(1, 30)] + [f"2024-03-{d:02}" for d in range(1, 32)]
+        runs = [stretches(counts(customer, days)) for customer in (10, 11, 12, 13)]
+        # A change ends one stretch and begins another; and it is told once.
+        assert written["history_customer"] <= 2 * sum(map(len, runs))
+        assert written.get("fact_tag_change", 0) <= 2 * sum(len(run) - 1 for run in runs) + 2
+
+
+def test_a_point_that_fails_half_way_leaves_everything_as_it_was(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(ws: package.Workspace) -> list[Any]:
+        tables = ["history_customer", "fact_tag_change", "history_point"]
+        engine = ws.context.engine  # type: ignore[union-attr]
+        found = [sorted(map(str, engine.query(f"select * from {table}").to_pylist())) for table in tables]
+        return [*found, [table for table in engine.tables() if table.startswith("draft_")]]
+
+    with package.open(kept) as ws:
+        ws.backfill("spend.orders_seen", "2024-02-01", "2024-03-25", every="month")
+        before, engine = told(ws), ws.context.engine  # type: ignore[union-attr]
+        real = engine.insert
+        for broken in ("history_customer", "history_point", "fact_tag_change"):
+
+            def fail(table: str, *rest: Any, at: str = broken, **options: Any) -> int:
+                n = int(real(table, *rest, **options))
+                if table == at:
+                    raise InvalidInput("The disk is full.")
+                return n
+
+            with monkeypatch.context() as patch:
+                patch.setattr(engine, "insert", fail)
+                with pytest.raises(InvalidInput, match="disk is full"):
+                    ws.backfill("spend.orders_seen", "2024-03-07", "2024-03-07", every="day")
+            assert told(ws) == before
+        assert len(ws.backfill("spend.orders_seen", "2024-03-07", "2024-03-07", every="day")["points"]) == 1
+
+
+def expected(points: dict[datetime, dict[int, str]]) -> set[tuple[Any, ...]]:
+    """(id, value, from, to), read off the values of all points."""
+    order = sorted(points)
+    found = set()
+    for member in range(4):
+        begun: tuple[str, datetime] | None = None
+        for at in order:
+            value = points[at].get(member)
+            if begun is not None and value != begun[0]:
+                found.add((member, *begun, at))
+                begun = None
+            if begun is None and value is not None:
+                begun = (value, at)
+        if begun is not None:
+            found.add((member, *begun, None))
+    return found
+
+
+def told_of(points: dict[datetime, dict[int, str]]) -> set[tuple[Any, ...]]:
+    """(instant, member, old, new) of every change between two points."""
+    pairs = pairwise(sorted(points))
+    return {
+        (b, member, points[a].get(member), points[b].get(member))
+        for a, b in pairs
+        for member in range(4)
+        if points[a].get(member) != points[b].get(member)
+    }
+
+
+def aware(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A row with its instants in UTC, as which the engine keeps them without saying so."""
+    return tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row.values())
+
+
+@on_every_engine()
+@pytest.mark.parametrize("seed", [1, 2])
+def test_points_in_any_order_give_what_plain_python_reads_off_them(engine: Engine, seed: int) -> None:
+    rng = random.Random(seed)
+    history = history_table(SubjectDef("thing", "integer"))
+    fact = FactShape("tag_change", "fact_tag_change", {"tag": TEXT, "old": TEXT, "new": TEXT}, {"thing": INTEGER})
+    for table in (history, POINTS, change_table(fact)):
+        engine.create(table, replace=True)
+    days = [datetime(2024, 1, 1 + i, tzinfo=UTC) for i in range(8)]
+    points: dict[datetime, dict[int, str]] = {}
+    steps = 6 if engine.dialect.name == "spark" else 16
+    for at in rng.choices(days, k=steps):
+        values = {member: rng.choice("ab") for member in range(4) if rng.random() < 0.7}
+        rows = [{"id": m, "tag": "t", "value": v, "number": None} for m, v in values.items()]
+        engine.create(Table("fresh", history.columns[:4]), replace=True)
+        if rows:
+            engine.append("fresh", pa.Table.from_pylist(rows, schema=pa.schema(engine.columns("fresh"))))
+        following = {"t": min((p for p in points if p > at), default=None)}
+        with engine.transaction():
+            put_point(engine, history.name, "fresh", ("work_changed", "work_near"), following, at)
+            if at not in points:
+                row = {"subject": "thing", "tag": "t", "at": at.replace(tzinfo=None), "definition": ""}
+                engine.append(POINTS.name, pa.Table.from_pylist([row], schema=pa.schema(engine.columns(POINTS.name))))
+            wanted = touching(following, at)
+            told = is_told(fact, wanted, engine.dialect)
+            assert told is not None
+            engine.delete(fact.table, told)
+            tables = {"thing": history.name}
+            engine.insert(fact.table, changes_plan(fact, tables, POINTS.name, engine.dialect, only=wanted))
+        points[at] = values
+        kept = engine.query(f"select id, value, valid_from, valid_to from {history.name}").to_pylist()
+        assert {aware(row) for row in kept} == expected(points)
+        assert len(kept) == len(expected(points))
+        seen = engine.query(f"select ts, thing, old, new from {fact.table}").to_pylist()
+        assert {aware(row) for row in seen} == told_of(points)
+        assert len(seen) == len(told_of(points))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ from gongbi.services.segments import condition
 from gongbi.store.builds import Build
 from gongbi.store.values import digest
 from gongbi.tags import history as plans
-from gongbi.tags.run import build_tags
+from gongbi.tags.run import build_tags, put_point
 
 EVERY = ("day", "week", "month", "quarter", "year")
 _PERIOD = {"daily": "day", "weekly": "week", "monthly": "month"}
@@ -123,13 +124,12 @@ def _write(ctx: Context, subject: str, at: datetime, columns: Mapping[str, Expr]
     following = {name: next((p for p in points.get(name, ()) if p > at), None) for name in columns}
     new = [name for name in columns if at not in points.get(name, ())]
     digests = _digests(ctx, subject)
-    with draft(ctx) as wide, draft(ctx) as fresh, draft(ctx) as next_:
+    with ExitStack() as drafts:
+        wide, fresh, changed, near = (drafts.enter_context(draft(ctx)) for _ in range(4))
         build_tags(engine, ctx.catalog().world, request, wide)
         engine.build(plans.values_plan(wide, types, engine.dialect), fresh)
-        merged = plans.merged_plan(table, fresh, following, at, engine.dialect)
-        engine.build(merged, next_)
         with engine.transaction():
-            engine.rename(next_, table)
+            put_point(engine, table, fresh, (changed, near), following, at)
             if new:
                 given = [
                     f"select {engine.dialect.literal(subject)} as subject, {engine.dialect.literal(name)} as tag,"
@@ -138,8 +138,19 @@ def _write(ctx: Context, subject: str, at: datetime, columns: Mapping[str, Expr]
                     for name in new
                 ]
                 engine.insert(POINTS.name, Plan().then("_points", " union all ".join(given)))
-            _tell_changes(ctx)
+            _tell_changes_at(ctx, subject, plans.touching(following, at))
     ctx.store.settings.set("history", f"{at.isoformat()} {secrets.token_hex(4)}", ctx.now())
+
+
+def _tell_changes_at(ctx: Context, subject: str, wanted: plans.Touching) -> None:
+    """Write those rows of the facts of changes anew that a point can have made others."""
+    engine, dialect = ctx.engine, ctx.engine.dialect
+    for fact in ctx.catalog().world.facts.values():
+        told = plans.is_told(fact, wanted, dialect) if fact.recorded and subject in fact.subjects else None
+        if told is not None:
+            engine.delete(fact.table, told)
+            tables = {subject: f"history_{subject}"}
+            engine.insert(fact.table, plans.changes_plan(fact, tables, POINTS.name, dialect, only=wanted))
 
 
 def _tell_changes(ctx: Context) -> None:

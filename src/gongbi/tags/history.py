@@ -36,38 +36,89 @@ def values_plan(table: str, types: Mapping[str, Type], dialect: Dialect) -> Plan
     return Plan().then("_values", " union all ".join(parts))
 
 
-def merged_plan(history: str, fresh: str, tags: Mapping[str, datetime | None], at: datetime, dialect: Dialect) -> Plan:
-    """The history with the values of an instant in it.
+#: The tags that were computed → the next point of each after the instant; None where it is the last.
+Following = Mapping[str, datetime | None]
+
+
+def changed_plan(history: str, fresh: str, tags: Following, at: datetime, dialect: Dialect) -> Plan:
+    """Of whom a tag is another at the instant than the history has it. Grain: one row per such (`id`, `tag`).
 
     Parameters
     ----------
     history, fresh
         The table of the subject's history, and that of the values at the instant.
-    tags
-        The tags that were computed → the next point of each after the instant; None where it is the last.
-    at
-        The instant.
     """
-    now, time = dialect.literal(at), dialect.type(TIMESTAMP)
-    never = f"cast(null as {time})"
-    asked = " union all ".join(
+    now, listed = dialect.literal(at), ", ".join(dialect.literal(tag) for tag in tags)
+    held = (
+        f"select id, tag, value from {dialect.ident(history)} where tag in ({listed})"
+        f" and valid_from <= {now} and (valid_to is null or valid_to > {now})"
+    )
+    return (
+        Plan()
+        .then("_held", held)
+        .then(
+            "_changed",
+            "select coalesce(h.id, f.id) as id, coalesce(h.tag, f.tag) as tag"
+            f" from _held h full join {dialect.ident(fresh)} f on f.id = h.id and f.tag = h.tag"
+            " where h.value is distinct from f.value",
+        )
+    )
+
+
+def _asked(tags: Following, dialect: Dialect) -> str:
+    never = f"cast(null as {dialect.type(TIMESTAMP)})"
+    return " union all ".join(
         f"select {dialect.literal(tag)} as tag, {never if next_ is None else dialect.literal(next_)} as next_at"
         for tag, next_ in tags.items()
     )
-    listed = ", ".join(dialect.literal(tag) for tag in tags)
-    old = dialect.ident(history)
-    columns = "h.id, h.tag, h.value, h.number"
+
+
+def near_plan(history: str, changed: str, tags: Following, at: datetime, dialect: Dialect) -> Plan:
+    """The stretches that a change touches: those that meet the time from the instant to the next point.
+
+    Grain: as the history. No other row has to be written, however long the history is.
+    """
     return (
         Plan()
-        .then("_asked", asked)
+        .then("_asked", _asked(tags, dialect))
+        .then(
+            "_near",
+            f"select h.* from {dialect.ident(history)} h join {dialect.ident(changed)} c on c.id = h.id"
+            " and c.tag = h.tag join _asked a on a.tag = h.tag"
+            f" where (h.valid_to is null or h.valid_to >= {dialect.literal(at)})"
+            " and (a.next_at is null or h.valid_from <= a.next_at)",
+        )
+    )
+
+
+def is_near(near: str, dialect: Dialect) -> str:
+    """The condition that a row of the history is one of those that are written anew."""
+    rows = f"select id as __id, tag as __tag, valid_from as __from from {dialect.ident(near)}"
+    return f"exists (select 1 from ({rows}) n where __id = id and __tag = tag and __from = valid_from)"
+
+
+def merged_plan(near: str, fresh: str, changed: str, tags: Following, at: datetime, dialect: Dialect) -> Plan:
+    """The stretches that take the place of those near the instant, with its values in them. Grain: as the history.
+
+    Parameters
+    ----------
+    near, fresh, changed
+        The tables of `near_plan`, of the values at the instant, and of `changed_plan`.
+    """
+    now, never = dialect.literal(at), f"cast(null as {dialect.type(TIMESTAMP)})"
+    columns, old = "h.id, h.tag, h.value, h.number", dialect.ident(near)
+    return (
+        Plan()
+        .then("_asked", _asked(tags, dialect))
         .then(
             "_pieces",
             # What was before the instant, what is at it, what is known from the next point on.
             f"select {columns}, h.valid_from,"
             f" case when h.valid_to is null or h.valid_to > {now} then {now} else h.valid_to end as valid_to"
-            f" from {old} h join _asked a on a.tag = h.tag where h.valid_from < {now}"
+            f" from {old} h where h.valid_from < {now}"
             f" union all select {columns}, {now} as valid_from, a.next_at as valid_to"
-            f" from {dialect.ident(fresh)} h join _asked a on a.tag = h.tag"
+            f" from {dialect.ident(fresh)} h join {dialect.ident(changed)} c on c.id = h.id and c.tag = h.tag"
+            " join _asked a on a.tag = h.tag"
             f" union all select {columns},"
             " case when h.valid_from < a.next_at then a.next_at else h.valid_from end as valid_from, h.valid_to"
             f" from {old} h join _asked a on a.tag = h.tag"
@@ -88,14 +139,46 @@ def merged_plan(history: str, fresh: str, tags: Mapping[str, datetime | None], a
             "_history",
             "select id, tag, value, max(number) as number, min(valid_from) as valid_from,"
             f" case when count(valid_to) = count(*) then max(valid_to) else {never} end as valid_to"
-            " from _counted group by id, tag, value, stretch"
-            f" union all select {columns}, h.valid_from, h.valid_to from {old} h where h.tag not in ({listed})",
+            " from _counted group by id, tag, value, stretch",
         )
     )
 
 
-def changes_plan(fact: FactShape, histories: Mapping[str, str], points: str, dialect: Dialect) -> Plan:
-    """All rows of ``tag_change`` or ``segment_change``.
+def touching(tags: Following, at: datetime) -> dict[tuple[datetime, ...], list[str]]:
+    """The instants at which changes can be others once a point is written → the tags of which that is so."""
+    found: dict[tuple[datetime, ...], list[str]] = {}
+    for tag, next_ in tags.items():
+        found.setdefault((at,) if next_ is None else (at, next_), []).append(tag)
+    return found
+
+
+Touching = Mapping[tuple[datetime, ...], Sequence[str]]
+
+
+def is_told(fact: FactShape, wanted: Touching, dialect: Dialect) -> str | None:
+    """The condition that a row of a fact of changes is about some tags at some instants; None where it tells none."""
+    of_segments = fact.name == SEGMENT_CHANGE
+    mine = {
+        instants: [tag.removeprefix(SEGMENT) for tag in tags if tag.startswith(SEGMENT) == of_segments]
+        for instants, tags in wanted.items()
+    }
+    column = dialect.ident("segment" if of_segments else "tag")
+    return _among(column, ["ts"], {k: v for k, v in mine.items() if v}, dialect)
+
+
+def _among(tag: str, times: Sequence[str], wanted: Touching, dialect: Dialect) -> str | None:
+    parts = []
+    for instants, tags in wanted.items():
+        listed, moments = (", ".join(dialect.literal(one) for one in some) for some in (tags, instants))
+        seen = " or ".join(f"{time} in ({moments})" for time in times)
+        parts.append(f"({tag} in ({listed}) and ({seen}))")
+    return f"({' or '.join(parts)})" if parts else None
+
+
+def changes_plan(
+    fact: FactShape, histories: Mapping[str, str], points: str, dialect: Dialect, *, only: Touching | None = None
+) -> Plan:
+    """The rows of ``tag_change`` or ``segment_change``: all, or those of some tags at some instants.
 
     What held at the first point of a tag is no change: nobody knows since when.
 
@@ -105,9 +188,13 @@ def changes_plan(fact: FactShape, histories: Mapping[str, str], points: str, dia
         Subject → the table of its history.
     points
         The table of points.
+    only
+        Instants → tags, as of `touching`.
     """
     of_segments = fact.name == SEGMENT_CHANGE
     like = f"h.tag like {dialect.literal(SEGMENT + '%')}"
+    # Stretches that meet at an instant are next to each other among those that begin or end there.
+    near = _among("h.tag", ["h.valid_from", "h.valid_to"], only, dialect) if only else ""
     parts = []
     for subject, table in histories.items():
         first = (
@@ -118,7 +205,7 @@ def changes_plan(fact: FactShape, histories: Mapping[str, str], points: str, dia
         rows = (
             f"(select h.*, f.first_at, lag(h.value) {over} as before_value, lag(h.valid_to) {over} as before_to,"
             f" lead(h.valid_from) {over} as after_from from {dialect.ident(table)} h join ({first}) f on f.tag = h.tag"
-            f" where {like if of_segments else f'not {like}'})"
+            f" where {like if of_segments else f'not {like}'}{f' and {near}' if near else ''})"
         )
         old = "case when before_to = valid_from then before_value end"
         begun = f"from {rows} r where valid_from > first_at"
@@ -131,7 +218,8 @@ def changes_plan(fact: FactShape, histories: Mapping[str, str], points: str, dia
             nothing = f"cast(null as {dialect.type(TEXT)})"
             seen = [("valid_from", ["tag", old, "value"], begun), ("valid_to", ["tag", "value", nothing], ended)]
         for ts, values, source in seen:
-            parts.append(f"select {_row(fact, subject, ts, values, dialect)} {source}")
+            then = _among("tag", [ts], only, dialect) if only else ""
+            parts.append(f"select {_row(fact, subject, ts, values, dialect)} {source}{f' and {then}' if then else ''}")
     return Plan().then("_changes", " union all ".join(parts))
 
 

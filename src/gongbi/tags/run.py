@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gongbi.core.compiler import Request, compile_members
@@ -11,6 +12,7 @@ from gongbi.core.world import World
 from gongbi.engine import Engine, OnProgress
 from gongbi.errors import InvalidInput
 from gongbi.store.builds import TagStats
+from gongbi.tags import history as past
 from gongbi.tags import plan as plans
 from gongbi.tags.base import TagColumn
 from gongbi.tags.look import Look, look_at
@@ -24,6 +26,28 @@ def build_tags(
 ) -> int:
     """Write one row per member with its tags as the table; return how many members."""
     return engine.build(compile_members(request, world, engine.dialect), table, on_progress=on_progress)
+
+
+def put_point(
+    engine: Engine, history: str, fresh: str, work: tuple[str, str], tags: past.Following, at: datetime
+) -> int:
+    """Put the values of an instant into a history; return how many rows were written: those of changes alone.
+
+    Parameters
+    ----------
+    history, fresh
+        The table of the history, and that of the values; see `tags.history`.
+    work
+        Names of two tables to work with.
+    tags
+        The tags whose values these are → the next point of each.
+    """
+    (changed, near), dialect = work, engine.dialect
+    with engine.transaction():
+        engine.build(past.changed_plan(history, fresh, tags, at, dialect), changed)
+        engine.build(past.near_plan(history, changed, tags, at, dialect), near)
+        engine.delete(history, past.is_near(near, dialect))
+        return engine.insert(history, past.merged_plan(near, fresh, changed, tags, at, dialect))
 
 
 def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> str | None:
