@@ -192,7 +192,8 @@ class Tags:
         page, found, known = self.page, self.found, self.library.get(tag["tag"])
 
         async def open_() -> None:
-            await show_evidence(page, found["subject"], found["id"], tag, known)
+            # As it was asked for: a personal id is shown masked.
+            await show_evidence(page, found["subject"], page.params["id"], tag, known)
 
         row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else ""))
         row.props('type="button"')
