@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gongbi.core.functions import (
     aggregates,
     dates,
+    datums,
     documents,
     groups,
     lasting,
@@ -45,6 +46,7 @@ _CHAPTERS = (
     lists,
     documents,
     places,
+    datums,
     aggregates,
     groups,
     sequences,

@@ -1,8 +1,8 @@
 """Place: distances, areas and cells of the earth's surface, from longitudes and latitudes in degrees.
 
-Longitude comes first, as in GeoJSON and WKT. Both sides of a comparison must be in one datum. Nothing is converted
-here: positions from Chinese maps (GCJ-02) lie up to some 700 m from those of a satellite receiver (WGS-84), so convert
-one of them before it is loaded. Distances are along the great circle of a sphere with the earth's mean radius, within
+Longitude comes first, as in GeoJSON and WKT. Both sides of a comparison must be in one datum: positions from Chinese
+maps (GCJ-02) lie up to some 700 m from those of a satellite receiver (WGS-84); `wgs84_lon` and `wgs84_lat` convert them
+(`core.functions.datums`). Distances are along the great circle of a sphere with the earth's mean radius, within
 0.6 % of those on the ellipsoid. A position outside of -180 to 180 and -90 to 90 degrees is none: the result is absent.
 """
 

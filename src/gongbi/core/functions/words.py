@@ -121,6 +121,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # Place.
     "cell_lon": ("{0} 中心的经度", "the longitude of the middle of {0}"),
     "cell_lat": ("{0} 中心的纬度", "the latitude of the middle of {0}"),
+    "wgs84_lon": ("火星坐标（{0}，{1}）换算的 WGS-84 经度", "the WGS-84 longitude of the GCJ-02 position ({0}, {1})"),
+    "wgs84_lat": ("火星坐标（{0}，{1}）换算的 WGS-84 纬度", "the WGS-84 latitude of the GCJ-02 position ({0}, {1})"),
     # Phrases: what several aggregates say together.
     "first_time": ("第一次{rows}发生在{window}", "the first of {rows} was {window}"),
     "stopped": ("有过{rows}，但{window}没有", "there were {rows}, but none {window}"),
