@@ -55,8 +55,8 @@ class Look:
     def in_ranges(self, tag: str, edges: Sequence[float], present: int) -> tuple[int, ...]:
         """Members below the first edge, from each edge to the next, and from the last on; `present` in all.
 
-        A value that lies below an edge by rounding counts as at it: edges are values of an earlier build, and who stayed
-        at one has not moved.
+        A value that lies below an edge by rounding counts as at it: edges are values of an earlier build, and who
+        stayed at one has not moved.
         """
         seen, begins = self.values[tag], np.asarray(edges, dtype=np.float64)
         below = np.searchsorted(seen, begins - np.abs(begins) * _ROUNDING, side="left")
