@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,13 +18,33 @@ settings.register_profile("gongbi", deadline=None)
 settings.load_profile("gongbi")
 
 
+#: What one worker is longest at. It begins with these, so that the others do not wait for it in the end.
+LONGEST = (
+    "tests/demo/test_demo.py",
+    "spark",
+    "tests/console/test_browser.py",
+    "tests/workspace/test_two_processes.py",
+    "tests/cli/test_main_job.py",
+    "tests/services/test_killed_anywhere.py",
+)
+
+
 def on_spark(nodeid: str) -> bool:
     """Whether a test needs the Spark session; workers know a test by its id alone."""
     return "spark" in nodeid.partition("::")[2]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort tests into tiers."""
+def lot_of(nodeid: str) -> str:
+    """What one worker does as a whole: all tests of a file, so that its fixtures are made once, and all on Spark."""
+    return "spark" if on_spark(nodeid) else nodeid.partition("::")[0]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort tests into tiers; for workers, the longest lots first and then those of many tests."""
+    if hasattr(config, "workerinput"):
+        lots = Counter(lot_of(item.nodeid) for item in items)
+        places = {lot: LONGEST.index(lot) if lot in LONGEST else len(LONGEST) for lot in lots}
+        items.sort(key=lambda item: (places[lot := lot_of(item.nodeid)], -lots[lot], lot))
     for item in items:
         if item.get_closest_marker("spark"):
             if not on_spark(item.nodeid):
@@ -37,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Let one worker run all tests of a file, so that its fixtures are made once, and one all tests on Spark.
+    """Let one worker run a lot as a whole, in the order in which they come.
 
     That is `--dist=loadgroup`, which pytest-xdist 3.8 cannot do under pytest 9.2: ids cannot be changed any more.
     """
@@ -45,6 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
     class ByFileAndEngine(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "spark" if on_spark(nodeid) else nodeid.partition("::")[0]
+            return lot_of(nodeid)
 
+    config.option.loadscopereorder = False
     return ByFileAndEngine(config, log)

@@ -35,13 +35,13 @@ def _blanks(words: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(words) if name}
 
 
-@pytest.mark.parametrize("key", TEXTS)
-def test_a_text_is_there_in_both_languages_with_the_same_blanks(key: str) -> None:
-    zh, en = TEXTS[key]
-    assert zh.strip()
-    assert en.strip()
-    assert _blanks(zh) == _blanks(en)
-    assert not re.search(r"[\u4e00-\u9fff]", en), "The English text has Chinese signs."
+def test_every_text_is_there_in_both_languages_with_the_same_blanks() -> None:
+    # One test: as nine hundred, each of a microsecond, they took seconds of every run.
+    assert [key for key, words in TEXTS.items() if not all(text.strip() for text in words)] == []
+    assert [key for key, (zh, en) in TEXTS.items() if _blanks(zh) != _blanks(en)] == []
+    assert [key for key, (_, en) in TEXTS.items() if re.search(r"[\u4e00-\u9fff]", en)] == [], (
+        "Chinese signs in English"
+    )
 
 
 def test_every_text_that_a_page_names_exists() -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SPARK_MASTER = os.environ.get("GONGBI_SPARK_MASTER", "local-cluster[2,1,1024]")
 #: Tests ask many small questions once: compiling them to the best machine code costs more than it gives. A fifth less
 #: time for the contract tests on 2 cores.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1"
+#: The plain collector of garbage starts no threads of its own, in three machines on two cores.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def on_every_engine(*, cannot: Mapping[str, str] | None = None, not_yet: Mapping[str, str] | None = None) -> Any:
