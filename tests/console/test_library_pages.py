@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from test_browser import Visit, press, until
@@ -48,3 +50,32 @@ def test_what_no_form_writes_opens_as_text_and_is_tried_on_a_thousand(visit: Vis
         found = ws.call("try_tag", definition={"tag": "a.b", "expr": ws.call("tag_form", tag="rfm.group")["expr"]})
     shown = visit.script("return document.querySelector('.g-dialog').innerText")
     assert all(str(one["count"]) in shown for one in found["top"])
+
+
+def test_a_click_on_a_value_says_why_and_tags_are_found_by_their_initials(visit: Visit) -> None:
+    visit.open("/customer/customer/3", "zh")
+    shown = "return [...document.querySelectorAll('.g-tagrow')].filter(r => r.offsetParent).map(r => r.dataset.tag)"
+    assert len(visit.script(shown)) > 3
+    visit.driver.find_element("css selector", ".g-find input").send_keys("gwcs")
+    until(lambda: visit.script(shown) == ["value.trips"], "购物次数 alone")
+    visit.script("document.querySelector('[data-tag=\"value.trips\"]').click()")
+    said = until(
+        lambda: visit.script("return document.querySelector('.g-dialog .g-said')?.innerText ?? ''"), "the words"
+    )
+    with gongbi.open(visit.served.root) as ws:
+        told = ws.explain("value.trips", 3)
+    assert said == told["said"]["zh"]
+    body = visit.script("return document.querySelector('.g-dialog').innerText")
+    assert f"{told['value']} 次购物" in body
+    assert "purchases.csv" in body
+
+
+def test_a_group_is_followed_between_two_days_and_through_a_funnel(visit: Visit) -> None:
+    visit.open("/insight?e=champions", "en")
+    until(lambda: visit.script("return !document.querySelector('.g-waiting')"), "all parts")
+    with gongbi.open(visit.served.root) as ws:
+        end = datetime.fromisoformat(ws.call("overview")["as_of"]).astimezone(ZoneInfo(ws.settings.zone)).date()
+        found = ws.changes("champions", (end - timedelta(days=30)).isoformat(), end.isoformat())
+    said = f"{found['before']} became {found['after']}; {found['stayed']} stayed"
+    until(lambda: said in visit.body(), "who came and left")
+    until(lambda: visit.script("return !!document.querySelector('[role=img][aria-label=Funnel]')"), "the funnel")

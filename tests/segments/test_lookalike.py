@@ -86,3 +86,25 @@ def test_the_tags_that_define_the_seeds_are_left_out_and_named(half_year, tmp_pa
         half_year.ws.call("lookalike", expression="often", tags=["spend.orders"])
     with pytest.raises(InvalidInput, match="too few to learn from"):
         half_year.ws.call("lookalike", expression="customer.id = 1")
+
+
+def test_the_result_is_kept_as_a_list_and_as_a_score_that_tags_can_use(half_year) -> None:  # type: ignore[no-untyped-def]
+    ws, asked = half_year.ws, {"expression": "often", "kind": "logistic"}
+    ranked = ws.call("lookalike", top=500, repeats=2, **asked)["rows"]
+    kept = ws.call("save_lookalike", as_list="like_often", top=7, why="spring", **asked)
+    assert kept["list"]["members"] == 7
+    assert half_year.ids("segment.like_often") == {row["id"] for row in ranked[:7]}
+    draft = ws.call("save_lookalike", as_tag="alike.often", **asked)
+    assert draft["tag"] == {"tag": "alike.often", "state": "draft", "version": 1}
+    ws.call("submit_tag", names=["alike.often"])
+    ws.call_as("somebody else", "approve_tag", names=["alike.often"])
+    done = ws.call("save_lookalike", as_tag="alike.often", **asked)
+    assert done["tag"]["good"] == len(ranked) == done_candidates(ws, asked)
+    first = ws.call("given_values", tag="alike.often", id=ranked[0]["id"])
+    assert first[0]["value"] == pytest.approx(ranked[0]["score"])
+    with pytest.raises(InvalidInput, match="a list, a tag or both"):
+        ws.call("save_lookalike", **asked)
+
+
+def done_candidates(ws, asked) -> int:  # type: ignore[no-untyped-def]
+    return int(ws.call("lookalike", top=1, repeats=2, **asked)["candidates"])

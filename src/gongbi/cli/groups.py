@@ -29,6 +29,7 @@ Outcome = Annotated[
 ]
 Since = Annotated[str | None, typer.Option(help="Leave out rows before this date.")]
 Lift = Annotated[float, typer.Option(help="Lift of a rule, at least.")]
+Why = Annotated[str, typer.Option("--why", help="What it is for; put on record.")]
 
 
 @segment_app.command("drill")
@@ -209,6 +210,10 @@ def segment_lookalike(
     repeats: Annotated[int, typer.Option(help="How often to hold seeds back.")] = 5,
     to: Annotated[Path | None, typer.Option("--to", help="Write .csv, .xlsx or .parquet; put on record.")] = None,
     overwrite: Overwrite = False,
+    as_list: Annotated[str, typer.Option("--list", help="Keep the first of them as a list of this name.")] = "",
+    as_tag: Annotated[str, typer.Option("--score-tag", help="Keep everybody's score as values of this tag.")] = "",
+    why: Why = "",
+    replace: Annotated[bool, typer.Option("--replace", help="A further version of the list.")] = False,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
@@ -216,6 +221,12 @@ def segment_lookalike(
 ) -> None:
     """Rank others by likeness to a seed group, with lift on seeds held back. 相似人群扩展。"""
     params: dict[str, Any] = {"among": among, "tags": tag or None, "exclude": exclude or [], "kind": kind, "top": top}
+    if as_list or as_tag:
+        kept = {"as_list": as_list, "as_tag": as_tag, "why": why, "replace": replace}
+        emit(
+            call(workspace, actor, "save_lookalike", expression=expression, subject=subject, **params, **kept), as_json
+        )
+        return
     params |= {"repeats": repeats, "to": None if to is None else str(to.resolve()), "overwrite": overwrite}
     found = call(workspace, actor, "lookalike", expression=expression, subject=subject, **params)
     emit(found if as_json else _likeness(found), as_json)

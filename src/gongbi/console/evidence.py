@@ -32,12 +32,14 @@ async def show_evidence(
     known
         The tag's row of the library, which says whether it keeps its history and who gives its values.
     """
+    known = known or {}
+    shown = page.value({**tag, "labels": known.get("labels")}, tag["value"])
     with ui.dialog() as dialog, ui.card().classes("g-dialog").props('role="dialog" aria-modal="true"') as body:
         dialog.props["aria-label"] = page.words(tag["name"], tag["tag"])
         with ui.element("div").style("display:flex;justify-content:space-between;gap:12px;width:100%"):
             with ui.element("div"):
                 with ui.element("h2"):
-                    ui.label(f"{page.words(tag['name'], tag['tag'])}: {page.format.value(tag['value'], tag['unit'])}")
+                    ui.label(f"{page.words(tag['name'], tag['tag'])}: {shown}")
                 ui.label(page.words(tag["about"])).classes("g-about")
             ui.button(icon="close", on_click=dialog.close).props(
                 f'flat round dense aria-label="{page.t("frame.close")}"'
@@ -45,7 +47,6 @@ async def show_evidence(
         waiting = parts.waiting(page)
     dialog.open()
     dialog.on("hide", dialog.delete)
-    known = known or {}
     try:
         found = await page.call("explain", tag=tag["tag"], id=str(member), subject=subject, limit=100)
         files = {load["id"]: load["path"] for load in await page.try_call("loads", limit=1000) or []}

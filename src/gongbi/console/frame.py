@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -81,6 +81,8 @@ class Page:
         self.ws: Workspace = self.console.ws
         self.format = Format(self.language, self.ws.settings.zone)
         self.overview: dict[str, Any] = {}
+        #: Tag → what people call it, where a page has asked for it.
+        self.names: dict[str, str] = {}
         self.header_facts: ui.element | None = None
 
     def t(self, key: str, **values: Any) -> str:
@@ -97,6 +99,11 @@ class Page:
             return str(words or fallback)
         other = "en" if self.language == "zh" else "zh"
         return str(words.get(self.language) or words.get(other) or fallback)
+
+    def value(self, tag: Mapping[str, Any], value: Any) -> str:
+        """A value of a tag of the library: its label, where the definition has one, else as such values are shown."""
+        label = (tag.get("labels") or {}).get(str(value))
+        return self.words(label) if label else self.format.value(value, tag.get("unit"))
 
     @property
     def who(self) -> str:

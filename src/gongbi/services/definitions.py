@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
+from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.finding import fit
 from gongbi.catalog.masking import MASKED
 from gongbi.catalog.uses import key_of
@@ -228,6 +229,7 @@ def tags(
     found = []
     filed, versions = filing(catalog), {d.name: d for d in ctx.store.definitions.current("tag")}
     waiting = {d.name: d.state for d in ctx.store.definitions.open_versions("tag")}
+    labels = _labels(catalog)
     ordered = sorted(
         catalog.expressions.items(), key=lambda one: (one[0][0], filed.place(catalog.tags[one[0][1]]), one[0])
     )
@@ -264,6 +266,7 @@ def tags(
                 "maker": tag.maker.name if tag.maker is not None else None,
                 "given": tag.maker is not None and tag.maker.is_given,
                 "history": tag.history is not None,
+                "labels": labels.get(name),
                 "facts": sorted(ir.facts_used(expr)),
                 "uses": sorted(ir.tags_used(expr)),
                 "used_by": sorted(users.get(name, [])),
@@ -279,6 +282,15 @@ def tags(
                 "warnings": [*warned[owner].get(name, []), *expiry_warnings(ctx, [tag])],
             }
         )
+    return found
+
+
+def _labels(catalog: Catalog) -> dict[str, dict[str, dict[str, str]]]:
+    """Tag → its values → what people call them, where a grading says so."""
+    found = {}
+    for grading in catalog.gradings.values():
+        for part, words in (("type", grading.types), ("post", grading.posts)):
+            found[f"grade.{grading.grading}.{part}"] = {value: word.to_json() for value, word in words.items()}
     return found
 
 

@@ -191,6 +191,43 @@ def import_tag(
     }
 
 
+def give(ctx: Context, tag: str, values: Mapping[Any, Any], *, source: str, why: str = "") -> dict[str, Any]:
+    """Take the values of a tag from what was worked out: member → value. Those before hold until then.
+
+    Parameters
+    ----------
+    tag
+        A tag with the maker `imported`.
+    source
+        What they come from; stands in place of a file's name.
+
+    Returns
+    -------
+    dict
+        ``tag``, ``load`` (with which `undo` takes it back), ``good``, ``ended``, ``since``.
+    """
+    definition, moment = _tag(ctx, tag, Imported), _since(ctx, None)
+    ensure_tables(ctx, definition.subject)
+    held = _held(ctx, definition, moment)
+    new = [(member, member, _read(definition, value), n) for n, (member, value) in enumerate(values.items(), 1)]
+    print_ = digest([definition.tag, source, moment.isoformat(), ctx.now().isoformat()])
+    with _giving(ctx, definition.tag, source, print_, 0) as load:
+        _write(ctx, definition, held, new, moment, why, load)
+    ctx.store.loads.finish(load, now=ctx.now(), rows_read=len(new), rows_good=len(new), rows_replaced=len(held))
+    details = {"load": load, "why": why, "since": moment.isoformat(), "good": len(new), "source": source}
+    ctx.store.audit.append(
+        actor=ctx.actor, action="import tag", object=f"tag {definition.tag}", now=ctx.now(), details=details
+    )
+    return {
+        "tag": definition.tag,
+        "load": load,
+        "good": len(new),
+        "ended": len(held),
+        "since": moment.isoformat(),
+        "hint": "Run `gongbi build` to see it in the tags.",
+    }
+
+
 def preview_tag(
     ctx: Context, tag: str, file: str, *, key: str = "", column: str = "", kind: str = "", limit: int = 10
 ) -> dict[str, Any]:

@@ -206,6 +206,25 @@ def _ids(
     return list(table["id"].to_pylist())
 
 
+def keep_members(
+    ctx: Context,
+    name: str,
+    subject: str,
+    ids: Sequence[Any],
+    *,
+    source: str,
+    why: str = "",
+    replace: bool = False,
+    **about: Any,
+) -> dict[str, Any]:
+    """Keep members that were worked out as a list; `about` says how."""
+    _check_name(ctx, name, replace)
+    if not ids:
+        raise InvalidInput("Nobody is in the group, so there is no list to keep.")
+    version = _keep(ctx, name, subject, {id_: id_ for id_ in ids}, {}, None, why, {"source": source, **about})
+    return {"list": name, "subject": subject, "version": version, "members": len(ids), "warnings": [STATIC]}
+
+
 def _subject(ctx: Context, subject: str, identifier: str | None) -> SubjectDef:
     ctx.check_subject(subject)
     definition = ctx.catalog().subjects[subject]

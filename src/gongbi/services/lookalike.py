@@ -15,7 +15,10 @@ from gongbi.core.expr import Expr, TagValue
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
+from gongbi.services.given import give
 from gongbi.services.leakage import WHY, defining
+from gongbi.services.library import save_tag
+from gongbi.services.lists import keep_members
 from gongbi.services.privacy import grade_of, masked_ids
 from gongbi.services.segments import condition, request
 from gongbi.services.warnings import warn_of_request
@@ -77,7 +80,7 @@ def lookalike(
     InvalidInput
         There are too few seeds or others, or no tags are left to learn from.
     """
-    from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+    from gongbi.estimators.likeness import KINDS
 
     if kind is not None and kind not in KINDS:
         raise UnknownName("ranker", kind, KINDS)
@@ -85,6 +88,29 @@ def lookalike(
         raise InvalidInput("`top` is 1 or more, and `repeats` from 2 to 50.")
     if to is not None:
         check_writable(Path(to).expanduser(), overwrite=overwrite)
+    asked = {"among": among, "tags": tags, "exclude": exclude, "kind": kind, "subject": subject}
+    found, _ = _ranking(ctx, expression, top=top, repeats=repeats, **asked)  # type: ignore[arg-type]
+    if to is not None:
+        as_of = datetime.fromisoformat(found["as_of"])
+        found["file"] = _write(ctx, found, Path(to).expanduser(), as_of, overwrite=overwrite)
+    return found
+
+
+def _ranking(
+    ctx: Context,
+    expression: str,
+    *,
+    among: str,
+    tags: Sequence[str] | None,
+    exclude: Sequence[str],
+    kind: Any,
+    top: int,
+    repeats: int,
+    subject: str,
+) -> tuple[dict[str, Any], list[Any]]:
+    """What `lookalike` gives, and the ids of its rows as they are, which may not be shown."""
+    from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+
     seed_condition, about = condition(ctx, expression, subject)
     pool, other = condition(ctx, among, subject)
     if other != about:
@@ -122,9 +148,85 @@ def lookalike(
         "types": {name: str(type_) for name, type_ in types.items()},
         "warnings": warn_of_request(ctx, request(ctx, expression, subject), names),
     }
-    if to is not None:
-        found["file"] = _write(ctx, found, Path(to).expanduser(), as_of, overwrite=overwrite)
-    return found
+    return found, [ids[i] for i in order]
+
+
+def save_lookalike(
+    ctx: Context,
+    expression: str,
+    *,
+    as_list: str = "",
+    as_tag: str = "",
+    among: str = "true",
+    tags: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    kind: str | None = None,
+    top: int = 1000,
+    subject: str = "customer",
+    why: str = "",
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Keep who is most like a seed group: the first of them as a list, or everybody's score as a tag, or both.
+
+    Parameters
+    ----------
+    as_list
+        The list's name; afterwards it is ``segment.NAME``.
+    as_tag
+        A tag whose maker is `imported`, of numbers: its values are the scores of all who are not seeds, 0 to 1, from
+        now on. One that is not there yet becomes a draft, to be published first.
+    among, tags, exclude, kind
+        As of `lookalike`.
+    top
+        How many go into the list.
+    why, replace
+        As of `save_list_of`.
+
+    Returns
+    -------
+    dict
+        ``seeds``, ``kind``, ``auc``, ``as_of``; ``list`` (see `save_list_of`) and ``tag`` (see `import_tag`; of one
+        that is not in force, the ``state`` of its draft).
+    """
+    if not as_list and not as_tag:
+        raise InvalidInput("Say what to keep: a list, a tag or both.", hint="Write `as_list` or `as_tag`.")
+    name = as_tag.strip().removeprefix("tag.")
+    source = f"look-alikes of {expression.strip()}"
+    if name and name not in ctx.catalog().tags:
+        draft = {"tag": name, "maker": {"imported": {"type": "number"}}, "name": _title(expression)}
+        about = {} if subject == "customer" else {"subject": subject}
+        kept = save_tag(ctx, {**draft, **about}, why=why or source)
+        return {"tag": {"tag": name, "state": kept["state"], "version": kept["version"]}}
+    if kind is not None and kind not in _kinds():
+        raise UnknownName("ranker", kind, _kinds())
+    if top < 1:
+        raise InvalidInput("`top` is 1 or more, and `repeats` from 2 to 50.")
+    asked = {"among": among, "tags": tags, "exclude": exclude, "kind": kind, "subject": subject}
+    most = MOST_MEMBERS if name else top
+    found, ids = _ranking(ctx, expression, top=most, repeats=3, **asked)  # type: ignore[arg-type]
+    judged = next(one for one in found["judged"] if one["kind"] == found["kind"])
+    answer = {"seeds": found["seeds"], "kind": found["kind"], "auc": judged["auc"], "as_of": found["as_of"]}
+    if as_list:
+        more = {"as_of": found["as_of"], "limit": top}
+        answer["list"] = keep_members(
+            ctx, as_list, found["subject"], ids[:top], source=source, why=why, replace=replace, **more
+        )
+    if name:
+        answer["tag"] = give(
+            ctx, name, dict(zip(ids, (row["score"] for row in found["rows"]), strict=True)), source=source, why=why
+        )
+    return answer
+
+
+def _kinds() -> Sequence[str]:
+    from gongbi.estimators.likeness import KINDS
+
+    return KINDS
+
+
+def _title(expression: str) -> dict[str, str]:
+    said = expression.strip()
+    return {"zh": f"与 {said} 的相似度", "en": f"Likeness to {said}"}
 
 
 def _plain(value: Any) -> Any:
@@ -155,7 +257,8 @@ def _features(
             left_out.append({"tag": name, "reason": PERSONAL})
         elif name in repeating:
             left_out.append({"tag": name, "reason": WHY[repeating[name]]})
-        elif name not in dropped and name in stored and types[name].name != "list":
+        # Who is on a list was decided by somebody, perhaps by an expansion such as this one.
+        elif name not in dropped and name in stored and types[name].name != "list" and not name.startswith("list."):
             kept.append(name)
     if not kept:
         raise InvalidInput(

@@ -72,6 +72,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "success": ("flows", "success"),
     "funnel": ("paths", "funnel"),
     "paths": ("paths", "paths"),
+    "save_lookalike": ("lookalike", "save_lookalike"),
     "lookalike": ("lookalike", "lookalike"),
     "export": ("segments", "export"),
     "exports": ("segments", "exports"),

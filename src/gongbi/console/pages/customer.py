@@ -203,7 +203,7 @@ class Tags:
         with row:
             ui.label(page.words(tag["name"], tag["tag"]))
             with ui.element("b"):
-                ui.label(page.format.value(tag["value"], tag["unit"]))
+                ui.label(page.value({**tag, "labels": (known or {}).get("labels")}, tag["value"]))
             with ui.element("small"):
                 ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
                 if known is not None and known["coverage"] is not None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
 from gongbi.console import charts, parts
 from gongbi.console.box import score_name, shorter
+from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
+from gongbi.console.words import named, one_of
+from gongbi.core.world import World
 from gongbi.errors import GongbiError
 
 DAYS, MONTHS, TOP = 90, 6, 20
+#: Members that are named of those who came and went.
+SHOWN = 40
 #: Topics of tags that change with what members do.
 MOVING = ("rfm.", "life", "value.")
 
@@ -37,9 +42,14 @@ async def build(page: Page) -> None:
     with ui.element("div").classes("g-grid"):
         look.part("drill", look.by_tag(look.drill), classes="s7")
         look.part("growth", look.growth, classes="s5")
+    with ui.element("div").classes("g-grid"):
+        look.part("changes", look.changes, classes="s5")
+        look.part("success", look.success, classes="s7")
     look.part("hidden", look.hidden)
     look.part("flows", look.by_tag(look.flows))
-    look.part("paths", look.paths)
+    with ui.element("div").classes("g-grid"):
+        look.part("funnel", look.funnel, classes="s5")
+        look.part("paths", look.paths, classes="s7")
     look.part("rules", look.rules)
     look.part("alike", look.alike)
 
@@ -142,6 +152,142 @@ class Look:
         )
         parts.chart(options, t("insight.growth"), height=300)
 
+    async def changes(self) -> None:
+        """Who entered and who left between two days."""
+        page, t = self.page, self.page.t
+        end = datetime.fromisoformat(page.overview["as_of"]).astimezone(page.format.zone).date()
+        with ui.element("div").classes("g-form-row"):
+            boxes = [
+                ui.input(t(key), value=day.isoformat()).props("outlined dense type=date stack-label")
+                for key, day in (("form.from", end - timedelta(days=30)), ("form.to", end))
+            ]
+        place = ui.element("div").classes("g-form").props('aria-live="polite"')
+
+        async def again() -> None:
+            start, last = (box.value or "" for box in boxes)
+            place.clear()
+            if not start or not last:
+                return
+            with page.problems(place):
+                found = await page.call(
+                    "changes", expression=self.expression, subject=self.subject, start=start, end=last, limit=SHOWN
+                )
+                place.clear()
+                with place:
+                    self._changes(found)
+
+        for box in boxes:
+            box.on_value_change(again)
+        await again()
+
+    def _changes(self, found: Mapping[str, Any]) -> None:
+        t, number = self.page.t, self.page.format.number
+        before, after = number(found["before"]), number(found["after"])
+        ui.label(t("insight.changed", before=before, after=after, stayed=number(found["stayed"])))
+        longest = max(found["entered"], found["left"], 1)
+        rows = [(t(f"insight.{way}"), number(found[way]), found[way] / longest, "") for way in ("entered", "left")]
+        parts.bars(rows)
+        for way in ("entered", "left"):
+            if ids := found[f"{way}_ids"]:
+                some = t("insight.some", what=t(f"insight.{way}"), n=number(len(ids)), of=number(found[way]))
+                with ui.expansion(some).props("dense").classes("g-wide"), ui.element("div").classes("g-chips"):
+                    for one in ids:
+                        ui.link(str(one), f"/customer/{self.subject}/{one}").classes("g-chip blue")
+
+    async def success(self) -> None:
+        """What the group brought in the newest whole month, beside the one before, a year ago and a lunar year ago."""
+        page = self.page
+        money = self._numbers()
+        if not money:
+            parts.empty(page, "insight.none", icon="trending_up")
+            return
+
+        async def draw(column: str, place: ui.element) -> None:
+            end = datetime.fromisoformat(page.overview["as_of"]).astimezone(page.format.zone).date().replace(day=1)
+            start = (end - timedelta(days=1)).replace(day=1)
+            outcome = f"coalesce(sum({column}) filter (where during()), 0)"
+            given = {"start": start.isoformat(), "end": end.isoformat(), "outcome": outcome}
+            found = await page.call("success", groups=[self.expression], subject=self.subject, **given)
+            course = await page.call(
+                "growth", groups=[self.expression], outcome=outcome, periods=MONTHS, subject=self.subject
+            )
+            with place:
+                self._success(found["rows"], course["groups"][0]["rows"])
+
+        self.chosen(money, next(iter(money)), draw, page.t("insight.outcome"))
+
+    def _success(self, rows: Rows, course: Rows) -> None:
+        page, t = self.page, self.page.t
+        means = [round(row["mean"] or 0, 2) for row in course]
+        options = charts.columns([row["start"][:7] for row in course], means, t("insight.mean"))
+        parts.chart(options, t("insight.success"), height=200)
+        heads = [
+            {"name": "period", "label": t("insight.period")},
+            {"name": "days", "label": t("insight.days"), "classes": "g-nowrap"},
+            {"name": "members", "label": t("insight.after"), "align": "right"},
+            {"name": "mean", "label": t("insight.mean"), "align": "right"},
+            {"name": "daily", "label": t("insight.daily"), "align": "right"},
+            {"name": "change", "label": t("insight.change"), "align": "right"},
+        ]
+        shown = []
+        for row in rows:
+            change = row.get("mean_change")
+            shown.append(
+                {
+                    "id": row["period"],
+                    "period": t(f"insight.period.{row['period']}"),
+                    "days": f"{page.format.date(row['start'])} – {page.format.date(row['end'])}",
+                    "members": page.format.number(row["members"]),
+                    "mean": page.format.number(row["mean"], 2),
+                    "daily": page.format.number(row["per_working_day"], 2),
+                    "change": "" if change is None else f"{change:+.1%}",
+                }
+            )
+        parts.table(page, heads, shown, label=t("insight.success"))
+
+    async def funnel(self) -> None:
+        """Up to four facts one after another: how many of the group take each step."""
+        page, t = self.page, self.page.t
+        facts = {fact: named(fact, page.language) for fact in self._facts()}
+        if not facts:
+            parts.empty(page, "insight.none", icon="filter_alt")
+            return
+        first, *more = facts
+        steps = ui.select(facts, value=[first, *(more[:1] or [first])], multiple=True, label=t("insight.steps"))
+        steps.props("outlined dense options-dense use-chips").style("min-width:220px;max-width:100%")
+        within = ui.select(
+            {w: self._span(w) for w in ("1 day", "7 day", "30 day", "90 day")}, value="30 day", label=t("insight.span")
+        )
+        within.props("outlined dense options-dense").style("min-width:120px")
+        place = ui.element("div")
+
+        async def again() -> None:
+            place.clear()
+            if not steps.value:
+                return
+            with page.problems(place):
+                given = {"steps": list(steps.value), "within": within.value, "expression": self.expression}
+                found = await page.call("funnel", subject=self.subject, **given)
+                bars = [(t("insight.group"), found["size"])]
+                bars += [(facts[row["step"]], row["n"]) for row in found["rows"]]
+                with place:
+                    parts.chart(charts.funnel(bars), t("insight.funnel"), height=90 + 50 * len(bars))
+                    said = [
+                        f"{facts[row['step']]}: {page.format.percent(row['of_before'])}"
+                        f" ({page.format.percent(row['low'])} – {page.format.percent(row['high'])})"
+                        for row in found["rows"]
+                        if row["of_before"] is not None
+                    ]
+                    parts.sentences(said)
+
+        steps.on_value_change(again)
+        within.on_value_change(again)
+        await again()
+
+    def _span(self, text: str) -> str:
+        number, unit = text.split()
+        return f"{number} {self.page.t(f'maker.unit.{unit}')}"
+
     async def hidden(self) -> None:
         """Traits of the group, and how many outside have them."""
         page, t = self.page, self.page.t
@@ -205,7 +351,7 @@ class Look:
                 else:
                     parts.empty(page, "insight.no_rules", icon="route")
 
-        self.chosen({c: c for c in facts}, facts[0], draw, page.t("insight.fact"))
+        self.chosen(facts, next(iter(facts)), draw, page.t("insight.fact"))
 
     async def rules(self) -> None:
         """What lies in one basket, and in the next."""
@@ -222,7 +368,7 @@ class Look:
                     ui.label(page.t(f"insight.{heading}")).classes("g-label")
                     self._rules(found["rows"])
 
-        self.chosen({c: c for c in columns}, columns[0], draw, page.t("insight.item"))
+        self.chosen(columns, next(iter(columns)), draw, page.t("insight.item"))
 
     def _rules(self, found: Sequence[Mapping[str, Any]]) -> None:
         page, t = self.page, self.page.t
@@ -300,9 +446,43 @@ class Look:
                 }
             )
         parts.table(page, heads, rows, label=t("insight.alike"), per_page=10)
+        self._keep()
         self.left_out(found["excluded"])
         if found["suspicious"]:
             ui.label(t("insight.suspicious", names=self._named(found["suspicious"]))).classes("g-about")
+
+    def _keep(self) -> None:
+        """Keep the first of the ranking as a list, or everybody's score as a tag."""
+        page, t = self.page, self.page.t
+        with ui.element("div").classes("g-form-row"):
+            name = ui.input(t("list.name"), placeholder="like_them").props("outlined dense")
+            most = ui.number(t("insight.most"), value=100, min=1, precision=0).props("outlined dense")
+            tag = ui.input(t("insight.score_tag"), placeholder="alike.them").props("outlined dense")
+        said = ui.element("div").props('aria-live="polite"')
+
+        async def keep() -> None:
+            said.clear()
+            given = {"as_list": (name.value or "").strip(), "as_tag": (tag.value or "").strip()}
+            with said:
+                waiting = parts.waiting(page)
+            with page.problems(said):
+                more = {"top": int(most.value or 100), "subject": self.subject}
+                done = await page.call("save_lookalike", expression=self.expression, **given, **more)
+                with said:
+                    self._kept(done)
+            waiting.delete()
+
+        ui.button(t("insight.keep"), icon="playlist_add", on_click=keep).props("unelevated no-caps").classes("g-btn")
+
+    def _kept(self, done: Mapping[str, Any]) -> None:
+        t, number = self.page.t, self.page.format.number
+        if kept := done.get("list"):
+            to = f"/segments?{urlencode({'e': 'segment.' + kept['list'], 'subject': self.subject})}"
+            ui.link(t("insight.kept_list", name=kept["list"], n=number(kept["members"])), to).classes("g-link")
+        if kept := done.get("tag"):
+            draft = "state" in kept
+            words = t("insight.kept_draft") if draft else t("insight.kept_tag", n=number(kept["good"]))
+            ui.link(f"{kept['tag']}: {words}", f"/tags/{quote(kept['tag'])}").classes("g-link")
 
     def left_out(self, excluded: Sequence[Mapping[str, Any]]) -> None:
         """Which tags only repeat the definition."""
@@ -314,21 +494,41 @@ class Look:
         comma = "、" if self.page.language == "zh" else ", "
         return comma.join(self.tags.get(tag, tag) for tag in tags)
 
-    def _columns(self) -> list[str]:
-        """What tells the rows of the subject's facts apart: texts of theirs and of what they name."""
+    def _world(self) -> World | None:
         ws = self.page.ws
-        if ws.context is None:
-            return []
-        world = ws.context.catalog().world
-        found = []
-        for fact in world.facts.values():
-            if self.subject not in fact.subjects:
-                continue
+        return ws.context.catalog().world if ws.context is not None else None
+
+    def _facts(self) -> list[str]:
+        """The facts about the subject, as they are defined."""
+        world = self._world()
+        return [f.name for f in world.facts.values() if self.subject in f.subjects] if world is not None else []
+
+    def _numbers(self) -> dict[str, str]:
+        """Numbers of the subject's facts that can be added up, and how people call them; money first."""
+        world, found = self._world(), []
+        for fact in self._facts() if world is not None else ():
+            types = world.facts[fact].columns  # type: ignore[union-attr]
+            found += [(type_.name != "decimal", f"{fact}.{name}") for name, type_ in types.items() if type_.is_number]
+        return {column: self.called(column) for _, column in sorted(found, key=lambda one: one[0])}
+
+    def called(self, column: str) -> str:
+        """A column of a fact, or of what it names, in words."""
+        fact, *path = column.split(".")
+        words = [named(fact, self.page.language)]
+        words += [one_of(part, self.page.language) for part in path[:-1]]
+        return " · ".join([*words, column_name(self.page, path[-1])])
+
+    def _columns(self) -> dict[str, str]:
+        """What tells the rows of the subject's facts apart: texts of theirs and of what they name; and their words."""
+        world, found = self._world(), list[str]()
+        for name in self._facts():
+            assert world is not None
+            fact = world.facts[name]
             found += [f"{fact.name}.{c}" for c, type_ in fact.columns.items() if type_.name == "text"]
             for other in fact.subjects:
                 texts = [a.name for a in world.subjects[other].attributes.values() if a.type.name == "text"]
                 found += [f"{fact.name}.{other}.{name}" for name in texts if other != self.subject]
-        return found
+        return {column: self.called(column) for column in found}
 
 
 PAGE = PageDef("/insight", "insight", build)

@@ -25,6 +25,7 @@ async def build(page: Page) -> None:
         ui.button(page.t("models.runs"), icon="history", on_click=lambda: ui.navigate.to("/runs")).props(
             "outline no-caps"
         ).classes("g-btn")
+    page.names = {tag["tag"]: page.words(tag["name"], tag["tag"]) for tag in await page.call("tags")}
     for model in found:
         if model["newest"] is None:
             with parts.card(page.words(model["name"], model["model"])):
@@ -91,7 +92,10 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
         with parts.card(page.t("models.importance"), page.t("models.importance_about"), classes="s6"):
             top = metrics.get("importance", [])[:10]
             options = charts.rows(
-                [t["tag"] for t in top], [t["share_of_gain"] for t in top], page.t("models.share"), value=charts.PERCENT
+                [page.names.get(t["tag"], t["tag"]) for t in top],
+                [t["share_of_gain"] for t in top],
+                page.t("models.share"),
+                value=charts.PERCENT,
             )
             parts.chart(options, page.t("models.importance"), height=300)
         with parts.card(page.t("models.cohorts"), page.t("models.cohorts_about"), classes="s6"):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
+from gongbi.catalog.finding import fit
 from gongbi.console import behind, charts, given, library, listing, parts, trials
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
 from gongbi.console.words import category, named
 from gongbi.errors import UnknownName
+
+#: What the library can be narrowed down to.
+STATES = ("published", "draft", "overdue", "unused")
+LABELS = {"owner": "tags.owner", "state": "library.state"}
 
 
 async def build(page: Page) -> None:
@@ -32,7 +37,10 @@ async def build(page: Page) -> None:
         "category": page.query.get("category", ""),
         "search": page.query.get("search", ""),
         "library": page.query.get("library", ""),
+        "owner": page.query.get("owner", ""),
+        "state": page.query.get("state", ""),
     }
+    idle = {one["tag"] for one in (await page.call("unused_tags"))["tags"]}
     with actions:
         ask = ui.button(
             page.t("library.requests"), icon="contact_support", on_click=lambda: ui.navigate.to("/requests")
@@ -66,6 +74,15 @@ async def build(page: Page) -> None:
                 .style("width:150px")
             )
             within.on_value_change(lambda e: change(library=e.value))
+        owners = sorted({t["owner"] for t in everything if t["owner"]})
+        states = {"": page.t("library.all_states")} | {key: page.t(f"library.{key}") for key in STATES}
+        for key, options_ in (
+            ("owner", {"": page.t("library.all_owners")} | {o: o for o in owners}),
+            ("state", states),
+        ):
+            one = ui.select(options_, value=state[key] if state[key] in options_ else "", label=page.t(LABELS[key]))
+            one.props("outlined dense options-dense").style("width:140px")
+            one.on_value_change(lambda e, key=key: change(**{key: e.value}))
     library.drafts(page, waiting)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.categories"), classes="s3"):
@@ -80,7 +97,7 @@ async def build(page: Page) -> None:
             _tree(page, here, state)
         listing.clear()
         with listing:
-            _table(page, [t for t in here if _fits(t, state)])
+            _table(page, [t for t in here if _fits(t, state, idle)])
 
     def change(**values: str | None) -> None:
         state.update({k: v or "" for k, v in values.items()})
@@ -91,14 +108,19 @@ async def build(page: Page) -> None:
     show()
 
 
-def _fits(tag: Mapping[str, Any], state: Mapping[str, str]) -> bool:
-    needle = state["search"].strip().lower()
-    hay = " ".join(
-        [tag["tag"], tag["name"]["zh"], tag["name"]["en"], tag["category"], category(tag["category"], "en")]
-    ).lower()
+def _fits(tag: Mapping[str, Any], state: Mapping[str, str], idle: Collection[str]) -> bool:
+    texts = (tag["tag"], tag["name"]["zh"], tag["name"]["en"], tag["category"], category(tag["category"], "en"))
+    named_so = not state["search"].strip() or fit(state["search"], texts) is not None
     inside = not state["category"] or f"{tag['category']}/".startswith(state["category"] + "/")
     mine = not state["library"] or (tag["library"] or "enterprise") == state["library"]
-    return inside and mine and needle in hay
+    own = not state["owner"] or tag["owner"] == state["owner"]
+    states = {
+        "published": not tag["draft"],
+        "draft": tag["draft"] is not None,
+        "overdue": bool(tag["overdue"]),
+        "unused": tag["tag"] in idle,
+    }
+    return inside and mine and own and named_so and states.get(state["state"], True)
 
 
 def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str]) -> None:
@@ -328,7 +350,7 @@ def _distribution(page: Page, tag: Mapping[str, Any]) -> None:
         top = tag["top"][:15]
         if len(top) <= 13 and all(_NUMBER.fullmatch(str(v["value"])) for v in top):
             top = sorted(top, key=lambda v: float(v["value"]))
-        names = [page.format.value(v["value"]) for v in top]
+        names = [page.value({"labels": tag.get("labels")}, v["value"]) for v in top]
         options = charts.rows(names, [v["count"] for v in top], series)
         parts.chart(options, page.t("tags.distribution"), height=max(120, 44 + 27 * len(top)))
     elif tag["histogram"]:
