@@ -79,6 +79,7 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "personas.unmade": ("人物还没有生成", "Not made yet"),
     "personas.unmade.next": ("先训练聚类，再生成人物。", "Train the clusters, then make the personas."),
     "personas.make": ("重新生成", "Make again"),
+    "personas.first": ("生成", "Make"),
     "personas.print": ("打印", "Print"),
     "personas.size": ("{n} 人 · {share}", "{n} members · {share}"),
     "personas.back": ("所有人物", "All personas"),

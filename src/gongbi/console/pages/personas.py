@@ -35,9 +35,13 @@ async def build(page: Page) -> None:
 def _cast(page: Page, cast: Mapping[str, Any]) -> None:
     async def make() -> None:
         button.disable()
+        problems.clear()
+        with problems:
+            waiting = parts.waiting(page)
         with page.problems(problems):
             await page.call("make_personas", cast=cast["cast"])
             ui.navigate.reload()
+        waiting.delete()
         button.enable()
 
     with ui.element("div").classes("g-title"):
@@ -46,7 +50,8 @@ def _cast(page: Page, cast: Mapping[str, Any]) -> None:
                 ui.label(page.words(cast["name"], cast["cast"]))
             ui.label(page.words(cast["about"])).classes("g-about")
         with ui.element("div").classes("g-actions"):
-            button = ui.button(page.t("personas.make"), icon="brush", on_click=make)
+            words = page.t("personas.make" if cast["personas"] else "personas.first")
+            button = ui.button(words, icon="brush", on_click=make)
             button.props("outline no-caps").classes("g-btn")
             if cast["personas"]:
                 printing = ui.button(
