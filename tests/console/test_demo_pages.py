@@ -1,0 +1,125 @@
+"""What the demo's makers write, in the pages where people meet it: library, segments, insight, personas."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from conftest import HERE, Served, start, stop
+from test_browser import Visit, until
+
+import gongbi
+from gongbi.catalog.makers import NAMES
+from gongbi.console import texts
+
+pytestmark = pytest.mark.browser
+
+#: Maker → a tag of the demo that it writes.
+WRITTEN = {
+    "metric": "value.spend_365d",
+    "first_last": "relation.first_department",
+    "preference": "taste.department_now",
+    "tiers": "stage.spend_tier",
+    "rank": "stage.place",
+    "rfm": "stage.rfm",
+    "life_cycle": "stage.life_cycle",
+    "trend": "stage.basket_direction",
+    "periodicity": "stage.regularity",
+    "distribution": "taste.departments",
+    "similarity": "taste.like_champions",
+    "sql": "value.trips_per_week",
+    "manual": "care.grade",
+    "imported": "outside.satisfaction",
+}
+ACTIVE = "tag.stage.life_cycle = 'active' and tag.stage.spend_tier in ('silver', 'gold')"
+
+
+@pytest.fixture(scope="module")
+def grocery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The console of a small demo."""
+    spec = importlib.util.spec_from_file_location("console_demo", HERE / "demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    running = start(Path(module.build_demo(tmp_path_factory.mktemp("grocery") / "grocery")))
+    yield running
+    stop(running)
+
+
+@pytest.fixture
+def visit(chromium: Any, grocery: Served) -> Visit:
+    found = Visit(chromium, grocery)
+    found.complaints()
+    return found
+
+
+@pytest.fixture(scope="module")
+def library(grocery: Served) -> dict[str, dict[str, Any]]:
+    """Tag → what the library says of it."""
+    with gongbi.open(grocery.root) as ws:
+        return {tag["tag"]: tag for tag in ws.call("tags")}
+
+
+def seen(visit: Visit, words: str) -> None:
+    until(lambda: words in visit.body(), f"{words} on {visit.driver.current_url}")
+
+
+def test_every_maker_is_used_by_one_of_150_tags_with_values(library: dict[str, dict[str, Any]]) -> None:
+    assert len(library) >= 150
+    assert WRITTEN.keys() == NAMES.keys()
+    for maker, tag in WRITTEN.items():
+        assert library[tag]["maker"] == maker
+        assert library[tag]["present"] > 0, tag
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_library_shows_what_makers_wrote(
+    visit: Visit, library: dict[str, dict[str, Any]], language: str
+) -> None:
+    visit.open("/tags", language)
+    seen(visit, texts.text(language, "tags.count", n=len(library)))
+    # Every second maker in each language; the other half is drawn by the same code.
+    for maker in [*NAMES][language == "en" :: 2]:
+        tag = library[WRITTEN[maker]]
+        visit.open(f"/tags/{tag['tag']}")
+        seen(visit, tag["name"][language])
+        seen(visit, tag["category_name"][language].rsplit("/", 1)[-1].strip())
+    assert visit.complaints() == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_group_of_what_makers_wrote_is_counted_compared_and_looked_into(
+    visit: Visit, library: dict[str, dict[str, Any]], language: str
+) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        count = ws.segment(ACTIVE).count()
+        rows = ws.call("insight", expression=ACTIVE)["rows"]
+    assert count > 10
+    assert {"stage.life_cycle", "stage.rfm"} <= {row["tag"] for row in rows}
+    visit.open(f"/segments?e={quote(ACTIVE)}", language)
+    until(lambda: str(count) in visit.count(), "the size of the group")
+    visit.open(f"/insight?e={quote(ACTIVE)}")
+    seen(visit, str(count))
+    assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
+    assert visit.complaints() == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, dict[str, Any]], language: str) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        (cast,) = ws.call("personas")["casts"]
+        told = [ws.call("persona", cast=cast["cast"], key=one["key"]) for one in cast["personas"]]
+    made = {tag["name"][language] for name, tag in library.items() if name.startswith(("stage.", "taste."))}
+    speaking = [one for one in told if any(name in json.dumps(one, ensure_ascii=False) for name in made)]
+    assert speaking, "some persona stands out by what a maker wrote"
+    visit.open("/personas", language)
+    seen(visit, speaking[0]["name"][language])
+    visit.open(f"/personas/{cast['cast']}/{speaking[0]['key']}")
+    until(lambda: any(name in visit.body() for name in made), "the sentence")
+    assert visit.complaints() == []
