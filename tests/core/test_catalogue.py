@@ -10,7 +10,7 @@ import bench
 import pytest
 
 from gongbi.core.functions import CATALOGUE, Function
-from gongbi.core.functions.base import PROPAGATES
+from gongbi.core.functions.base import PROPAGATES, Cannot
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, walk
 from gongbi.engine.base import Engine
@@ -32,6 +32,41 @@ def test_the_catalogue_has_at_least_eighty_functions_and_every_one_an_example_an
         assert entry.examples or name in WITHOUT_EXAMPLE, name
         assert all((entry.zh, entry.en, *entry.nulls)), name
         assert entry.zh.endswith("。") or "：" in entry.zh, name
+
+
+#: What the language is to have, in the words of those who asked for it → the entries that say it.
+PROMISED = {
+    "rows": "count count_distinct sum avg min max stddev median quantile mode first last top_k list share exists",
+    "calendar": "this previous last_year nth_weekday is_workday is_holiday workdays_between add_workdays within since",
+    "snapshots": "value_at value_before average_daily",
+    "facts that last": "active ends_within days_to_end",
+    "lists and documents": "has has_any has_all element_at list_length list_intersect json_text json_number json_list",
+    "text": "contains starts_with like matches",
+    "place": "within_m distance_m in_area home_of work_of",
+    "sequences": "followed_by not_followed_by step",
+    "phrases": "exists_within first_time stopped regularly resurrected",
+    "groups": "and or not is_true group_avg rank score in_random_share",
+}
+
+
+@pytest.mark.parametrize("name", [name for names in PROMISED.values() for name in names.split()])
+def test_what_was_promised_has_an_entry_with_types_rules_both_engines_and_an_example(name: str) -> None:
+    entry = CATALOGUE[name]
+    assert all(param.name for param in entry.params)
+    assert all(entry.nulls)
+    assert entry.examples
+    assert not isinstance(entry.duckdb, Cannot)
+    assert not isinstance(entry.spark, Cannot)
+    if name in ("mode", "first", "last", "top_k", "rank", "score", "average_daily", "followed_by"):
+        assert entry.ties is not None
+        assert all(entry.ties)
+
+
+def test_every_entry_is_rendered_for_both_engines_or_says_why_not() -> None:
+    cannot = [
+        one.reason for entry in CATALOGUE.values() for one in (entry.duckdb, entry.spark) if isinstance(one, Cannot)
+    ]
+    assert all(cannot)
 
 
 @on_every_engine()

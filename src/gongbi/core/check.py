@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from gongbi.core import expr as ir
 from gongbi.core import steps
 from gongbi.core.demands import demand, literal
-from gongbi.core.expand import expanded
+from gongbi.core.expand import expanded, in_whole_days
 from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Phrase, Regroup, function
 from gongbi.core.functions.groups import BY_TIME
@@ -262,7 +262,7 @@ class _Checker:
                 f"`{entry.name}` looks at what comes after the instant; only targets and outcomes may."
             )
         if entry.kind == "aggregate":
-            return self.aggregate(entry, node, at)
+            return self.aggregate(entry, in_whole_days(node) if entry.name == "average_daily" else node, at)
         if entry.kind == "rank" and (at.inside or at.raw is not None):
             raise InvalidExpression(f"`{entry.name}` compares members and cannot stand inside an aggregate.")
         args = [self.of(arg, at) for arg in node.args]

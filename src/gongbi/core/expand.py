@@ -37,6 +37,14 @@ def expanded(entry: Function, phrase: Phrase, node: Apply) -> Node:
     return _filled(parse(text), node)
 
 
+def in_whole_days(node: Apply) -> Apply:
+    """``average_daily(x, within(90, 'day'))`` → ``average_daily(x, 90)``: its window said as elsewhere."""
+    match node.args:
+        case (x, Apply("within", (Literal() as n, Literal("day" | "calendar_day")), filter=None), *more):
+            return replace(node, args=(x, n, *more))
+    return node
+
+
 def _filled(part: Node, node: Apply) -> Node:
     """The text's tree with the arguments in it, standing where the phrase stands."""
     if isinstance(part, Name):

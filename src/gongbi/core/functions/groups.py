@@ -165,7 +165,11 @@ FUNCTIONS: tuple[Function, ...] = (
         "average_daily", "aggregate", "preferences and rhythm", (Param("x", "number"), Param("n", "integer", constant=True), BY_TIME), DOUBLE,
         "最近 n 个整日的日终值的平均，如日均余额；每个值一直有效到下一个值；第一个值之前的日子不计。",
         "Mean of the values at the ends of the last n whole days, such as the average daily balance. A value holds until the next one; days before the first are left out.",
-        SKIPS, (Example("average_daily(sample.quantity, 30)", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),),
+        SKIPS,
+        (
+            Example("average_daily(sample.quantity, 30)", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
+            Example("average_daily(sample.quantity, within(30, 'day'))", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
+        ),
         _DAILY, _DAILY, ties=SMALLEST, check=_check_daily,
     ),
     _gaps("gap_avg", "相邻活动日之间的平均天数。", "Mean days between neighbouring active days.", {1: 23.5, 2: 193.0, 3: None, 4: None}, DOUBLE),
