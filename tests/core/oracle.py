@@ -52,6 +52,8 @@ class Oracle:
         if isinstance(expr, TagValue):
             return self.member(self.tags[expr.tag], member)
         assert isinstance(expr, Call), expr
+        if expr.function.kind == "sequence":
+            return self.sequence(expr, member)
         if expr.is_aggregate:
             return self.aggregate(expr, member)
         if expr.is_rank:
@@ -81,6 +83,8 @@ class Oracle:
             return None if args[0] is None else WINDOWS[name](self, *args)
         if name == "as_of":
             return self.as_of
+        if name == "active":
+            return None if args[0] is None else args[0] < self.as_of and (args[1] is None or args[1] >= self.as_of)
         if any(arg is None for arg in args):
             return None
         if name == "date":
@@ -89,6 +93,10 @@ class Oracle:
             return args[0].replace(tzinfo=UTC).astimezone(ZoneInfo(self.zone)).hour
         if name == "days_since":
             return (self.as_of - args[0]).days
+        if name == "ends_within":
+            return self.as_of <= args[0] < self.as_of + args[1] * LENGTHS[args[2]]
+        if name == "days_to_end":
+            return int((args[0] - self.as_of) / timedelta(days=1))
         if name == "convert":
             return converted(args[0], expr.type.name)
         value = PLAIN[name](*args)
@@ -138,6 +146,32 @@ class Oracle:
             return gaps(name, {self.local(ts) for (ts,) in values if ts is not None})
         return AGGREGATES[name](values)
 
+    # -- sequences -----------------------------------------------------------------------------------
+
+    def sequence(self, expr: Call, member: int) -> bool:
+        """Try every row at every place of the sequence."""
+        steps = [self.taken(step, member) for step in expr.args if isinstance(step, Call)]
+        bound = expr.args[-1].value if isinstance(expr.args[-1], Constant) else None
+        length = None if bound is None else timedelta(microseconds=bound)
+        if expr.function.name == "followed_by":
+            return any(length is None or last[0] - first[0] < length for first, *_, last in runs(steps))
+        waiting = runs(steps[:-1])
+        for end in {run[-1] for run in waiting}:
+            over = None if length is None else max(run[0][0] for run in waiting if run[-1] == end) + length
+            if over is not None and (over > self.as_of or end[0] >= over):
+                continue
+            later = [ts for ts, shared in steps[-1] if ts > end[0] and shared == end[1]]
+            if all(over is not None and ts >= over for ts in later):
+                return True
+        return False
+
+    def taken(self, step: Call, member: int) -> list[tuple[datetime, Any]]:
+        """Time and shared value of a member's rows that are such a step."""
+        rows = [r for r in self.facts[str(step.fact)] if r[self.subject] == member and r["ts"] < self.as_of]
+        rows = [r for r in rows if step.filter is None or self.row(step.filter, r) is True]
+        found = [(r["ts"], self.row(step.args[1], r) if len(step.args) > 1 else 0) for r in rows]
+        return [(ts, shared) for ts, shared in found if shared is not None]
+
     # -- ranks ---------------------------------------------------------------------------------------
 
     def rank(self, expr: Call, member: int) -> Any:
@@ -147,6 +181,19 @@ class Oracle:
             return None
         n = self.member(expr.args[1], member) if len(expr.args) > 1 else None
         return RANKS[expr.function.name](member, there, n)
+
+
+def runs(steps: Sequence[Sequence[tuple[datetime, Any]]]) -> list[list[tuple[datetime, Any]]]:
+    """All ways to take the steps one after the other, each strictly later, with one shared value."""
+    found: list[list[tuple[datetime, Any]]] = [[]]
+    for taken in steps:
+        found = [
+            [*run, one]
+            for run in found
+            for one in dict.fromkeys(taken)
+            if not run or (run[-1][0] < one[0] and run[-1][1] == one[1])
+        ]
+    return found
 
 
 def converted(value: Any, type_: str) -> Any:
@@ -217,7 +264,19 @@ def rounded(x: Any, digits: int = 0) -> Any:
     return int(whole) if digits == 0 else whole / 10**digits
 
 
+LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+def element(items: Sequence[Any], n: int) -> Any:
+    return items[n - 1 if n > 0 else n] if 1 <= abs(n) <= len(items) else None
+
+
 PLAIN: dict[str, Callable[..., Any]] = {
+    "has": lambda items, x: x in items,
+    "list_length": len,
+    "element_at": element,
+    "top_of": lambda spread: spread[0]["value"],
+    "share_in": lambda spread, x: next((one["share"] for one in spread if one["value"] == x), 0.0),
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
@@ -300,6 +359,22 @@ def entropy(values: Values) -> Any:
     return -sum(w / total * math.log(w / total) for w in weights) if weights else None
 
 
+def ordered_by_weight(values: Values) -> list[tuple[Any, Any]]:
+    """Values with their weights, the heaviest first, those without a weight last; of equals the smallest first."""
+    return sorted(weighed(values).items(), key=lambda one: (one[1] is None, -(one[1] or 0), one[0]))
+
+
+def top_k(values: Values) -> Any:
+    found = [x for x, _ in ordered_by_weight([(x, *weight) for x, _, *weight in values])]
+    return found[: values[0][1]] if found else None
+
+
+def distribution(values: Values) -> Any:
+    there_is = [(x, w) for x, w in ordered_by_weight(values) if w is not None and w > 0]
+    total = float(sum(w for _, w in there_is))
+    return [{"value": x, "share": float(w) / total} for x, w in there_is] or None
+
+
 def extreme(values: Values, best: Callable[..., Any]) -> Any:
     pairs = [(x, by) for x, by in values if x is not None and by is not None]
     return min(x for x, by in pairs if by == best(b for _, b in pairs)) if pairs else None
@@ -343,6 +418,9 @@ def correlation(values: Values) -> Any:
 
 
 AGGREGATES: dict[str, Callable[[Values], Any]] = {
+    "list": lambda v: sorted(set(there(v))) or None,
+    "top_k": top_k,
+    "distribution": distribution,
     "count": counted,
     "exists": lambda v: counted(v) > 0,
     "count_distinct": lambda v: len(set(there(v))),

@@ -9,6 +9,7 @@ from typing import Any
 import bench
 import pytest
 import random_expressions as random
+import wide_expressions as wide
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle
@@ -50,6 +51,21 @@ def assert_as_in_python(engine: Engine, seed: int, most: int) -> None:
     assert not wrong, [(texts[name], *rest) for name, *rest in wrong]
 
 
+def assert_wider_as_in_python(engine: Engine, seed: int, most: int) -> None:
+    drawn = Random(seed)
+    facts, attributes, known = (one.make(drawn) for one in (wide.facts, random.attributes, wide.pairs))
+    texts = random.tags.make(drawn) | {f"e{i}": t for i, t in enumerate(wide.expressions(most).make(drawn))}
+    wide.load(engine, facts, attributes, known)
+    exprs = {name: check_expression(text, wide.WORLD, "customer") for name, text in texts.items()}
+    found = bench.computed(engine, exprs, wide.WORLD, subject="customer", as_of=random.AS_OF)
+    plain = Oracle(
+        "customer", random.MEMBERS, facts | wide.neighbours(known), attributes | {"_1": attributes["customer"]},
+        random.NAIVE, wide.WORLD.zone, exprs,
+    )  # fmt: skip
+    wrong = bench.differing(found, {name: plain.answer(expr) for name, expr in exprs.items()})
+    assert not wrong, [(texts[name], *rest) for name, *rest in wrong]
+
+
 SEEDS = st.integers(0, 2**32)
 NO_SHRINKING = (Phase.explicit, Phase.generate)
 
@@ -58,6 +74,34 @@ NO_SHRINKING = (Phase.explicit, Phase.generate)
 @given(SEEDS)
 def test_random_expressions_on_duckdb_mean_what_plain_python_says(duckdb_engine: Engine, seed: int) -> None:
     assert_as_in_python(duckdb_engine, seed, most=25)
+
+
+@settings(max_examples=12, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_sequences_spans_neighbours_and_lists_on_duckdb_mean_what_plain_python_says(
+    duckdb_engine: Engine, seed: int
+) -> None:
+    assert_wider_as_in_python(duckdb_engine, seed, most=20)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_many_sequences_spans_neighbours_and_lists_mean_what_plain_python_says(
+    duckdb_engine: Engine, seed: int
+) -> None:
+    assert_wider_as_in_python(duckdb_engine, seed, most=25)
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+@settings(max_examples=2, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_sequences_spans_neighbours_and_lists_on_spark_mean_what_plain_python_says(
+    spark_engine: Engine, seed: int
+) -> None:
+    assert_wider_as_in_python(spark_engine, seed, most=15)
 
 
 @pytest.mark.spark

@@ -325,7 +325,7 @@ def _plain(value: Any) -> Any:
 def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (page.t("tags.subject"), named(tag["subject"], page.language)),
-        (page.t("tags.category"), category(tag["category"], page.language)),
+        (page.t("tags.category"), category(tag["category_name"][page.language], page.language)),
         (page.t("tags.type"), type_words(page, tag["type"])),
         (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
         (page.t("tags.owner"), tag["owner"] or "—"),
