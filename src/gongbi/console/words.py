@@ -72,7 +72,6 @@ CATEGORIES: Mapping[str, str] = {
     "阶段": "Stage",
     "服务": "Service",
     "评价": "Opinion",
-    "分级": "Grades",
     "画像": "Portrait",
     "相似度": "Likeness",
     "价格与促销": "Price and promotion",
