@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from gongbi.core.compiler import Request, compile_members
 from gongbi.core.dialect import DUCKDB
-from gongbi.core.evidence import evidence_plan
+from gongbi.core.evidence import evidence_plan, moments_plan
 from gongbi.core.expr import Call, aggregates, facts_used
 from gongbi.core.language import check_expression
+from gongbi.core.runs import first_run
 from gongbi.core.types import INTEGER, TEXT, TIMESTAMP
 from gongbi.core.world import AttributeShape, FactShape, SubjectShape, World
 from gongbi.engine.base import Engine
@@ -242,6 +243,49 @@ def test_the_rows_behind_a_step_can_be_shown(duckdb_engine: Engine) -> None:
     # `_load` and `_row` are not kept by the tables of this test.
     plan = evidence_plan(step, "member", 1, START + 9 * HOUR, WORLD, DUCKDB, limit=5)
     assert "_c.quantity" in plan.to_sql()
+
+
+@on_every_engine()
+def test_the_run_that_is_shown_is_one_that_is_there_and_none_is_shown_where_there_is_none(engine: Engine) -> None:
+    members, as_of = range(1, 13), START + 60 * HOUR
+    rows = by_chance(5, members)
+    make(engine, rows, members)
+    shown = 0
+    for name, (text, steps, shared, hours, completed) in CASES.items():
+        call = check_expression(text, WORLD, "member")
+        assert isinstance(call, Call)
+        for member in members if name in ("same", "not three") else members[:2]:
+            seen = [r for r in rows if r["member"] == member and r["ts"] < as_of]
+            could = [
+                engine.query(moments_plan(step, "member", member, as_of, WORLD, engine.dialect)).to_pylist()
+                for step in call.args
+                if isinstance(step, Call)
+            ]
+            moments = [[(r["t"].replace(tzinfo=UTC), r["k"]) for r in found] for found in could]
+            run = first_run(moments, None if hours is None else hours * HOUR, as_of, completed=completed)
+            assert bool(run) == plainly(seen, name, as_of), (name, member)
+            if run:
+                shown += 1
+                ways = runs(seen, steps if completed else steps[:-1], shared)
+                there = [w for w in ways if [(r["ts"], value(r, shared)) for r in w] == [(s.at, s.value) for s in run]]
+                assert there, (name, run)
+                if completed:  # No run ends before the first.
+                    ends = [w[-1]["ts"] for w in ways if hours is None or w[-1]["ts"] - w[0]["ts"] < hours * HOUR]
+                    assert run[-1].at == min(ends)
+    assert shown
+
+
+def test_the_first_run_is_shown_and_of_several_starts_the_latest() -> None:
+    at = [START + n * HOUR for n in range(6)]
+    views, carts = [(at[0], "a"), (at[1], "a"), (at[0], "b")], [(at[2], "a"), (at[4], "a")]
+    buys = [(at[3], "a"), (at[5], "a")]
+    whole = first_run([views, carts, buys], None, at[5], completed=True)
+    assert [(step.at, step.value) for step in whole] == [(at[1], "a"), (at[2], "a"), (at[3], "a")]
+    assert first_run([views, carts, buys], 2 * HOUR, at[5], completed=True) == ()
+    # The opposite: of product b nothing followed; its run has no last step.
+    waited = first_run([views, carts], 3 * HOUR, at[5], completed=False)
+    assert [(step.at, step.value) for step in waited] == [(at[0], "b")]
+    assert first_run([views, carts], 10 * HOUR, at[5], completed=False) == (), "still waiting"
 
 
 def test_targets_may_ask_what_comes_in_which_order(duckdb_engine: Engine) -> None:

@@ -48,3 +48,42 @@ def test_a_tag_on_tags_is_explained_down_to_the_rows(gongbi: Run, built_shop: Pa
     edges = json.loads(gongbi("lineage", "spend.mean", "--json").stdout)["edges"]
     assert {"from": "tag:spend.total", "to": "tag:spend.mean"} in edges
     assert gongbi("lineage", "spend.meen").returncode == 2
+
+
+AGAIN = """tag: spend.came_back
+name: {zh: 再次购买, en: Bought again}
+category: 消费特征/价值
+expr: followed_by(step(order, amount > 3), step(order, units = 1))
+---
+tag: spend.never_cheese
+name: {zh: 买后未买奶酪, en: No cheese after}
+category: 消费特征/价值
+expr: not_followed_by(step(order, item = 'apple'), step(order, item = 'cheese'))
+"""
+
+
+def test_the_rows_behind_a_sequence_are_those_of_its_run_step_by_step(gongbi: Run, built_shop: Path) -> None:
+    (built_shop / "definitions/again.yaml").write_text(AGAIN, "utf-8")
+    gongbi("apply")
+    gongbi("build")
+    with package.open(built_shop) as ws:
+        found = ws.explain("spend.came_back", 10)
+        assert found["value"] is True
+        assert [(part["step"], part["fact"], part["note"]) for part in found["parts"]] == [
+            (1, "order", None),
+            (2, "order", None),
+        ]
+        # Three orders of this customer could be a step; the first run is the first order and the second.
+        assert [row["amount"] for part in found["parts"] for row in part["table"].to_pylist()] == [4, 2.5]
+        none = ws.explain("spend.came_back", 11)
+        assert none["value"] is False
+        (part,) = none["parts"]
+        assert part["table"].num_rows == 0
+        assert "没有走完" in part["note"]["zh"]
+        kept = ws.explain("spend.never_cheese", 11)["parts"]
+        assert [part["table"].num_rows for part in kept] == [1, 0]
+        assert kept[1]["note"]["en"] == "This step did not come."
+        assert ws.explain("spend.never_cheese", 10)["parts"][0]["step"] is None, "cheese came"
+    shown = gongbi("explain", "spend.came_back", "10").stdout
+    assert "step 2, order" in shown
+    assert "No run of the sequence is complete" in gongbi("explain", "spend.came_back", "11").stdout

@@ -234,8 +234,7 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
     for key, item in value.items():
         if key == "parts" and item and "fact" in item[0]:
             for part in item:
-                console.print(f"[bold]{part['tag']}[/] rests on these rows of {part['fact']}:", highlight=False)
-                _table(console, part["table"].to_pylist())
+                _rows_of(console, part)
         elif key == "timeline":
             console.print(f"[bold]{key}[/]")
             _table(console, [_event(event) for event in item])
@@ -250,6 +249,20 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
                 console.print(f"  {escape(f'{name:<28}')} {_cell(inner)}", highlight=False)
         else:
             console.print(f"[bold]{key:<14}[/] {_cell(item)}", highlight=False)
+
+
+def _rows_of(console: Console, part: Mapping[str, Any]) -> None:
+    """The rows of a fact behind a value, or the one of a step of a sequence."""
+    zh, number = language() == "zh", part.get("step")
+    what = f"rests on these rows of {part['fact']}:" if not zh else f"依据 {part['fact']} 的这些行："
+    if number is not None:
+        what = f"step {number}, {part['fact']}:" if not zh else f"第 {number} 步，{part['fact']}："
+    if part.get("note") is not None:
+        console.print(f"[bold]{part['tag']}[/] {what if number is not None else ''}", highlight=False, end="")
+        console.print(f"{' ' if number is not None and not zh else ''}{part['note'][language()]}", style="dim")
+        return
+    console.print(f"[bold]{part['tag']}[/] {what}", highlight=False)
+    _table(console, part["table"].to_pylist())
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:

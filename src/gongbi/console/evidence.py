@@ -149,6 +149,10 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
     table = part["table"]
     fact = named(part["fact"], page.language) if part["fact"] else ""
     about = page.t("evidence.rows", n=page.format.number(table.num_rows))
+    if part.get("step") is not None:
+        about = page.t("evidence.step", n=part["step"])
+    elif part.get("note") is not None:
+        about = page.t("evidence.sequence")
     if part["tag"] != tag:
         about += " · " + page.t("evidence.through", tag=part["tag"])
     with ui.element("div").style("width:100%;min-width:0"):
@@ -171,7 +175,8 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
         if rows:
             parts.table(page, columns, rows, label=fact, per_page=8)
         else:
-            ui.label(page.t("evidence.no_rows")).classes("g-about")
+            none = page.words(part["note"]) if part.get("note") is not None else page.t("evidence.no_rows")
+            ui.label(none).classes("g-about")
 
 
 def cell(page: Page, name: str, value: Any) -> str:

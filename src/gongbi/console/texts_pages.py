@@ -235,6 +235,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "timeline.baskets": ("{n} 个购物篮", "{n} baskets"),
     "timeline.rows": ("明细", "rows"),
     "evidence.rows": ("最近 {n} 行", "the newest {n} rows"),
+    "evidence.step": ("序列的第 {n} 步", "step {n} of the sequence"),
+    "evidence.sequence": ("序列", "a sequence"),
     "evidence.through": ("经由标签 {tag}", "through the tag {tag}"),
     "evidence.from": ("文件 : 行", "File : row"),
     "evidence.derived": ("由其他事实汇总", "derived from other facts"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gongbi.core import expr as ir
@@ -13,17 +13,26 @@ from gongbi.core.functions import CATALOGUE
 from gongbi.core.plan import Plan
 from gongbi.core.relations import shape_of
 from gongbi.core.render import render
+from gongbi.core.runs import Taken
 from gongbi.core.world import World
 
 
 def evidence_plan(
-    call: Call, subject: str, member: Any, as_of: datetime, world: World, dialect: Dialect, *, limit: int
+    call: Call,
+    subject: str,
+    member: Any,
+    as_of: datetime,
+    world: World,
+    dialect: Dialect,
+    *,
+    limit: int,
+    taken: Taken | None = None,
 ) -> Plan:
     """The rows that an aggregate reads for one member, newest first.
 
     Grain: one row per fact row that passes the aggregate's filter; columns: the fact's own and the related attributes
     that the aggregate uses, then ``_load`` and ``_row``, which lead to the line of a file. Of an aggregate over
-    neighbours: one row per neighbour, by their ids.
+    neighbours: one row per neighbour, by their ids. Of a step with `taken`: only rows that make it so.
     """
     assert call.fact is not None
     fact = shape_of(world, call.fact)
@@ -43,6 +52,11 @@ def evidence_plan(
     # An aggregate over a column skips rows that lack it; they are no evidence.
     rendering = compiler.rendering(compiler.row_name)
     present = [f"{render(arg, rendering)} is not null" for arg in call.args[:1] if arg.level == "row"]
+    if taken is not None:
+        known = (taken.at.replace(tzinfo=UTC), taken.value)
+        present = [
+            f"{render(arg, rendering)} = {dialect.literal(value)}" for arg, value in zip(call.args, known, strict=False)
+        ]
     conditions = " and ".join([f"_m = {dialect.literal(member)}", *present])
     order = "1" if fact.hops else "ts desc, _load desc, _row"
     return (
@@ -51,3 +65,19 @@ def evidence_plan(
         .then("_chosen", f"select {columns} from _rows where {conditions}")
         .then("_evidence", f"select * from _chosen order by {order} limit {int(limit)}")
     )
+
+
+def moments_plan(step: Call, subject: str, member: Any, as_of: datetime, world: World, dialect: Dialect) -> Plan:
+    """When a member could have taken a step of a sequence.
+
+    Grain: one row per time and shared value, columns ``t`` and ``k``; where the steps share none, ``k`` is 0.
+    """
+    assert step.fact is not None
+    fact = shape_of(world, step.fact)
+    compiler = _Compiler(Request(subject, {"x": step}, as_of, {}), world, dialect)
+    scan = compiler.scan(fact, [step], step.filter, everything=ir.looks_ahead(step))
+    rendering = compiler.rendering(compiler.row_name)
+    time, *shared = (render(arg, rendering) for arg in step.args)
+    value = shared[0] if shared else "0"
+    chosen = f"select distinct {time} as t, {value} as k from _rows where _m = {dialect.literal(member)}"
+    return compiler.of_others().then("_rows", scan).then("_moments", f"select * from ({chosen}) e where k is not null")

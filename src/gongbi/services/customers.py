@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import Any
 
 from gongbi.core import expr as ir
-from gongbi.core.evidence import evidence_plan
-from gongbi.core.expr import Call, Expr
+from gongbi.core.evidence import evidence_plan, moments_plan
+from gongbi.core.expr import Call, Constant, Expr
 from gongbi.core.grouping import rows_as_of
+from gongbi.core.runs import first_run
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
@@ -203,7 +205,8 @@ def evidence(
     -------
     dict
         ``tag``, ``value``, ``expr``, ``as_of``, ``warnings`` and ``parts``: one per aggregate of the tag and of the
-        tags it uses, with its ``fact`` and ``table`` (Arrow; the newest `limit` rows).
+        tags it uses, with its ``fact`` and ``table`` (Arrow; the newest `limit` rows); of a sequence one per step,
+        see `rows_behind`.
     """
     limit = checked(limit)
     catalog, tag = ctx.catalog(), tag.strip().removeprefix("tag.")
@@ -224,24 +227,70 @@ def evidence(
 
 
 def rows_behind(ctx: Context, tag: str, subject: str, member: Any, veil: Veil, limit: int) -> list[dict[str, Any]]:
-    """The rows behind each aggregate of a tag and of the tags it uses: ``tag``, ``fact``, ``table``."""
+    """The rows behind each aggregate of a tag and of the tags it uses: ``tag``, ``fact``, ``table``.
+
+    Of a sequence, the run that first made it true: a part for each step, with ``step`` (from 1), and ``note`` (``zh``,
+    ``en``) where there is no row; where it is false, one part with a note and no rows.
+    """
     catalog, as_of, parts = ctx.catalog(), instant(ctx, subject), []
     for owner, call in _aggregates_behind(catalog.expressions[subject, tag], tag, catalog.tags_of(subject)):
+        if call.is_sequence:
+            parts += [{"tag": owner, **part} for part in _run_behind(ctx, call, subject, member, veil)]
+            continue
         plan = evidence_plan(call, subject, member, as_of, catalog.world, ctx.engine.dialect, limit=limit)
         assert call.fact is not None
         parts.append({"tag": owner, "fact": call.fact, "table": veil.rows(call.fact, ctx.engine.query(plan))})
     return parts
 
 
+NO_RUN = {"zh": "没有走完的序列，因此没有行。", "en": "No run of the sequence is complete, so there are no rows."}
+CAME = {
+    "zh": "没有落空的等待：前面的步骤没有做到，或最后一步已经发生，或时间还没有过完，因此没有行。",
+    "en": "Nothing was waited for in vain: the steps before were not taken, the last one came, or time is not over; "
+    "so there are no rows.",
+}
+MISSED = {"zh": "这一步没有发生。", "en": "This step did not come."}
+
+
+def _run_behind(ctx: Context, call: Call, subject: str, member: Any, veil: Veil) -> list[dict[str, Any]]:
+    """The parts of a sequence; see `rows_behind`."""
+    as_of, world, dialect = instant(ctx, subject), ctx.catalog().world, ctx.engine.dialect
+    steps, last = [arg for arg in call.args if isinstance(arg, Call)], call.args[-1]
+    window = timedelta(microseconds=last.value) if isinstance(last, Constant) else None
+    moments = [ctx.engine.query(moments_plan(step, subject, member, as_of, world, dialect)) for step in steps]
+    rows = [list(zip(found["t"].to_pylist(), found["k"].to_pylist(), strict=True)) for found in moments]
+    completed = call.function.name == "followed_by"
+    now = as_of.astimezone(UTC).replace(tzinfo=None)
+    run = first_run(rows, window, now, completed=completed)
+    parts: list[dict[str, Any]] = []
+    for number, step in enumerate(steps, 1):
+        assert step.fact is not None
+        taken = run[number - 1] if number <= len(run) else None
+        plan = evidence_plan(
+            step, subject, member, as_of, world, dialect, limit=1 if taken is not None else 0, taken=taken
+        )
+        table = veil.rows(step.fact, ctx.engine.query(plan))
+        if not run:
+            return [{"fact": step.fact, "table": table, "step": None, "note": NO_RUN if completed else CAME}]
+        note = None if taken is not None else MISSED
+        parts.append({"fact": step.fact, "table": table, "step": number, "note": note})
+    return parts
+
+
 def _aggregates_behind(expression: Expr, tag: str, tags: dict[str, Expr]) -> list[tuple[str, Call]]:
     """The different row sets that a tag rests on, its own and those of the tags it uses."""
-    found: dict[tuple[str | None, Expr | None, Expr | None], tuple[str, Call]] = {}
+    found: dict[Any, tuple[str, Call]] = {}
     queue, seen = [(tag, expression)], {tag}
     while queue:
         name, expr = queue.pop(0)
-        for call in ir.aggregates(expr):
-            first = call.args[0] if call.args and call.args[0].level == "row" else None
-            found.setdefault((call.fact, call.filter, first), (name, call))
+        for call in ir.walk(expr, into_aggregates=False):
+            if not isinstance(call, Call) or call.is_step:
+                continue
+            if call.is_sequence:
+                found.setdefault(call, (name, call))
+            elif call.is_aggregate:
+                first = call.args[0] if call.args and call.args[0].level == "row" else None
+                found.setdefault((call.fact, call.filter, first), (name, call))
         for used in sorted(ir.tags_used(expr)):
             if used not in seen and used in tags:
                 seen.add(used)
