@@ -8,6 +8,7 @@ from typing import Any
 import bench
 import pytest
 
+from gongbi.core import apart
 from gongbi.core.clock import Window
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import DUCKDB
@@ -84,8 +85,12 @@ def test_no_name_of_a_definition_meets_a_name_of_the_plan(engine: Engine) -> Non
     assert found["gaps"] == {1: 7, 2: 11, 3: None}
 
 
+@pytest.mark.parametrize("narrow", [pytest.param(0, id="apart"), pytest.param(99, id="along")])
 @on_every_engine()
-def test_tags_ranks_and_segments_build_on_one_another_whatever_they_are_called(engine: Engine) -> None:
+def test_tags_ranks_and_segments_build_on_one_another_whatever_they_are_called(
+    engine: Engine, narrow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "NARROW", narrow)
     make(engine)
     texts = {
         "_a0": 'count("购 买")',
@@ -136,8 +141,12 @@ def test_what_lies_ahead_is_seen_by_ahead_alone(engine: Engine) -> None:
     assert found["past filtered"] == {1: 1, 2: 1, 3: 0}
 
 
+@pytest.mark.parametrize("narrow", [pytest.param(-1, id="apart"), pytest.param(99, id="along")])
 @on_every_engine()
-def test_where_keeps_the_members_for_whom_it_is_true_after_ranks_saw_everyone(engine: Engine) -> None:
+def test_where_keeps_the_members_for_whom_it_is_true_after_ranks_saw_everyone(
+    engine: Engine, narrow: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "NARROW", narrow)
     make(engine)
     exprs = {
         t: check_expression(x, WORLD, "order") for t, x in {"_a0": 'count("购 买")', "_r0": "rank(tag._a0)"}.items()

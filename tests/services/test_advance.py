@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 import gongbi
+from gongbi.core.expr import Constant
+from gongbi.core.plan import Plan
+from gongbi.core.types import INTEGER
+from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.errors import Refused
 from gongbi.services import advance
+from gongbi.tags.buckets import bucket_plan, buckets, memory_wanted
 
 TAGS = {
     "m.since": "days_since(max(order.ts))",
@@ -232,3 +238,47 @@ def test_by_itself_a_build_starts_from_an_earlier_one_where_that_is_sooner(
         assert of_customers(ws.build(as_of="2024-02-27"))["why"] == "first", "nothing is known of the past"
         monkeypatch.setattr(advance, "PAYS", -1)
         assert of_customers(ws.build(as_of="2024-03-28"))["why"] == "most"
+
+
+def test_a_build_in_buckets_equals_the_one_at_once(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(shop, 5)
+    with gongbi.open(shop, actor="tester") as ws:
+        ws.apply()
+        ws.ingest()
+        as_of = history.as_of
+        ws.build(as_of=as_of, full=True)
+        at_once = cells(ws)
+        tables = set(ws.context.engine.tables())
+        monkeypatch.setattr(advance, "buckets", lambda *_: 3)
+        ws.build(as_of=as_of, full=True, force=True)
+        assert cells(ws) == at_once
+        # What it worked in is gone.
+        assert {name for name in set(ws.context.engine.tables()) - tables if not name.startswith("build_")} == set()
+
+
+def test_a_build_is_divided_so_that_each_part_fits() -> None:
+    columns = {f"t{i}": Constant(i, INTEGER) for i in range(100)}
+    wanted = memory_wanted(columns, 1_000_000)
+    assert buckets(columns, 1_000_000, None) == 1
+    assert buckets(columns, 1_000_000, wanted) == 1
+    assert buckets(columns, 1_000_000, wanted // 3) == 4
+    assert buckets(columns, 1_000_000, 1) == 256
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 256])
+def test_every_member_is_in_one_bucket(n: int) -> None:
+    engine = DuckDBEngine(None)
+    engine.build(Plan().then("ids", "select range as id from range(5000)"), "member_customer")
+    parts = [engine.query(bucket_plan("customer", i, n, engine.dialect))["id"].to_pylist() for i in range(n)]
+    assert sorted(one for part in parts for one in part) == list(range(5000))
+    assert all(parts)
+    engine.close()
+
+
+def test_a_build_that_would_fill_the_disk_is_not_begun(built_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gongbi.open(built_shop, actor="tester") as ws:
+        before = cells(ws)
+        monkeypatch.setattr(type(ws.context.engine), "room", lambda _: 10)
+        with pytest.raises(Refused, match=r"may take 0\.0 GB on disk, and 0\.0 GB are free"):
+            ws.build(full=True, force=True)
+        assert cells(ws) == before

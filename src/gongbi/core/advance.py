@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gongbi.core.changes import STATE, Split
@@ -41,13 +41,6 @@ def advanced_plan(
         f" anti join {dialect.ident(touched)} t on t.id = p.id"
         f" union all select p.id{listed} from {dialect.ident(again)} p"
     )
-    return _derived(request, split, stayed, world, dialect)
-
-
-def bucket_plan(request: Request, split: Split, parts: Sequence[str], world: World, dialect: Dialect) -> Plan:
-    """A whole build whose staying columns were computed in parts, each a table of its own."""
-    listed = _listed(split, dialect)
-    stayed = " union all ".join(f"select p.id{listed} from {dialect.ident(part)} p" for part in parts)
     return _derived(request, split, stayed, world, dialect)
 
 

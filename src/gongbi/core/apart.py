@@ -36,7 +36,7 @@ class Apart:
     where: Expr | None
 
 
-def ranks_apart(columns: Mapping[str, Expr], where: Expr | None) -> Apart | None:
+def ranks_apart(columns: Mapping[str, Expr], where: Expr | None, *, always: bool = False) -> Apart | None:
     """Divide a request, where that pays; None where it has no ranks or few columns beside them.
 
     Parameters
@@ -46,18 +46,21 @@ def ranks_apart(columns: Mapping[str, Expr], where: Expr | None) -> Apart | None
         expression under its own name is stored.
     where
         A condition on the members, which may use ranks.
+    always
+        Divide also where few columns would be sorted along in vain.
     """
     names: dict[Expr, str] = {}
 
     def read(part: Expr) -> Expr | None:
         if isinstance(part, Call) and part.is_rank:
-            return TagValue(names.setdefault(part, f"_r{len(names)}"), part.type)
+            # No tag has a blank in its name.
+            return TagValue(names.setdefault(part, f"rank {len(names)}"), part.type)
         return None
 
     rest = {name: ir.replaced(e, read) for name, e in columns.items()}
     condition = ir.replaced(where, read) if where is not None else None
     below = _below(names, columns)
-    if not names or len(columns) - len(below) <= NARROW:
+    if not names or (not always and len(columns) - len(below) <= NARROW):
         return None
     first = {name: e for name, e in columns.items() if name in below} | {name: e for e, name in names.items()}
     return Apart(tuple(names.values()), first, rest, condition)

@@ -32,12 +32,15 @@ class Capabilities:
         A count over a small table answers within tens of milliseconds, so counting while typing makes sense.
     spills
         A build larger than memory goes to disk.
+    memory
+        Bytes that statements may hold; None where the engine divides work by itself.
     """
 
     name: str
     cancels: bool
     interactive: bool
     spills: bool
+    memory: int | None = None
 
 
 class Engine(Protocol):
@@ -126,6 +129,10 @@ class Engine(Protocol):
         The stopped call and those after it in the block raise `Cancelled`. Blocks inside each other are one. Where
         `capabilities.cancels` is false the function does nothing.
         """
+        ...
+
+    def room(self) -> int | None:
+        """Bytes that are free where tables are kept; None where the engine cannot tell."""
         ...
 
     def explain(self, plan: Plan | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -68,9 +69,6 @@ class DuckDBEngine:
     ) -> None:
         if path is not None and temp_directory is None:
             temp_directory = path.with_name(path.name + ".tmp")
-        self.capabilities = Capabilities(
-            name="duckdb", cancels=True, interactive=True, spills=temp_directory is not None
-        )
         self._session = DuckDBSession(
             path,
             threads=threads,
@@ -78,6 +76,10 @@ class DuckDBEngine:
             temp_directory=temp_directory,
             max_temp_directory_size=max_temp_directory_size,
             allowed_directories=allowed_directories,
+        )
+        spills = temp_directory is not None
+        self.capabilities = Capabilities(
+            name="duckdb", cancels=True, interactive=True, spills=spills, memory=self._session.memory
         )
         self._scopes = CancelScopes()
         self._bound = _Bound()
@@ -239,6 +241,10 @@ class DuckDBEngine:
             # `sql()` would bind the statement once to know its columns and once more to run it.
             rows = cursor.execute(only_select(cursor, self.to_sql(plan))).fetchall()
         return only_value(rows)
+
+    def room(self) -> int | None:
+        path = self._session.path
+        return None if path is None else shutil.disk_usage(path.parent).free
 
     def explain(self, plan: Plan | str) -> str:
         sql = self.to_sql(plan)

@@ -44,6 +44,12 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _bytes(text: str) -> int:
+    """Bytes of a size as DuckDB writes it, such as ``3.7 GiB``."""
+    number, unit = text.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB").index(unit))
+
+
 class DuckDBSession:
     """One database with a pool of cursors; a cursor serves one thread at a time."""
 
@@ -94,6 +100,9 @@ class DuckDBSession:
             for cursor in self._idle:
                 cursor.execute("set enable_progress_bar = true")
                 cursor.execute("set enable_progress_bar_print = false")
+            ((limit,),) = self._root.execute("select current_setting('memory_limit')").fetchall()
+            #: Bytes that statements may hold.
+            self.memory = _bytes(limit)
             self._root.execute("set lock_configuration = true")
         except duckdb.Error as error:
             self._root.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -235,6 +236,9 @@ class SparkEngine:
     def value(self, plan: Plan | str) -> Any:
         table = self.query(plan)
         return only_value([list(row.values()) for row in table.to_pylist()])
+
+    def room(self) -> int | None:
+        return shutil.disk_usage(self._tables.root).free
 
     def explain(self, plan: Plan | str) -> str:
         steps = _steps(plan)

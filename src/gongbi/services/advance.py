@@ -12,11 +12,13 @@ from gongbi.core.changes import Split, split
 from gongbi.core.compiler import Request
 from gongbi.core.expr import Expr
 from gongbi.core.touched import Since, touched_plan
+from gongbi.errors import Refused
 from gongbi.identity.plan import united_since
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
 from gongbi.sources.ledger import loads_in
 from gongbi.store.builds import Build
+from gongbi.tags.buckets import buckets, build_in_buckets, room_wanted
 from gongbi.tags.run import build_tags
 
 #: Below so many members a whole build is as soon done.
@@ -93,6 +95,7 @@ def make(ctx: Context, made_of: Making, table: str, progress: Callable[[float, f
     """Write the table of a build: from an earlier build if that pays, else from the facts."""
     request = made_of.request
     parts = split(request.columns, ctx.catalog().world)
+    _check_room(ctx, request)
     found = _start(ctx, made_of, parts)
     if isinstance(found, str):
         return Made(_whole(ctx, request, parts, table, progress), why=found)
@@ -113,7 +116,28 @@ def _whole(
     ctx: Context, request: Request, parts: Split, table: str, progress: Callable[[float, float | None], None]
 ) -> int:
     request = replace(request, columns=with_states(request.columns, parts))
-    return build_tags(ctx.engine, ctx.catalog().world, request, table, on_progress=progress)
+    engine, world = ctx.engine, ctx.catalog().world
+    n = buckets(request.columns, _members(ctx, request.subject), engine.capabilities.memory)
+    if n == 1:
+        return build_tags(engine, world, request, table, on_progress=progress)
+    with draft(ctx) as ranks, draft(ctx) as bucket:
+        return build_in_buckets(engine, world, request, table, n, (ranks, bucket), progress)
+
+
+def _check_room(ctx: Context, request: Request) -> None:
+    """Refuse to begin what would fill the disk."""
+    wanted, free = room_wanted(request.columns, _members(ctx, request.subject)), ctx.engine.room()
+    if free is not None and free < wanted:
+        said, left = f"{wanted / 2**30:.1f} GB", f"{free / 2**30:.1f} GB"
+        raise Refused(
+            f"A build of {request.subject} may take {said} on disk, and {left} are free.",
+            hint="Free some space. The tags of the last good build stay in force.",
+        )
+
+
+def _members(ctx: Context, subject: str) -> int:
+    table = f"member_{subject}"
+    return ctx.rows(table) if table in ctx.tables() else 0
 
 
 def _start(ctx: Context, made_of: Making, parts: Split) -> tuple[Build, Split] | str:

@@ -9,9 +9,7 @@ from gongbi.core import expr as ir
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
 from gongbi.services.warnings import edited_tags
-
-#: Bytes that one running aggregate of one member takes, by and large, and a stored value.
-PER_AGGREGATE, PER_VALUE = 48, 16
+from gongbi.tags.buckets import buckets, memory_wanted, room_wanted
 
 
 def build_cost(ctx: Context, *, subjects: Sequence[str] = ()) -> dict[str, Any]:
@@ -28,7 +26,8 @@ def build_cost(ctx: Context, *, subjects: Sequence[str] = ()) -> dict[str, Any]:
         ``subjects``: for each its ``tags``, how many were ``edited`` since the last build, ``aggregates`` (different
         ones, all computed in one pass), ``members``, ``facts`` (``fact``, ``rows``, ``tags`` that read it),
         ``seconds`` (those of the last build, times tags and members now over then; None where nothing was built),
-        ``memory_bytes`` (of the aggregates under way and the table that is written, if nothing spilled to disk);
+        ``memory_bytes`` (of the aggregates under way and the table that is written, if nothing spilled to disk),
+        ``disk_bytes`` of that table, ``buckets`` (in how many parts it is computed, so that it fits into memory);
         ``seconds`` and ``rows`` in all.
     """
     catalog, there = ctx.catalog(), ctx.tables()
@@ -64,7 +63,9 @@ def build_cost(ctx: Context, *, subjects: Sequence[str] = ()) -> dict[str, Any]:
                 "members": members,
                 "facts": rows,
                 "seconds": seconds,
-                "memory_bytes": members * (aggregates * PER_AGGREGATE + len(expressions) * PER_VALUE),
+                "memory_bytes": memory_wanted(expressions, members),
+                "disk_bytes": room_wanted(expressions, members),
+                "buckets": buckets(expressions, members, ctx.engine.capabilities.memory),
             }
         )
     known = [one["seconds"] for one in found if one["seconds"] is not None]
