@@ -53,6 +53,10 @@ TROUBLES: Mapping[str, str] = {
     "schema_changed": "A column is new or has another type than in the load before, and `schema` says `refuse`.",
     "wrong_type": "A whole column has a type that the mapped one cannot be made from.",
     "not_computed": "More than 100 values of an `expr` are too large; fewer cost their rows. The message names it.",
+    "rejected": (
+        "Nearly all rows (95 of 100, and more than 100) are rejected for one reason in one column: the mapping does not"
+        " fit the file. The message names the column and the first value."
+    ),
     "mapping_changed": "The mapping was edited and the rows cannot be read again: their file is gone or changed.",
 }
 #: Meaning of keys whose class says nothing of them, by key; the texts for people are the same in every kind.
