@@ -163,3 +163,30 @@ def test_gradings_worklists_casts_and_yearbooks_lead_back_to_files_too() -> None
     assert find(graph, "grading.buying") == "grading:buying"
     data = as_json(graph, "grading:buying")
     assert len(data["nodes"]) == len(graph.nodes)
+
+
+@pytest.mark.parametrize("pack", ["retail", "bank", "synthetic"])
+def test_every_node_of_what_ships_leads_back_to_a_file_or_a_person(pack: str) -> None:
+    graph = lineage_of(assemble(read_definitions(demo(pack).definitions), zone="UTC"))
+    made = {made for _, made in graph.edges}
+    assert not [name for name, node in graph.nodes.items() if name not in made and node.kind not in ("file", "person")]
+    for name in graph.nodes:
+        roots = {node.kind for node in graph.around(name, down=False).nodes.values()}
+        assert roots & {"file", "person"}, name
+        assert not any(part.startswith("_") for part in name.split(".")), f"{name} is an internal name"
+
+
+def test_ends_given_values_neighbours_and_ids_are_followed_to_their_beginning() -> None:
+    _, shop = retail()
+    assert [read for read, made in shop.edges if made == "tag:care.grade"] == ["person:care.grade"]
+    assert shop.nodes["person:care.grade"].title == ("人工录入", "Set by hand")
+    assert [read for read, made in shop.edges if made == "tag:outside.satisfaction"] == ["file:outside.satisfaction"]
+    graph = lineage_of(assemble(read_definitions(demo("bank").definitions), zone="UTC"))
+    assert ("raw:deposits.maturity", "column:deposit.until") in graph.edges
+    assert ("raw:managing.until", "relation:looked_after") in graph.edges
+    assert "raw:managers.manager_id" in graph.around("attribute:manager.id", down=False).nodes
+    behind = graph.around("tag:balance.average_90", down=False).nodes
+    assert {"tag:account.average_balance", "raw:balances.balance", "relation:owns", "file:owning"} <= set(behind)
+    after = graph.around("tag:account.dormant", up=False).nodes
+    assert {"tag:balance.dormant_accounts", "segment:sleeping", "worklist:sleeping"} <= set(after)
+    assert graph.nodes["column:balance.amount"].title == ("余额", "balance")

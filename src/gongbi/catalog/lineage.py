@@ -2,7 +2,8 @@
 
 An edge goes from what is read to what is made of it. A node is known by its kind and name, written ``kind:name``:
 
-- ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns;
+- ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns; ``person:TAG`` who sets
+  a tag by hand, ``file:TAG`` from which its values are imported;
 - ``column:FACT.COLUMN``, ``attribute:SUBJECT.NAME``, ``fact:FACT`` (its rows as such, which are counted),
   ``relation:NAME`` (who is joined to whom);
 - ``tag:NAME``, ``segment:NAME``, ``model:NAME``, ``grading:NAME``, ``campaign:NAME``, ``worklist:NAME``, ``cast:NAME``,
@@ -18,7 +19,9 @@ from typing import Any
 from gongbi.catalog.catalog import Catalog, model_tags, titles
 from gongbi.catalog.drawn import fitting
 from gongbi.catalog.grades import grading_tags
-from gongbi.catalog.mapping import ColumnMap, Lookup, Origin, SourceDef, TimeMap
+from gongbi.catalog.makers import Maker
+from gongbi.catalog.makers.given import Imported
+from gongbi.catalog.mapping import ColumnMap, Lookup, Origin, SourceDef, SubjectMap, TimeMap
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RelatedColumn, TagValue
 from gongbi.core.language import check_expression
@@ -30,7 +33,7 @@ from gongbi.errors import GongbiError, UnknownName
 
 #: Kinds in the order in which data flow.
 KINDS = (
-    *("file", "raw", "fact", "relation", "column", "attribute", "tag", "segment", "model", "grading"),
+    *("person", "file", "raw", "fact", "relation", "column", "attribute", "tag", "segment", "model", "grading"),
     *("campaign", "worklist", "cast", "yearbook"),
 )
 
@@ -62,8 +65,10 @@ class Graph:
     edges: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def add(self, node: Node) -> str:
-        """Take in a node; one that is there stays."""
-        self.nodes.setdefault(node.id, node)
+        """Take in a node; one that is there and has a title stays."""
+        there = self.nodes.get(node.id)
+        if there is None or (node.title[1] and not there.title[1]):
+            self.nodes[node.id] = node
         return node.id
 
     def link(self, read: str, made: str) -> None:
@@ -98,6 +103,9 @@ def lineage_of(catalog: Catalog) -> Graph:
     for (subject, tag), expr in catalog.expressions.items():
         text = catalog.tags[tag].expression
         made = graph.add(Node("tag", tag, called[tag], text))
+        if (giver := catalog.tags[tag].maker) is not None and giver.is_given:
+            graph.link(graph.add(_giver(tag, giver)), made)
+            continue
         _reads(graph, made, expr, text, subject, catalog)
     for model in catalog.models.values():
         made = graph.add(Node("model", model.model, (model.name.zh, model.name.en), model.estimator))
@@ -106,6 +114,14 @@ def lineage_of(catalog: Catalog) -> Graph:
     for segment in catalog.segments.values():
         made = graph.add(Node("segment", segment.segment, (segment.name.zh, segment.name.en), segment.expr))
         _reads(graph, made, catalog.conditions[segment.segment], segment.expr, segment.subject, catalog)
+    _learned(graph, catalog)
+    _drawn(graph, catalog)
+    _ids(graph, catalog)
+    return graph
+
+
+def _learned(graph: Graph, catalog: Catalog) -> None:
+    """What models and campaigns read."""
     for model in catalog.models.values():
         made = f"model:{model.model}"
         if model.fact is not None:
@@ -121,8 +137,32 @@ def lineage_of(catalog: Catalog) -> Graph:
         _texts(graph, made, [*texts, *campaign.reasons, *campaign.funnel], "customer", catalog)
         for tag in (*campaign.match_on, *campaign.by):
             graph.link(graph.add(Node("tag", tag)), made)
-    _drawn(graph, catalog)
-    return graph
+
+
+def _giver(tag: str, maker: Maker) -> Node:
+    """Where the values of a given tag come from: people, or files that somebody imports."""
+    if isinstance(maker.maker, Imported):
+        return Node("file", tag, ("导入的文件", "Imported file"), f"gongbi tags import {tag}")
+    return Node("person", tag, ("人工录入", "Set by hand"), f"gongbi tags set {tag}")
+
+
+def _ids(graph: Graph, catalog: Catalog) -> None:
+    """Ids that something reads come from every source that names the subject's members."""
+    for subject in catalog.subjects:
+        id_ = f"attribute:{subject}.id"
+        if id_ not in graph.nodes:
+            continue
+        for source in catalog.sources.values():
+            named = [how for role, how in source.subjects.items() if (how.subject or role) == subject]
+            named += [source.id] if source.id is not None and source.attributes == subject else []
+            if source.from_.fact is None:
+                raw = _Raw(graph, source, catalog)
+                _linked(graph, (raw.column(c) for how in named for c in _columns_of(how)), id_)
+
+
+def _columns_of(how: SubjectMap) -> list[str]:
+    """The raw columns by which a row names a member."""
+    return [c for c in (how.column, *how.identifiers.values()) if c]
 
 
 def _drawn(graph: Graph, catalog: Catalog) -> None:
@@ -186,20 +226,21 @@ def _source(graph: Graph, source: SourceDef, catalog: Catalog) -> None:
         if base is None and not source.key:
             graph.link(f"file:{source.source}", rows)
         _linked(graph, raw.time(source.time) if base is None else [raw.column("ts")], _column(graph, source.fact, "ts"))
+        if base is None and source.time is not None and source.time.end is not None:
+            _linked(graph, [raw.column(source.time.end)], _column(graph, source.fact, "until"))
         for subject, how in source.subjects.items():
             named = [how.column] if how.column is not None else list(how.identifiers.values())
             _linked(graph, [raw.column(c) for c in named if c], _column(graph, source.fact, subject))
     if source.relation is not None:
         rows = graph.add(Node("relation", source.relation, (source.name.zh, source.name.en)))
         for how in source.subjects.values():
-            _linked(graph, [raw.column(c) for c in (how.column, *how.identifiers.values()) if c], rows)
+            _linked(graph, [raw.column(c) for c in _columns_of(how)], rows)
+        for valid in (source.valid_from, source.valid_to):
+            _linked(graph, raw.time(valid), rows)
     for name, mapping in source.columns.items():
-        if source.fact is not None:
-            made = _column(graph, source.fact, name)
-        elif source.attributes is not None:
-            made = graph.add(Node("attribute", f"{source.attributes}.{name}"))
-        else:
-            made = graph.add(Node("column", f"{source.relation or source.reference}.{name}"))
+        kind = "attribute" if source.attributes is not None else "column"
+        whose = source.fact or source.attributes or source.relation or source.reference
+        made = graph.add(Node(kind, f"{whose}.{name}", (mapping.name.zh, mapping.name.en)))
         _linked(graph, raw.read(name, mapping), made)
 
 
