@@ -2,8 +2,8 @@
 
 An edge goes from what is read to what is made of it. A node is known by its kind and name, written ``kind:name``:
 
-- ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns; ``person:TAG`` who sets
-  a tag by hand, ``file:TAG`` from which its values are imported;
+- ``file:SOURCE`` where the rows of a source come from, ``raw:SOURCE.COLUMN`` one of its columns;
+- ``person:TAG`` who sets a tag by hand, ``file:TAG`` from which its values are imported;
 - ``column:FACT.COLUMN``, ``attribute:SUBJECT.NAME``, ``fact:FACT`` (its rows as such, which are counted),
   ``relation:NAME`` (who is joined to whom);
 - ``tag:NAME``, ``segment:NAME``, ``model:NAME``, ``grading:NAME``, ``campaign:NAME``, ``worklist:NAME``, ``cast:NAME``,
