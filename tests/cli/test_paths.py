@@ -45,20 +45,31 @@ def one_bad_row(shop_once_built: Path, tmp_path_factory: pytest.TempPathFactory)
     return root
 
 
+@pytest.fixture(scope="module")
+def load(one_bad_row: Path) -> str:
+    """The load of that row."""
+    import gongbi as package
+
+    with package.open(one_bad_row) as ws:
+        return str(ws.loads("orders")[0]["id"])
+
+
 @pytest.mark.parametrize("path", [*IMPOSSIBLE, "/etc/passwd"], ids=["below a file", "kernel", "too long", "a file"])
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command)[:40])
 def test_an_impossible_path_is_told_in_one_line(
-    gongbi: Run, one_bad_row: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], path: str
+    gongbi: Run,
+    one_bad_row: Path,
+    load: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    path: str,
 ) -> None:
     if path == "/etc/passwd" and "repair" in command:
         pytest.skip("A file that can be read; what it holds is another matter.")
     monkeypatch.chdir(one_bad_row)
     before = {file for file in one_bad_row.rglob("*") if file.is_file()}
-    load = gongbi("sources", "loads", "orders").stdout.split("\n")[2:3]
-    assert load
-    number = load[0].split()[0]
     ending = "" if path == "/etc/passwd" else COMMANDS[command]
-    done = gongbi(*((number if part == "1" else path + ending if part == "PATH" else part) for part in command))
+    done = gongbi(*((load if part == "1" else path + ending if part == "PATH" else part) for part in command))
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert done.stderr.startswith("gongbi: ")
     assert done.stderr.count("\n") == 1
