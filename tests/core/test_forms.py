@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,10 +12,16 @@ import random_expressions as made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gongbi
 from gongbi.catalog import forms
-from gongbi.catalog.forms import Compare, Field, Group, InSegment, Measure, Phrase, Sequence, Step, Text
+from gongbi.catalog.base import SegmentDef, WorklistDef
+from gongbi.catalog.forms import FORMULAS, Compare, Field, Group, InSegment, Measure, Phrase, Sequence, Step, Text
+from gongbi.catalog.yaml import read_definitions
 from gongbi.core.check import Setting, check
 from gongbi.core.expr import Expr
+from gongbi.core.functions import CATALOGUE
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Apply, Name, Node, children
 
 WRITTEN = [
     "stopped(sale, 30, 'day')",
@@ -33,6 +41,41 @@ WRITTEN = [
     "3 < customer.age and (case when tag.t.b then 1 end) = 1",
     "tag.t.i = 3.0 and tag.t.d = 2",
 ]
+#: Whatever is asked of members in the guides; each is drawn, none stays a text.
+DRAWN = [
+    "rank(sum(sale.amount)) <= 100",
+    "in_random_share(0.1, 'spring') and not in_random_share(0.5, 'b')",
+    "value_at(sale.amount, '2024-01-01') >= 1000",
+    "average_daily(sale.amount, 90) > 2 * average_daily(sale.amount, 30)",
+    "count(sale) filter (where is_workday(sale.ts)) > 2",
+    "max(date(sale.ts)) = nth_weekday(max(sale.ts), 1, 7)",
+    "sum(sale.amount) filter (where last_year('month', true)) < sum(sale.amount) filter (where this('month'))",
+    "share(sale.amount > 10 and kind = 'a') >= 0.5",
+    "share(kind = 'a', sale.amount) filter (where within(30, 'day')) between 0.1 and 0.9",
+    "quantile(sale.amount, 0.9) > 5",
+    "has(list(sale.kind), 'a') or not has(top_k(sale.kind, 3), 'b')",
+    "tag.t.i > tag.t.d",
+    "json_text(customer.city, '$.a.b') = 'x' or json_number(customer.city, '$.n') is absent",
+    "stopped(sale, 90, 'day') filter (where sale.amount > 10)",
+    "not exists_within(view, 7, 'day') filter (where view.page = 'a' and within(1, 'week'))",
+    "days_since(min(sale.ts)) <= 60",
+    "count(sale) filter (where last_year('month', true)) > 0",
+    "count(sale) filter (where between_dates('2024-01-01', '2024-02-01')) > 0",
+    "(sum(sale.amount) - 1) / count(sale) >= 0.5",
+    "contains(customer.city, lower(customer.city))",
+    "coalesce(sum(sale.amount) filter (where previous('month')), 0) >= coalesce(sum(sale.amount), 0)",
+]
+#: Names that the world of these tests has none of: read and written all the same.
+PLACES = [
+    "within_m(121.47, 31.23, 500)",
+    "within_m(customer.lon, customer.lat, 121.47, 31.23, 500)",
+    "in_area('310115')",
+    "home_of(visit, 300) = work_of(visit, 300)",
+    "distance_m(cell_lon(home_of(visit, 300)), cell_lat(home_of(visit, 300)), 121.4, 31.2) < 2e3",
+    "min(days_to_end(deposit.due)) filter (where deposit.due > as_of()) <= 30",
+    "min(days_to_end()) <= 30",
+    "any(account.tag.dormant) and count(relation.owns) > 2 and household.member.tag.x = 'a'",
+]
 LEAVES = "bbbidsyf"
 
 
@@ -43,6 +86,61 @@ def meaning(text: str) -> Expr:
 @pytest.mark.parametrize("text", WRITTEN)
 def test_a_written_condition_comes_back_with_its_meaning(text: str) -> None:
     assert meaning(forms.write(forms.read(text))) == meaning(text)
+
+
+def texts(part: object) -> list[str]:
+    """What stays written in a form, at any depth."""
+    if isinstance(part, Text):
+        return [part.text]
+    if isinstance(part, tuple):
+        return [found for one in part for found in texts(one)]
+    return [found for one in fields(part) for found in texts(getattr(part, one.name))] if is_dataclass(part) else []
+
+
+@pytest.mark.parametrize("text", DRAWN)
+def test_every_kind_of_condition_is_drawn_and_comes_back_with_its_meaning(text: str) -> None:
+    form = forms.read(text)
+    assert texts(form) == []
+    assert meaning(forms.write(form)) == meaning(text)
+    assert forms.read(forms.write(form)) == form
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_what_a_form_does_not_know_the_names_of_it_draws_too(text: str) -> None:
+    form = forms.read(text)
+    assert texts(form) == []
+    assert forms.read(forms.write(form)) == form
+    assert unspanned(parse(forms.write(form))) == unspanned(parse(text))
+
+
+def unspanned(node: Node) -> object:
+    """A syntax tree without the places of its parts."""
+    if isinstance(node, Apply):
+        below = [unspanned(one) for one in children(node)]
+        return (node.function, below, node.distinct, node.star, [name for name, _ in node.named])
+    return node.parts if isinstance(node, Name) else (type(node.value), node.value)
+
+
+PACKS = sorted((Path(gongbi.__file__).parent / "packs").glob("*/demo/definitions"))
+
+
+@pytest.mark.parametrize("folder", PACKS, ids=lambda folder: folder.parts[-3])
+def test_every_segment_that_ships_is_drawn_without_a_written_condition(folder: Path) -> None:
+    conditions = {d.name: d.expr for d in read_definitions(folder) if isinstance(d, SegmentDef | WorklistDef)}
+    assert conditions
+    assert {name: found for name, text in conditions.items() if (found := texts(forms.read(text)))} == {}
+    for text in conditions.values():
+        assert unspanned(parse(forms.write(forms.read(text)))) == unspanned(parse(text))
+
+
+@pytest.mark.parametrize("name", [name for names in FORMULAS.values() for name in names])
+def test_a_function_that_is_offered_begins_with_what_it_takes(name: str) -> None:
+    begun = forms.usual_formula(name, "sale", "sale.amount", "tag.t.s")
+    entry = CATALOGUE[name]
+    least = sum(not p.optional for p in entry.params)
+    assert len(begun.arguments) >= least - (2 if entry.kind == "place" else 0)
+    whole = Group("and", (Compare(begun, "holds"),))
+    assert forms.write(forms.read(forms.write(whole))) == forms.write(whole)
 
 
 @settings(max_examples=60, deadline=None)

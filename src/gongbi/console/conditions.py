@@ -11,8 +11,8 @@ from typing import Any
 from nicegui import ui
 
 from gongbi.catalog import forms
-from gongbi.catalog.forms import Compare, Group, InSegment, Measure, Operator, Phrase, Row, Step, Text
-from gongbi.console import entries
+from gongbi.catalog.forms import Compare, Formula, Group, InSegment, Measure, Operator, Phrase, Row, Step, Text
+from gongbi.console import entries, formulas
 from gongbi.console.frame import Page
 from gongbi.console.picker import Field, Picker, title
 from gongbi.console.words import named
@@ -27,8 +27,10 @@ FIGURES = {
     "median": "number", "min": "any", "max": "any", "stddev": "number", "mode": "any", "first": "any", "last": "any",
     "any": "boolean", "all": "boolean",
 }  # fmt: skip
-ADDS = ("field", "measure", "phrase", "sequence", "segment", "group", "text")
-ROW_ADDS = ("column", "time", "group", "text")
+#: Operators that take another value in the place of a constant.
+BOTH = ("=", "<>", "<", "<=", ">", ">=", "like", "contains", "starts_with", "ends_with", "has", "list_contains")
+ADDS = ("field", "measure", "phrase", "sequence", "segment", "formula", "group", "text")
+ROW_ADDS = ("column", "time", "formula", "group", "text")
 
 
 class Conditions:
@@ -75,7 +77,7 @@ class Conditions:
         """Draw all rows anew."""
         self.place.clear()
         with self.place:
-            self._group(self.form, self._put, top=True)
+            self.group(self.form, self._put, top=True)
 
     def _put(self, form: Group) -> None:
         self.form = form
@@ -83,12 +85,12 @@ class Conditions:
 
     def called(self, name: str, fact: str = "") -> str:
         """What people call a field."""
-        field = self._lookup(name, fact)
+        field = self.field_of(name, fact)
         return title(self.page, field) if field is not None else name
 
     # -- groups ---------------------------------------------------------------------------------------
 
-    def _group(self, group: Group, put: Put, *, fact: str = "", top: bool = False) -> None:
+    def group(self, group: Group, put: Put, *, fact: str = "", top: bool = False) -> None:
         """Rows joined by and/or; `fact` is set where they are about a row of one."""
         t, rows, state = self.page.t, list(group.rows), {"group": group}
 
@@ -151,6 +153,8 @@ class Conditions:
                 append(forms.Sequence("followed_by", (Step(first), Step(first)), "", 7, "day"))
             case "segment":
                 append(InSegment(next(iter(self.segments))))
+            case "formula":
+                formulas.choose(self, lambda what: append(formulas.begun(self, what, fact)), fact)
             case "group":
                 append(Group("or"))
             case "time":
@@ -179,12 +183,12 @@ class Conditions:
         match row:
             case Group():
                 with ui.element("div").classes("g-rows"):
-                    self._group(row, put, fact=fact)
+                    self.group(row, put, fact=fact)
             case Compare():
                 self._compare(row, get, put, fact)
             case InSegment():
                 ui.label(self.page.t("form.in_segment")).classes("g-said")
-                self._select(self.segments, row.segment, lambda v: put(replace(get(), segment=v)), "form.in_segment")
+                self.select(self.segments, row.segment, lambda v: put(replace(get(), segment=v)), "form.in_segment")
             case Phrase():
                 self._phrase(row, get, put)
             case forms.Sequence():
@@ -205,10 +209,20 @@ class Conditions:
             put(forms.usual(field["name"], field["kind"]))
             self.draw()
 
+        def refigure(what: Any, *, draw: bool = False) -> None:
+            if not isinstance(what, forms.Formula) or what.function != get().what.function:
+                put(formulas.begun(self, what, fact))
+                self.draw()
+            else:
+                now(what=what, draw=draw)
+
         if isinstance(row.what, Measure):
-            field: Mapping[str, Any] | None = self._measure(row.what, lambda: get().what, now)
+            field: Mapping[str, Any] | None = self.measure(row.what, lambda: get().what, now)
+        elif isinstance(row.what, Formula):
+            field = {"kind": formulas.kind_of(self, row.what, fact), "values": []}
+            formulas.formula(self, row.what, lambda: get().what, refigure, fact)
         else:
-            field = self._field(row.what.name, fact, refield)
+            field = self.field(row.what.name, fact, refield)
         chosen = Operator(row.operator, row.negated)
         kind: forms.Kind = field["kind"] if field is not None else _kind_of(row)
         offered = {o.key: o for o in forms.operators(kind, chosen)}
@@ -217,16 +231,16 @@ class Conditions:
         def operator(key: str) -> None:
             o = offered[key]
             keep = o.operator not in forms.NO_VALUE and (o.operator == "between") == (row.operator == "between")
-            now(operator=o.operator, negated=o.negated, values=get().values if keep else (), draw=True)
+            other = get().other if o.operator in BOTH else None
+            now(operator=o.operator, negated=o.negated, values=get().values if keep else (), other=other, draw=True)
 
-        self._select(words, chosen.key, operator, "form.operator")
+        self.select(words, chosen.key, operator, "form.operator")
         values = field["values"] if field is not None else []
-        entries.values(self.page, row, kind, values, lambda given: now(values=given))
+        if row.other is None:
+            entries.values(self.page, row, kind, values, lambda given: now(values=given))
+        formulas.beside(self, row, get, now, fact)
         if isinstance(row.what, Measure):
-            with ui.element("div").classes("g-rows g-filter"):
-                ui.label(self.page.t("form.where")).classes("g-said")
-                where = row.what.where
-                self._group(where, lambda made: now(what=replace(get().what, where=made)), fact=row.what.fact)
+            formulas.where(self, row.what.where, lambda made: now(what=replace(get().what, where=made)), row.what.fact)
 
     def _operator(self, key: str) -> str:
         try:
@@ -234,7 +248,7 @@ class Conditions:
         except KeyError:
             return key
 
-    def _lookup(self, name: str, fact: str) -> Field | None:
+    def field_of(self, name: str, fact: str) -> Field | None:
         """The field that a name means, also where the fact or the subject is left out."""
         subject = self.fields[-1]["name"].split(".")[0] if self.fields else ""
         for full in (name, f"{fact}.{name}" if fact else f"{subject}.{name}"):
@@ -242,17 +256,17 @@ class Conditions:
                 return found
         return None
 
-    def _field(
+    def field(
         self, name: str, fact: str, chosen: Callable[[Mapping[str, Any]], None], among: Sequence[Any] | None = None
     ) -> Field | None:
-        field = self._lookup(name, fact)
+        field = self.field_of(name, fact)
         words = title(self.page, field) if field is not None else name or self.page.t("form.choose")
         options = among if among is not None else self.facts.get(fact, self.fields) if fact else self.fields
         button = ui.button(words, on_click=lambda: self.picker.open(options, chosen))
         button.props("outline dense no-caps icon-right=expand_more").classes("g-field").props["title"] = name
         return field
 
-    def _measure(self, what: Measure, get: Get, now: Callable[..., None]) -> Mapping[str, Any]:
+    def measure(self, what: Measure, get: Get, now: Callable[..., None]) -> Mapping[str, Any]:
         """The figure, the fact and its column; gives the kind of what comes out."""
         t = self.page.t
         facts = {name: named(name, self.page.language) for name in (*self.facts, what.fact)}
@@ -263,7 +277,7 @@ class Conditions:
         def figure(name: str) -> None:
             wants = FIGURES[name]
             columns = [c for c in self.facts.get(what.fact, []) if wants in ("any", c["kind"])]
-            known = self._lookup(what.column, what.fact)
+            known = self.field_of(what.column, what.fact)
             kept = what.column if known is not None and known in columns else ""
             column = (kept or columns[0]["name"]) if wants and columns else ""
             zero = what.zero and wants == "number"
@@ -276,14 +290,14 @@ class Conditions:
         def fact(name: str) -> None:
             now(what=Measure("count", name), operator=">=", values=(), negated=False, draw=True)
 
-        self._select(facts, what.fact, fact, "form.fact")
-        self._select(figures, what.function, figure, "form.measure")
+        self.select(facts, what.fact, fact, "form.fact")
+        self.select(figures, what.function, figure, "form.measure")
         field = None
         if what.column:
             among = [
                 c for c in self.facts.get(what.fact, []) if FIGURES.get(what.function, "any") in ("any", c["kind"])
             ]
-            field = self._field(
+            field = self.field(
                 what.column, what.fact, lambda f: now(what=replace(get(), column=f["name"]), draw=True), among or None
             )
         kind = (
@@ -306,7 +320,7 @@ class Conditions:
         t, about = self.page.t, bool(row.fact)
         if about:
             facts = {name: named(name, self.page.language) for name in (*self.facts, row.fact)}
-            self._select(facts, row.fact, lambda v: again(fact=v), "form.fact")
+            self.select(facts, row.fact, lambda v: again(fact=v), "form.fact")
         options = [name for name, spec in entries.PHRASES.items() if spec.about_fact == about]
         words = {name: t(f"form.phrase.{name}") for name in dict.fromkeys((*options, row.function))}
 
@@ -317,8 +331,10 @@ class Conditions:
         def function(name: str) -> None:
             again(function=name, values=entries.PHRASES[name].usual)
 
-        self._select(words, row.function, function, "form.add.phrase" if about else "form.add.time")
+        self.select(words, row.function, function, "form.add.phrase" if about else "form.add.time")
         entries.phrase_values(self.page, row, lambda values: put(replace(get(), values=values)))
+        if about:
+            formulas.where(self, row.where, lambda made: put(replace(get(), where=made)), row.fact)
 
     def _sequence(self, row: forms.Sequence, get: Get, put: Put) -> None:
         t = self.page.t
@@ -343,14 +359,14 @@ class Conditions:
             now(steps=tuple(s for j, s in enumerate(get().steps) if j != i), draw=True)
 
         words = {name: t(f"form.sequence.{name}") for name in ("followed_by", "not_followed_by")}
-        self._select(words, row.function, lambda v: now(function=v), "form.add.sequence")
+        self.select(words, row.function, lambda v: now(function=v), "form.add.sequence")
         with ui.element("div").classes("g-rows g-filter"):
             for i, one in enumerate(row.steps):
                 with ui.element("div").classes("g-row"):
                     ui.label(str(i + 1) if not i else t("form.then")).classes("g-said")
                     facts = {name: named(name, self.page.language) for name in (*self.facts, one.fact)}
-                    self._select(facts, one.fact, partial(moved, i), "form.fact")
-                    self._group(one.where, partial(turned, i), fact=one.fact)
+                    self.select(facts, one.fact, partial(moved, i), "form.fact")
+                    self.group(one.where, partial(turned, i), fact=one.fact)
                     if len(row.steps) > 2:
                         off = ui.button(icon="close", on_click=partial(drop, i))
                         off.props("flat dense round size=sm").props["aria-label"] = t("form.remove")
@@ -359,7 +375,7 @@ class Conditions:
             more.on_click(lambda: now(steps=(*get().steps, Step(last)), draw=True))
         shared = {"": t("form.any_column")} | {name: named(name, self.page.language) for name in self._shared(row)}
         ui.label(t("form.same")).classes("g-said")
-        self._select(shared, row.same, lambda v: now(same=v), "form.same")
+        self.select(shared, row.same, lambda v: now(same=v), "form.same")
         ui.label(t("form.span")).classes("g-said")
         entries.span(self.page, row.n, row.unit, lambda n, unit: now(n=n, unit=unit))
 
@@ -369,7 +385,7 @@ class Conditions:
         shared = sorted(name for name in set.intersection(*found) if "." not in name) if found else []
         return [*shared, *([row.same] if row.same and row.same not in shared else [])]
 
-    def _select(self, options: Mapping[str, str], value: str, change: Callable[[str], None], label: str) -> ui.select:
+    def select(self, options: Mapping[str, str], value: str, change: Callable[[str], None], label: str) -> ui.select:
         known = dict(options) if value in options else {value: value, **options}
         found = ui.select(known, value=value).props("outlined dense options-dense").classes("g-pick")
         found.props["aria-label"] = self.page.t(label)

@@ -36,6 +36,8 @@ PHRASES = {
     "within": Spec(("n", "unit"), (30, "day"), False),
     "this": Spec(("period",), ("month",), False),
     "previous": Spec(("period",), ("month",), False),
+    "last_year": Spec(("period", "yes"), ("month", True), False),
+    "between_dates": Spec(("date", "date"), ("", ""), False),
     "since": Spec(("date",), ("",), False),
     "before": Spec(("date",), ("",), False),
 }
@@ -53,15 +55,16 @@ def values(page: Page, row: Compare, kind: Kind, listed: Sequence[Any], given: G
             given(tuple(v for v in state if v is not None) if None not in state else ())
 
         for i, key in enumerate(("form.from", "form.to")):
-            _one(state[i], kind, page.t(key), partial(part, i))
+            one(state[i], kind, page.t(key), partial(part, i))
     elif row.operator == "in" or (listed and kind == "category"):
         _several(page, row, kind, listed, given)
     else:
         first = row.values[0] if row.values else None
-        _one(first, kind, page.t("form.value"), lambda value: given(() if value is None else (value,)))
+        one(first, kind, page.t("form.value"), lambda value: given(() if value is None else (value,)))
 
 
-def _one(value: Value | None, kind: Kind, label: str, given: Callable[[Value | None], None]) -> None:
+def one(value: Value | None, kind: Kind, label: str, given: Callable[[Value | None], None]) -> None:
+    """A box for one constant; None is given while it holds none."""
     box = ui.input(value="" if value is None else _shown(value)).props("outlined dense debounce=250 hide-bottom-space")
     box.classes("g-value").props["aria-label"] = label
     box.props["placeholder"] = label
@@ -114,7 +117,10 @@ def phrase_values(page: Page, row: Phrase, given: Given) -> None:
         given(tuple(state))
 
     for i, ask in enumerate(asks):
-        if ask == "n":
+        if ask == "yes":
+            mark = ui.checkbox(page.t("form.so_far"), value=bool(state[i])).props("dense size=sm")
+            mark.on_value_change(lambda e, i=i: put(i, bool(e.value)))
+        elif ask == "n":
             _number(page, state[i], partial(put, i))
         elif ask in ("unit", "rolling", "period"):
             unit(page, str(state[i]), ask, partial(put, i))

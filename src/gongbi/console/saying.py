@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gongbi.catalog import forms
-from gongbi.catalog.forms import Compare, Group, InSegment, Measure, Phrase, Row, Text
+from gongbi.catalog.forms import Compare, Formula, Group, InSegment, Measure, Operand, Phrase, Row, Text
 from gongbi.console.conditions import Conditions
+from gongbi.console.formulas import fact_of
+from gongbi.console.formulas import said as formula_said
 from gongbi.console.texts import TEXTS
 from gongbi.console.words import named
 from gongbi.errors import InvalidExpression
@@ -31,7 +35,9 @@ def _row(c: Conditions, row: Row, fact: str) -> str:
             key = f"not_{row.operator}" if row.negated else row.operator
             operator = t(f"form.op.{key}") if f"form.op.{key}" in TEXTS else key
             comma = "、" if c.page.language == "zh" else ", "
-            return f"{_what(c, row, fact)} {operator} {comma.join(c.page.format.value(v) for v in row.values)}"
+            values = [c.page.format.value(v) for v in row.values]
+            values += [_what(c, row.other, fact)] if row.other is not None else []
+            return f"{_what(c, row.what, fact)} {operator} {comma.join(values)}"
         case Group():
             body = _group(c, row, fact)
         case InSegment():
@@ -40,6 +46,7 @@ def _row(c: Conditions, row: Row, fact: str) -> str:
             about = named(row.fact, c.page.language) if row.fact else ""
             units = {v: t(f"maker.unit.{v}") for v in row.values if f"maker.unit.{v}" in TEXTS}
             body = f"{about} {t(f'form.phrase.{row.function}')} {' '.join(str(units.get(v, v)) for v in row.values)}"
+            body += f" ({_group(c, row.where, row.fact)})" if row.where.rows else ""
         case forms.Sequence():
             steps = f" {t('form.then')} ".join(named(step.fact, c.page.language) for step in row.steps)
             body = f"{t(f'form.sequence.{row.function}')} {steps}"
@@ -48,10 +55,13 @@ def _row(c: Conditions, row: Row, fact: str) -> str:
     return f"{t('form.not')} ({body})" if row.negated else body
 
 
-def _what(c: Conditions, row: Compare, fact: str) -> str:
-    if not isinstance(row.what, Measure):
-        return c.called(row.what.name, fact)
-    about, figure = named(row.what.fact, c.page.language), c.page.t(f"form.measure.{row.what.function}")
-    column = f" {c.called(row.what.column, row.what.fact)}" if row.what.column else ""
-    where = f" ({_group(c, row.what.where, row.what.fact)})" if row.what.where.rows else ""
+def _what(c: Conditions, what: Operand, fact: str) -> str:
+    if isinstance(what, Formula):
+        about = fact_of(c, what) or fact
+        return formula_said(c, what, partial(_group, c, fact=about), partial(_what, c, fact=about))
+    if not isinstance(what, Measure):
+        return named(what.name, c.page.language) if what.name in c.facts else c.called(what.name, fact)
+    about, figure = named(what.fact, c.page.language), c.page.t(f"form.measure.{what.function}")
+    column = f" {c.called(what.column, what.fact)}" if what.column else ""
+    where = f" ({_group(c, what.where, what.fact)})" if what.where.rows else ""
     return f"{about}{column} {figure}{where}"

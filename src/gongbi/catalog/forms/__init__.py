@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gongbi.catalog.forms.base import (
+    Argument,
     Compare,
     Field,
+    Formula,
     Group,
     InSegment,
     Measure,
@@ -17,14 +19,17 @@ from gongbi.catalog.forms.base import (
     Value,
 )
 from gongbi.catalog.forms.combine import combine
-from gongbi.catalog.forms.offer import NO_VALUE, Kind, Operator, kind_of, operators, usual
+from gongbi.catalog.forms.offer import FORMULAS, NO_VALUE, Kind, Operator, kind_of, operators, usual, usual_formula
 from gongbi.catalog.forms.read import read
 from gongbi.catalog.forms.write import is_complete, write, write_operand
 
 __all__ = [
+    "FORMULAS",
     "NO_VALUE",
+    "Argument",
     "Compare",
     "Field",
+    "Formula",
     "Group",
     "InSegment",
     "Kind",
@@ -43,6 +48,7 @@ __all__ = [
     "operators",
     "read",
     "usual",
+    "usual_formula",
     "write",
     "write_operand",
 ]

@@ -61,15 +61,35 @@ class Measure:
     zero: bool = False
 
 
-Operand = Field | Measure
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A function of the language, or ``+ - * /``, of constants, other values and conditions.
+
+    Parameters
+    ----------
+    arguments
+        As many as were written; a condition stands as a `Group`: ``share(amount > 10)``.
+    where
+        Of an aggregate: which rows count.
+    """
+
+    function: str
+    arguments: tuple[Argument, ...] = ()
+    where: Group = Group()
+
+
+Operand = Field | Measure | Formula
+Argument = Value | Operand | Group
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A value set beside constants.
+    """A value set beside constants, or beside another value.
 
     Parameters
     ----------
+    other
+        The other value, with an operator that takes one; then there are no constants.
     operator
         A sign, ``between``, ``in``, ``like``, ``is_absent``, ``is_true``, ``is_false``, a function that takes the value
         and one constant, or ``holds`` where the value is a condition by itself.
@@ -79,6 +99,7 @@ class Compare:
     operator: str
     values: tuple[Value, ...] = ()
     negated: bool = False
+    other: Operand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +118,15 @@ class Phrase:
     ----------
     fact
         Empty where the phrase is about the time of a row.
+    where
+        Which rows count; of phrases about a fact.
     """
 
     function: str
     fact: str = ""
     values: tuple[Value, ...] = ()
     negated: bool = False
+    where: Group = Group()
 
 
 @dataclass(frozen=True, slots=True)

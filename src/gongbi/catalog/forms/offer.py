@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
-from gongbi.catalog.forms.base import Compare, Field, Operand
+from gongbi.catalog.forms.base import Argument, Compare, Field, Formula, Group, Measure, Operand
 from gongbi.catalog.forms.write import NEEDS
 from gongbi.core.functions import CATALOGUE
 
@@ -40,6 +41,61 @@ _OFFERED: dict[Kind, tuple[Operator, ...]] = {
     "date": _of(">= < between = is_absent !is_absent"),
     "list": _of("has !has list_contains !list_contains is_absent !is_absent"),
 }
+
+
+#: Functions that a form offers, by what they are about.
+FORMULAS: dict[str, tuple[str, ...]] = {
+    "among": ("rank", "percent_rank", "ntile", "score", "share_of_total", "in_random_share"),
+    "state": ("value_at", "value_before", "average_daily"),
+    "rows": ("share", "quantile", "top_share", "list", "top_k", "gap_avg", "min", "max", "sum", "avg", "coalesce"),
+    "place": ("within_m", "distance_m", "in_area", "home_of", "work_of"),
+    "time": ("is_workday", "is_holiday", "nth_weekday", "weekday", "hour", "days_since", "days_to_end"),
+    "lists": ("has", "has_any", "list_length", "share_in", "top_of"),
+    "json": ("json_text", "json_number", "json_boolean", "json_has"),
+    "numbers": ("+", "-", "*", "/", "abs", "round"),
+}
+_ROW_TIME = "ts"
+
+
+def usual_formula(name: str, fact: str = "", column: str = "", field: str = "") -> Formula:
+    """A function with arguments to begin with.
+
+    Parameters
+    ----------
+    fact, column
+        Rows of a member, and a number of them as it is written: ``order``, ``order.amount``.
+    field
+        A tag or an attribute.
+    """
+    total, time = Measure("sum", fact, column), Field(f"{fact}.{_ROW_TIME}")
+    this = Field(column or field)
+    given: dict[str, tuple[Argument, ...]] = {
+        **dict.fromkeys(("rank", "percent_rank", "share_of_total", "abs"), (total,)),
+        **dict.fromkeys(("ntile", "score"), (total, 5)),
+        **dict.fromkeys(("coalesce", "round"), (total, 0)),
+        **dict.fromkeys("+-*/", (total, total)),
+        **dict.fromkeys(("is_workday", "is_holiday", "weekday", "hour", "gap_avg"), (time,)),
+        **dict.fromkeys(("has", "has_any"), (Formula("list", (this,)), "")),
+        **dict.fromkeys(("home_of", "work_of"), (Field(fact), 300)),
+        **dict.fromkeys(("json_text", "json_number", "json_boolean", "json_has"), (Field(field), "$.a")),
+        "in_random_share": (Decimal("0.1"), "a"),
+        "value_at": (this, "2024-01-01"),
+        "value_before": (this, 30, "day"),
+        "average_daily": (this, 90),
+        "share": (Group("and", (Compare(this, ">", (0,)),)),),
+        "quantile": (this, Decimal("0.9")),
+        "top_k": (this, 3),
+        "within_m": (0, 0, 500),
+        "distance_m": (0, 0),
+        "in_area": ("",),
+        "nth_weekday": (time, 1, 1),
+        "list_length": (Formula("list", (this,)),),
+        "share_in": (Field(field), ""),
+        "top_of": (Field(field),),
+        "days_since": (Measure("min", fact, f"{fact}.{_ROW_TIME}"),),
+        "days_to_end": (),
+    }
+    return Formula(name, given.get(name, (this,)))
 
 
 def kind_of(type_: str, *, listed: bool = False) -> Kind:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from gongbi.catalog.forms.base import (
+    Argument,
     Compare,
     Field,
+    Formula,
     Group,
     InSegment,
     Joined,
@@ -22,6 +24,7 @@ from gongbi.catalog.forms.base import (
     Value,
 )
 from gongbi.catalog.forms.write import name_text
+from gongbi.core.functions import CATALOGUE
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Apply, Literal, Name, Node
 from gongbi.errors import InvalidExpression
@@ -34,7 +37,13 @@ STATES = ("is_absent", "is_true", "is_false")
 MEASURES = ("sum", "avg", "min", "max", "median", "stddev", "mode", "first", "last", "any", "all")
 #: Phrases about a member's rows of a fact, and about the time of a row.
 ABOUT_FACT = ("exists_within", "first_time", "stopped", "regularly", "resurrected")
-ABOUT_TIME = ("within", "this", "previous", "since", "before", "active", "ends_within")
+ABOUT_TIME = (
+    "within", "this", "previous", "last_year", "between_dates", "since", "before", "active", "ends_within",
+)  # fmt: skip
+#: What is written between two values.
+ARITHMETIC = ("+", "-", "*", "/")
+#: Functions by name; signs are known by themselves, and what a step says is said of a sequence only.
+NAMED = frozenset(name for name, one in CATALOGUE.items() if not one.sign and one.kind not in ("step", "sequence"))
 _INTERVAL = re.compile(r"\(*\s*interval\s+([0-9]{1,9})\s+'?([a-z_]+?)s?'?\s*\)*", re.IGNORECASE)
 
 
@@ -62,8 +71,10 @@ def _row(node: Node, source: str) -> Row:
                 # The `not` stands within the part: x is not true.
                 return _bare(node, source)
             return Group("and", (inner,), negated=True) if inner.negated else replace(inner, negated=True)
-        if (found := _phrase(node) or _compare(node, source)) is not None:
+        if (found := _compare(node, source)) is not None:
             return found
+    if isinstance(node, Apply) and (said := _phrase(node, source)) is not None:
+        return said
     if isinstance(node, Apply) and (steps := _sequence(node, source)) is not None:
         return steps
     if isinstance(node, Name) and node.parts[0] == "segment" and len(node.parts) == 2:
@@ -113,11 +124,16 @@ def _compare(node: Apply, source: str) -> Compare | None:
     if name not in (*SIGNS, *BESIDE, *STATES, "between", "in") or len(args) != count:
         return None
     what, values = _operand(args[0], source), _values(args[1:])
-    return Compare(what, name, values) if what is not None and values is not None else None
+    if what is None or values is not None:
+        return Compare(what, name, values) if what is not None and values is not None else None
+    other = _operand(args[1], source) if name in (*SIGNS, *BESIDE) else None
+    return Compare(what, name, other=other) if other is not None else None
 
 
-def _phrase(node: Apply) -> Phrase | None:
+def _phrase(node: Apply, source: str) -> Phrase | None:
     args, fact = node.args, ""
+    if node.distinct or node.star or node.named or (node.filter is not None and node.function not in ABOUT_FACT):
+        return None
     if node.function in ABOUT_FACT:
         if not args or not isinstance(args[0], Name) or len(args[0].parts) != 1:
             return None
@@ -125,18 +141,46 @@ def _phrase(node: Apply) -> Phrase | None:
     elif node.function not in ABOUT_TIME:
         return None
     values = _values(args)
-    return Phrase(node.function, fact, values) if values is not None else None
+    return Phrase(node.function, fact, values, where=_where(node, source)) if values is not None else None
 
 
 def _operand(node: Node, source: str) -> Operand | None:
     if isinstance(node, Name):
         return Field(name_text(node.parts)) if node.parts[0] != "segment" else None
+    return _measure(node, source) or _formula(node, source)
+
+
+def _formula(node: Node, source: str) -> Formula | None:
+    """A function of things that a form can show; None for what is no function of the language."""
+    if not isinstance(node, Apply) or node.distinct or node.star or node.named:
+        return None
+    if node.function not in NAMED and (node.function not in ARITHMETIC or len(node.args) != 2):
+        return None
+    found = [_argument(arg, source) for arg in node.args]
+    arguments = tuple(one for one in found if one is not None)
+    if len(arguments) < len(found):
+        return None
+    return Formula(node.function, arguments, _where(node, source))
+
+
+def _argument(node: Node, source: str) -> Argument | None:
+    if isinstance(node, Literal):
+        return node.value
+    if isinstance(node, Name) and len(node.parts) == 1:
+        # It may be the name of a fact, which needs no quotes.
+        return Field(name_text(node.parts, fact=True))
+    if isinstance(node, Apply) and node.function in (*SIGNS, *STATES, "and", "or", "not", "between", "in", "like"):
+        return _group(node, source)
+    return _operand(node, source)
+
+
+def _measure(node: Node, source: str) -> Measure | None:
     if not isinstance(node, Apply) or node.star or node.named:
         return None
     if node.function == "coalesce" and len(node.args) == 2 and not _decorated(node):
-        inner = _operand(node.args[0], source)
+        inner = _measure(node.args[0], source)
         zero = isinstance(node.args[1], Literal) and type(node.args[1].value) is int and node.args[1].value == 0
-        return replace(inner, zero=True) if zero and isinstance(inner, Measure) and not inner.zero else None
+        return replace(inner, zero=True) if zero and inner is not None and not inner.zero else None
     if len(node.args) != 1:
         return None
     (arg,) = node.args

@@ -6,7 +6,10 @@ from collections.abc import Sequence as Many
 from decimal import Decimal
 
 from gongbi.catalog.forms.base import (
+    Argument,
     Compare,
+    Field,
+    Formula,
     Group,
     InSegment,
     Measure,
@@ -38,6 +41,8 @@ def write(form: Group) -> str:
 
 def write_operand(what: Operand) -> str:
     """Write a value as an expression."""
+    if isinstance(what, Formula):
+        return _formula(what)
     if not isinstance(what, Measure):
         return what.name
     if what.function == "count_distinct":
@@ -46,11 +51,30 @@ def write_operand(what: Operand) -> str:
         body = f"max({what.fact}.ts)"
     else:
         body = f"{what.function}({what.column or what.fact})"
-    if where := write(what.where):
-        body += f" filter (where {where})"
+    body += _filter(what.where)
     if what.function == "days_since":
         body = f"days_since({body})"
     return f"coalesce({body}, 0)" if what.zero else body
+
+
+def _formula(what: Formula) -> str:
+    arguments = [_argument(one) for one in what.arguments]
+    if "" in arguments:
+        return ""
+    if not what.function.isidentifier():
+        return f"({arguments[0]} {what.function} {arguments[1]})"
+    return f"{what.function}({', '.join(arguments)})" + _filter(what.where)
+
+
+def _argument(one: Argument) -> str:
+    if isinstance(one, Group):
+        return write(one)
+    return write_operand(one) if isinstance(one, Field | Measure | Formula) else literal(one)
+
+
+def _filter(where: Group) -> str:
+    said = write(where)
+    return f" filter (where {said})" if said else ""
 
 
 def is_complete(row: Row) -> bool:
@@ -59,6 +83,8 @@ def is_complete(row: Row) -> bool:
         case Group():
             return any(is_complete(inner) for inner in row.rows)
         case Compare():
+            if row.other is not None:
+                return bool(write_operand(row.what) and write_operand(row.other))
             return bool(write_operand(row.what)) and len(row.values) >= NEEDS.get(row.operator, 1)
         case InSegment():
             return bool(row.segment)
@@ -92,6 +118,7 @@ def _row(row: Row, *, alone: bool = False) -> str:
             body = f"segment.{name_text((row.segment,), first=False)}"
         case Phrase():
             body = f"{row.function}({', '.join([*([row.fact] if row.fact else []), *map(literal, row.values)])})"
+            body += _filter(row.where)
         case Sequence():
             body = _sequence(row)
     return f"not {body}" if row.negated else body
@@ -99,6 +126,8 @@ def _row(row: Row, *, alone: bool = False) -> str:
 
 def _compare(row: Compare) -> str:
     what, values, no = write_operand(row.what), [literal(value) for value in row.values], row.negated
+    if row.other is not None:
+        values = [write_operand(row.other)]
     if row.operator in _BEHIND:
         if row.operator in _STATES:
             return f"{what} is {'not ' if no else ''}{_STATES[row.operator]}"
