@@ -28,17 +28,32 @@ class PortraitVerbs(ABC):
         return told(self.call("grading", name=name, days=days))  # type: ignore[no-any-return]
 
     def worklist(
-        self, name: str, *, part: str | None = None, limit: int | None = 50, language: str = "zh"
+        self,
+        name: str,
+        *,
+        part: str | None = None,
+        limit: int | None = 50,
+        language: str = "zh",
+        as_of: str | datetime | None = None,
     ) -> dict[str, Any]:
-        """A list to be worked off: `parts` with their counts, and `table`, the most important first."""
-        given = {"name": name, "part": part, "limit": limit, "language": language}
+        """A list to be worked off, also as of an instant: `parts` with counts, `table`, the most important first."""
+        at = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        given = {"name": name, "part": part, "limit": limit, "language": language, "as_of": at}
         return told(self.call("worklist", **given))  # type: ignore[no-any-return]
 
     def export_worklist(
-        self, name: str, to: str | Path, *, part: str | None = None, language: str = "zh", overwrite: bool = False
+        self,
+        name: str,
+        to: str | Path,
+        *,
+        part: str | None = None,
+        language: str = "zh",
+        overwrite: bool = False,
+        as_of: str | datetime | None = None,
     ) -> dict[str, Any]:
         """Write a list to a file, an Excel file with a sheet for each part, and put that on record."""
-        given = {"name": name, "to": full(to), "part": part, "language": language, "overwrite": overwrite}
+        at = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+        given = {"name": name, "to": full(to), "part": part, "language": language, "overwrite": overwrite, "as_of": at}
         return told(self.call("export_worklist", **given))  # type: ignore[no-any-return]
 
     def care(

@@ -154,6 +154,30 @@ def test_an_expression_is_drawn_as_rows_and_filled_in_rows_write_it(visit: Visit
     assert visit.script(text).startswith("count(purchase)")
 
 
+def test_a_calculation_is_chosen_and_filled_in(visit: Visit) -> None:
+    text = "return document.getElementById('expression').value"
+    visit.open("/segments", "zh")
+    visit.type("rank(tag.value.spend) <= 7 and tag.value.spend > tag.value.trips")
+    until(lambda: visit.script("return document.querySelectorAll('#conditions > .g-row').length") == 2, "two rows")
+    assert "名次（前 N 名）" in visit.body()
+    assert not visit.driver.find_elements("css selector", "#conditions .g-mono"), "nothing is left as text"
+    fill(visit, "#conditions > .g-row:nth-of-type(1) > .g-value input", "5")
+    until(lambda: visit.script(text) == "rank(tag.value.spend) <= 5 and tag.value.spend > tag.value.trips", "written")
+    with gongbi.open(visit.served.root) as ws:
+        few = ws.segment("rank(tag.value.spend) <= 5 and tag.value.spend > tag.value.trips").count()
+    until(lambda: visit.count() == str(few), "the count")
+    visit.open("/segments", "zh")
+    press(visit, "添加")
+    until(lambda: visit.script("return !!document.querySelector('.q-menu .q-item')"), "the menu")
+    visit.script("[...document.querySelectorAll('.q-menu .q-item')].find(i => i.innerText.startsWith('计算')).click()")
+    typed = until(lambda: visit.driver.find_elements("css selector", ".g-picker input"), "the dialog")[0]
+    typed.send_keys("suijichoudao")
+    rows = "return [...document.querySelectorAll('.g-picker-row .g-mono')].map(c => c.innerText)"
+    until(lambda: visit.script(rows) == ["in_random_share"], "the lot alone")
+    visit.script("document.querySelector('.g-picker-row').click()")
+    until(lambda: visit.script(text) == "in_random_share(0.1, 'a')", "written")
+
+
 def test_a_tag_is_chosen_by_its_initials(visit: Visit) -> None:
     visit.open("/segments", "zh")
     press(visit, "添加")

@@ -48,6 +48,24 @@ def test_a_household_is_read_from_files_to_segments(shop: Path) -> None:
         assert round(shares[10], 4) == round(17.5 / 23.5, 4)
         assert sorted(ws.segment("segment.family").members().column("id").to_pylist()) == [10, 11]
 
+        # Whoever does not write finds the neighbours in the form, under names that an expression may use.
+        fields = ws.call("fields")
+        known = [f["name"] for f in fields["fields"] if f["group"] == "neighbour"]
+        assert known == ["household.tag.home.spend"]
+        many = {
+            fact["name"]: [c["name"] for c in fact["columns"]] for fact in fields["facts"] if fact["name"] != "order"
+        }
+        assert list(many) == ["household.member"]
+        assert "household.member.tag.spend.total" in many["household.member"]
+        assert "household.member.town" in many["household.member"]
+        for name in known:
+            ws.segment(f"{name} is not absent").count()
+        for fact, columns in many.items():
+            assert ws.segment(f"count({fact}) > 0").count() == 3
+            for name in columns:
+                ws.segment(f"count(distinct {name}) >= 1").count()
+        assert next(iter(ws.call("fields", subject="household")["facts"]))["name"] == "member"
+
         # A change of another subject's tag is a change of those that read it.
         text = (shop / "definitions/homes.yaml").read_text("utf-8")
         (shop / "definitions/homes.yaml").write_text(

@@ -54,6 +54,21 @@ def test_a_list_has_its_members_in_order_and_its_parts(ws: package.Workspace) ->
         ws.worklist("buyer")
 
 
+def test_a_list_is_as_it_would_have_been_then(ws: package.Workspace) -> None:
+    now = ws.worklist("buyers")
+    same = ws.worklist("buyers", as_of=now["as_of"])
+    assert same["table"].to_pylist() == now["table"].to_pylist()
+    latest = sorted(now["table"]["最近"].to_pylist())
+    before = ws.worklist("buyers", as_of=latest[-1].isoformat() + "+00:00")["table"].to_pylist()
+    # The newest order is not seen at its own instant.
+    assert {row["id"]: row["最近"] for row in before} != {row["id"]: row["最近"] for row in now["table"].to_pylist()}
+    assert all(row["最近"] < latest[-1] for row in before)
+    assert [row["消费"] for row in before] == sorted((row["消费"] for row in before), reverse=True)
+    assert ws.worklist("buyers", as_of="2001-01-01")["count"] == 0
+    with pytest.raises(InvalidInput, match="future"):
+        ws.worklist("buyers", as_of="2999-01-01")
+
+
 def test_each_part_is_cut_at_its_own_limit(ws: package.Workspace) -> None:
     found = ws.worklist("first")
     # Of 10 and 13, both of 上海, the one with more orders.

@@ -77,7 +77,7 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
     )
     assert told.exit_code == 0, told.output
     with gongbi.open(to) as ws:
-        ws.apply()
+        assert ws.apply()["warnings"] == []
         ws.ingest()
         as_of = ws.build()["as_of"][:10]
         due = ws.worklist("deposits_due", limit=None)["table"]

@@ -19,6 +19,7 @@ def worklist(
     to: Annotated[
         Path | None, typer.Option("--to", help="Write .xlsx (a sheet for each part), .csv or .parquet; put on record.")
     ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As it would have been then: an ISO date.")] = None,
     overwrite: Overwrite = False,
     workspace: Where = HERE,
     as_json: Json = False,
@@ -26,11 +27,11 @@ def worklist(
 ) -> None:
     """Lists for account managers and shops, with what is due. 工作名单。"""
     if name is None:
-        if part or to or limit is not None:
-            raise typer.BadParameter("--part, --limit and --to need the name of a list.")
+        if part or to or as_of or limit is not None:
+            raise typer.BadParameter("--part, --limit, --as-of and --to need the name of a list.")
         emit(call(workspace, None, "worklists"), as_json)
         return
-    given: dict[str, Any] = {"name": name, "part": part, "language": language()}
+    given: dict[str, Any] = {"name": name, "part": part, "language": language(), "as_of": as_of}
     if to is not None:
         if limit is not None:
             raise typer.BadParameter("--limit is for looking; --to writes the whole list.")

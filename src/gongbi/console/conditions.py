@@ -48,6 +48,8 @@ class Conditions:
         self.page, self.changed = page, changed
         self.fields: list[Mapping[str, Any]] = list(fields["fields"])
         self.facts = {fact["name"]: list(fact["columns"]) for fact in fields["facts"]}
+        #: Facts proper: the rows of neighbours have no time.
+        self.timed = {name for name, columns in self.facts.items() if any(c["name"] == f"{name}.ts" for c in columns)}
         self.segments = {s["name"]: page.words(s["title"], s["name"]) for s in fields["segments"]}
         self.known: dict[str, Field] = {
             field["name"]: field for field in (*self.fields, *(c for f in self.facts.values() for c in f))
@@ -135,22 +137,26 @@ class Conditions:
         button = ui.button(t("form.add"), icon="add").props("outline dense no-caps size=sm").classes("g-btn g-add")
         with button, ui.menu():
             for kind in ROW_ADDS if fact else ADDS:
-                if (kind == "segment" and not self.segments) or (kind in ("measure", "sequence") and not self.facts):
+                if (kind == "segment" and not self.segments) or (kind == "measure" and not self.facts):
+                    continue
+                if kind in ("phrase", "sequence") and not self.timed:
                     continue
                 ui.menu_item(t(f"form.add.{kind}"), on_click=lambda kind=kind: self._new(kind, append, fact))
 
     def _new(self, kind: str, append: Callable[[Row], None], fact: str) -> None:
         first = next(iter(self.facts), "")
+        recent = Group("and", (Phrase("within", "", (90, "day")),)) if first in self.timed else Group()
         match kind:
             case "field" | "column":
                 among = self.facts[fact] if kind == "column" and fact in self.facts else self.fields
                 self.picker.open(among, lambda field: append(forms.usual(field["name"], field["kind"])))
             case "measure":
-                append(Compare(Measure("count", first, "", Group("and", (Phrase("within", "", (90, "day")),))), ">="))
+                append(Compare(Measure("count", first, "", recent), ">="))
             case "phrase":
-                append(Phrase("exists_within", first, (30, "day")))
+                append(Phrase("exists_within", self._timed(first), (30, "day")))
             case "sequence":
-                append(forms.Sequence("followed_by", (Step(first), Step(first)), "", 7, "day"))
+                step = Step(self._timed(first))
+                append(forms.Sequence("followed_by", (step, step), "", 7, "day"))
             case "segment":
                 append(InSegment(next(iter(self.segments))))
             case "formula":
@@ -161,6 +167,13 @@ class Conditions:
                 append(Phrase("within", "", (30, "day")))
             case _:
                 append(Text(""))
+
+    def _behaviours(self, chosen: str) -> dict[str, str]:
+        names = [name for name in self.facts if name in self.timed]
+        return {name: named(name, self.page.language) for name in dict.fromkeys((*names, chosen))}
+
+    def _timed(self, fact: str) -> str:
+        return fact if fact in self.timed else next((name for name in self.facts if name in self.timed), fact)
 
     # -- rows -----------------------------------------------------------------------------------------
 
@@ -314,12 +327,16 @@ class Conditions:
 
     def _fits(self, what: Measure, function: str) -> bool:
         wants = FIGURES[function]
+        if function == "days_since":
+            return what.fact in self.timed
         return not wants or any(wants in ("any", c["kind"]) for c in self.facts.get(what.fact, []))
 
     def _phrase(self, row: Phrase, get: Get, put: Put) -> None:
         t, about = self.page.t, bool(row.fact)
         if about:
-            facts = {name: named(name, self.page.language) for name in (*self.facts, row.fact)}
+            facts = {
+                n: named(n, self.page.language) for n in (*self.facts, row.fact) if n in self.timed or n == row.fact
+            }
             self.select(facts, row.fact, lambda v: again(fact=v), "form.fact")
         options = [name for name, spec in entries.PHRASES.items() if spec.about_fact == about]
         words = {name: t(f"form.phrase.{name}") for name in dict.fromkeys((*options, row.function))}
@@ -364,7 +381,11 @@ class Conditions:
             for i, one in enumerate(row.steps):
                 with ui.element("div").classes("g-row"):
                     ui.label(str(i + 1) if not i else t("form.then")).classes("g-said")
-                    facts = {name: named(name, self.page.language) for name in (*self.facts, one.fact)}
+                    facts = {
+                        n: named(n, self.page.language)
+                        for n in (*self.facts, one.fact)
+                        if n in self.timed or n == one.fact
+                    }
                     self.select(facts, one.fact, partial(moved, i), "form.fact")
                     self.group(one.where, partial(turned, i), fact=one.fact)
                     if len(row.steps) > 2:

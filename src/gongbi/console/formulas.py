@@ -58,13 +58,18 @@ def fact_of(c: Conditions, what: object) -> str:
     if isinstance(what, Measure):
         return what.fact
     if isinstance(what, Field):
-        head = what.name.partition(".")[0]
-        return head if head in c.facts else ""
+        parts = what.name.split(".")
+        heads = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+        if found := next((head for head in heads if head in c.facts), ""):
+            return found
+        # A column by its own name alone.
+        alone = len(parts) == 1 and c.field_of(what.name, "") is None
+        return next((fact for fact in c.facts if f"{fact}.{what.name}" in c.known), "") if alone else ""
     if isinstance(what, Compare):
         return fact_of(c, what.what)
-    parts: tuple[object, ...] = what.arguments if isinstance(what, Formula) else ()
-    parts = what.rows if isinstance(what, Group) else parts
-    return next((found for part in parts if (found := fact_of(c, part))), "")
+    below: tuple[object, ...] = what.arguments if isinstance(what, Formula) else ()
+    below = what.rows if isinstance(what, Group) else below
+    return next((found for part in below if (found := fact_of(c, part))), "")
 
 
 def formula(c: Conditions, what: Formula, get: Get, put: Put, fact: str) -> None:
@@ -142,7 +147,7 @@ def _argument(c: Conditions, what: Formula, i: int, get: Get, put: Put, fact: st
 
 def operand(c: Conditions, what: Operand, get: Get, put: Put, fact: str, *, constants: bool = False) -> None:
     """A value of any kind, and what may stand in its place."""
-    with ui.element("div").classes("g-rows g-filter" if not isinstance(what, Field) else "g-inline"):
+    with ui.element("div").classes("g-part" if not isinstance(what, Field) else "g-inline"):
         if isinstance(what, Formula):
             formula(c, what, get, put, fact)
         elif isinstance(what, Measure):

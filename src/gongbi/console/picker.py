@@ -82,4 +82,7 @@ def title(page: Page, field: Field) -> str:
     if field["group"] == "tag":
         return page.words(field["title"], field["name"].removeprefix("tag."))
     own = column_name(page, parts[-1])
+    if field["group"] == "neighbour":
+        last = field["of"].rpartition(".")[2]
+        return f"{named(last, page.language)} · {page.words(field['title'], own) if field['title']['zh'] else own}"
     return f"{named(parts[1], page.language)} · {own}" if len(parts) == 3 else own

@@ -73,6 +73,8 @@ FORMS: dict[str, tuple[str, str]] = {
     "form.op.not_list_contains": ("不含", "does not hold"),
     "form.op.matches": ("匹配", "matches"),
     "form.op.is_true": ("为真", "is true"),
+    "form.op.not_is_true": ("不为真", "is not true"),
+    "form.op.not_is_false": ("不为假", "is not false"),
     "form.op.is_false": ("为假", "is false"),
     "form.measure.count": ("次数", "how often"),
     "form.measure.exists": ("有过", "ever"),

@@ -181,6 +181,9 @@ STATUS_COLOURS: Mapping[str, str] = {
 def named(name: str, language: str) -> str:
     """Return the word for a subject, a fact or a kind."""
     words = NAMES.get(name)
+    if words is None and "." in name:
+        # Neighbours of neighbours: the members of one's household.
+        return " · ".join(named(part, language) for part in name.removeprefix("relation.").split("."))
     return words[0 if language == "zh" else 1] if words else name
 
 

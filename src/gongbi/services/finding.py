@@ -9,6 +9,8 @@ from gongbi.catalog import forms
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.finding import fit
 from gongbi.catalog.lists import TAG as LIST
+from gongbi.core.relations import ways
+from gongbi.core.world import Hop
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
@@ -89,8 +91,9 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
     Returns
     -------
     dict
-        ``fields`` (tags and attributes: ``name``, ``group``, ``title``, ``kind``, ``type``, ``values``, ``category``,
-        ``unit``), ``facts`` (``name``, ``columns``: fields of their rows), ``segments`` (``name``, ``title``),
+        ``fields`` (tags and attributes, also those of the one neighbour in a role: ``name``, ``group``, ``title``,
+        ``kind``, ``type``, ``values``, ``category``, ``unit``), ``facts`` (``name``, ``columns``: fields of their rows;
+        neighbours of whom there may be many are among them, ``household.member``), ``segments`` (``name``, ``title``),
         ``identifiers`` (their kinds).
     """
     ctx.check_subject(subject)
@@ -127,6 +130,13 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             for fact in catalog.world.facts.values()
             if subject in fact.subjects
         ]
+        for path, way, to_one in _neighbours(catalog, subject):
+            # What is known of the one neighbour stands by itself; many are counted and summed, as the rows of a fact.
+            columns = list(_known_of(catalog, path, way.subject))
+            if to_one:
+                found += columns
+            else:
+                facts.append({"name": path, "columns": columns})
         segments = [
             {"name": segment.segment, "title": segment.name.to_json()}
             for segment in catalog.segments.values()
@@ -142,6 +152,40 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
         }
 
     return ctx.remembered(f"fields {subject}", version, make)  # type: ignore[no-any-return]
+
+
+def _neighbours(catalog: Catalog, subject: str) -> Iterator[tuple[str, Hop, bool]]:
+    """Neighbours at most two steps away: how they are written, the last step, and whether a member has at most one."""
+    for way in ways(catalog.world, subject):
+        path = _spelled(catalog, subject, way)
+        yield path, way, way.to_one
+        for further in ways(catalog.world, way.subject):
+            if further.relation != way.relation or further.subject == subject:
+                yield f"{path}.{_spelled(catalog, way.subject, further)}", further, way.to_one and further.to_one
+
+
+def _spelled(catalog: Catalog, subject: str, way: Hop) -> str:
+    """A step in a word: the role, where that can mean nothing else."""
+    there = [one.role for one in ways(catalog.world, subject)]
+    free = way.role not in catalog.world.subject(subject).attributes and way.role not in catalog.world.facts
+    return way.role if free and there.count(way.role) == 1 else f"relation.{way.relation}.{way.role}"
+
+
+def _known_of(catalog: Catalog, path: str, subject: str) -> Iterator[dict[str, Any]]:
+    """The tags and attributes of neighbours."""
+    for tag, type_ in catalog.world.tags_of(subject).items():
+        definition = catalog.tags.get(tag)
+        if (subject, tag) in catalog.expressions and definition is not None:
+            yield _field(f"{path}.tag.{tag}", "neighbour", str(type_), definition.closed or ()) | {
+                "title": definition.name.to_json(),
+                "category": definition.category,
+                "unit": definition.unit,
+                "of": path,
+            }
+    for name, attribute in catalog.world.subject(subject).attributes.items():
+        if not name.startswith("given."):
+            allowed = _allowed(catalog, subject, name)
+            yield _field(f"{path}.{name}", "neighbour", str(attribute.type), allowed) | {"of": path}
 
 
 def _field(name: str, group: str, type_: str, values: Sequence[Any]) -> dict[str, Any]:

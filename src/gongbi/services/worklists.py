@@ -12,10 +12,13 @@ import pyarrow.compute as pc
 from gongbi.catalog.worklists import WorklistDef
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.ownership.files import written
+from gongbi.segments.run import list_members
 from gongbi.services import segments
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, put_on_record, sheet_names, write_book, write_table
 from gongbi.services.limits import checked
+from gongbi.services.past import moment, request_at
+from gongbi.services.privacy import hide, personal
 
 #: More sheets than this are no book that anybody opens.
 MOST_SHEETS = 250
@@ -45,12 +48,20 @@ def worklists(ctx: Context) -> list[dict[str, Any]]:
 
 
 def worklist(
-    ctx: Context, name: str, *, part: str | None = None, limit: int | None = 50, language: str = "zh"
+    ctx: Context,
+    name: str,
+    *,
+    part: str | None = None,
+    limit: int | None = 50,
+    language: str = "zh",
+    as_of: str | None = None,
 ) -> dict[str, Any]:
-    """A list as of the build in force, the most important first.
+    """A list as of the build in force, or of another instant, the most important first.
 
     Parameters
     ----------
+    as_of
+        An ISO date or instant that is not in the future: the list as it would have been then.
     part
         Only what is this one's work, e.g. the id of a manager.
     limit
@@ -72,7 +83,7 @@ def worklist(
     """
     limit = None if limit is None else checked(limit)
     one = ctx.catalog().worklist(name)
-    table, found = _rows(ctx, one, language)
+    table, found = _rows(ctx, one, language, as_of)
     parts = _parts(table)
     if part is not None:
         if part not in parts:
@@ -99,6 +110,7 @@ def export_worklist(
     part: str | None = None,
     language: str = "zh",
     overwrite: bool = False,
+    as_of: str | None = None,
 ) -> dict[str, Any]:
     """Write a list to a file (xlsx, csv, parquet) and put that on record; an Excel file has a sheet for each part.
 
@@ -111,7 +123,7 @@ def export_worklist(
     check_writable(path, overwrite=overwrite)
     expression = f"worklist {name}"
     with ctx.run("export", expression, path=str(path)) as inner:
-        found = worklist(inner, name, part=part, limit=None, language=language)
+        found = worklist(inner, name, part=part, limit=None, language=language, as_of=as_of)
         table: pa.Table = found["table"]
         inner.progress("write", 0, table.num_rows)
         sheets = 1
@@ -148,12 +160,15 @@ def _write_parts(table: pa.Table, path: Path) -> int:
     return max(len(each), 1)
 
 
-def _rows(ctx: Context, one: WorklistDef, language: str) -> tuple[pa.Table, dict[str, Any]]:
+def _rows(ctx: Context, one: WorklistDef, language: str, as_of: str | None) -> tuple[pa.Table, dict[str, Any]]:
     """The rows of all parts, each cut at its limit, under headings of a language."""
     if language not in ("zh", "en"):
         raise UnknownName("language", language, ("zh", "en"))
     by = [one.by] if one.by else []
-    found = segments.members(ctx, one.expr, subject=one.subject, columns=[*by, *one.columns], order=one.order)
+    if as_of is None:
+        found = segments.members(ctx, one.expr, subject=one.subject, columns=[*by, *one.columns], order=one.order)
+    else:
+        found = _then(ctx, one, [*by, *one.columns], as_of)
     table: pa.Table = found["table"]
     given = {text: (words.zh if language == "zh" else words.en) or text for text, words in one.columns.items()}
     columns, names = [table["id"]], ["id"]
@@ -165,6 +180,18 @@ def _rows(ctx: Context, one: WorklistDef, language: str) -> tuple[pa.Table, dict
         columns.append(table[text])
         names.append(heading if heading not in names else text)
     return _cut(pa.Table.from_arrays(columns, names=names), one.limit), found
+
+
+def _then(ctx: Context, one: WorklistDef, columns: list[str], as_of: str) -> dict[str, Any]:
+    """What `segments.members` answers, as of an earlier instant."""
+    at = moment(ctx, as_of, one.subject)
+    where, about = segments.condition(ctx, one.expr, one.subject)
+    chosen = {text: segments.column(ctx, text, about) for text in dict.fromkeys([*columns, *one.order])}
+    asked = request_at(ctx, where, about, at, chosen)
+    ctx.progress("members", 0)
+    table = list_members(ctx.engine, ctx.catalog().world, asked, order=one.order)
+    table, said = hide(ctx, table, personal(ctx, about, chosen), None, what=f"worklist {one.worklist}")
+    return {"table": table, "as_of": at.isoformat(), "warnings": said}
 
 
 def _cut(table: pa.Table, limit: int | None) -> pa.Table:
