@@ -138,3 +138,11 @@ def test_any_form_that_is_filled_in_comes_back_with_the_same_meaning(data: st.Da
     maker, given = found
     again = MAKERS[maker](**{key: tuple(v) if isinstance(v, list) else v for key, v in given.items()})
     assert bare(parse(again.expression())) == bare(parse(form.expression()))
+
+
+def test_columns_of_the_fact_may_be_named_without_it() -> None:
+    long, short = (
+        MAKERS["rfm"](fact="trip", amount=amount, part="total").expression()
+        for amount in ("trip.amount - coalesce(trip.discount, 0)", "amount - coalesce(discount, 0)")
+    )
+    assert short == long

@@ -137,14 +137,14 @@ def fixed(rows: Rows) -> tuple[int | None, int, int | None]:
 
 def group(rows: Rows) -> str | None:
     scores = fixed(rows)
-    if None in scores:
+    if scores[0] is None:
         return None
     return "".join("1" if score and score >= 2 else "0" for score in scores)
 
 
 def total(rows: Rows) -> float | None:
     r, f, m = fixed(rows)
-    return None if r is None or m is None else 2 * r + f + 0.5 * m
+    return None if r is None else 2 * r + f + 0.5 * (m or 1)
 
 
 def spread_over(rows: Rows) -> list[dict[str, Any]] | None:
@@ -189,11 +189,12 @@ MEANINGS: dict[str, Callable[[Rows], Any]] = {
     ),
     "life_cycle: {fact: order}": stage,
     f"rfm: {{fact: order, amount: order.amount, part: recency, {CUTS}}}": lambda rows: fixed(rows)[0],
+    f"rfm: {{fact: order, amount: amount, part: monetary, {CUTS}}}": lambda rows: fixed(rows)[2],
     f"rfm: {{fact: order, amount: order.amount, part: frequency, {CUTS}}}": lambda rows: fixed(rows)[1],
     f"rfm: {{fact: order, amount: order.amount, part: monetary, {CUTS}}}": lambda rows: fixed(rows)[2],
     f"rfm: {{fact: order, amount: order.amount, part: total, weights: [2, 1, 0.5], {CUTS}}}": total,
     f"rfm: {{fact: order, amount: order.amount, part: cell, {CUTS}}}": lambda rows: (
-        None if None in fixed(rows) else "".join(map(str, fixed(rows)))
+        None if fixed(rows)[0] is None else "".join(str(score or 1) for score in fixed(rows))
     ),
     f"rfm: {{fact: order, amount: order.amount, part: group, {CUTS}, {CELLS}}}": group,
     "trend: {measure: sum, of: order.amount, steady: 0.2, names: [down, level, up]}": direction,

@@ -91,6 +91,16 @@ def test_a_slip_of_the_pen_leaves_no_failure_behind(built: Run, shop: Path) -> N
     assert json.loads(built("report", "--json").stdout)["failed"] == []
 
 
+def test_a_mistake_in_a_maker_is_told_with_its_key_and_not_with_what_it_writes(built: Run, shop: Path) -> None:
+    text = "tag: spend.group\nmaker: {rfm: {fact: order, amount: order.amuont, part: group}}\n"
+    (shop / "definitions" / "wrong.yaml").write_text(text, "utf-8")
+    done = built("apply")
+    assert done.returncode == 2
+    assert "Tag 'spend.group', `amount` of its maker `rfm`: " in done.stderr
+    assert "Did you mean 'amount'?" in done.stderr
+    assert len(done.stderr) < 300
+
+
 def test_a_score_without_values_is_told_to_be_trained_not_built(built: Run, shop: Path) -> None:
     (shop / "definitions/models.yaml").write_text(MODEL, "utf-8")
     built("apply")
@@ -128,3 +138,14 @@ def test_what_nobody_in_a_group_does_is_shown_where_it_would_be_expected(built: 
     expected = {(row["tag"], row["label"]): row["base_count"] * 2 / 4 for row in rows}
     assert all(max(row["support"], expected[row["tag"], row["label"]]) >= 1 for row in rows)
     assert any(row["support"] < 1 for row in rows), "nobody, where one of two would be expected"
+
+
+def test_what_a_group_is_defined_by_comes_after_what_sets_it_apart(built: Run) -> None:
+    found = json.loads(built("segment", "insight", "tag.spend.orders >= 2", "--min-support", "0", "--json").stdout)
+    marks = [row["defining"] for row in found["rows"]]
+    named = [row["tag"] for row in found["rows"] if (row["defining"] or {}).get("en") == "The definition names it."]
+    assert set(named) == {"spend.orders"}
+    assert marks == sorted(marks, key=lambda mark: mark is not None)
+    assert marks[0] is None
+    shown = built("segment", "insight", "tag.spend.orders >= 2", "--min-support", "0").stdout
+    assert "The definition names it." in " ".join(shown.split())

@@ -124,7 +124,11 @@ def test_any_name_becomes_that_of_a_sheet(names: list[str], sheets: list[str]) -
     [
         ("worklist: a\nexpr: ''", "empty `expr`"),
         ("worklist: a\nexpr: 'true'\nlimit: 0", "1 to 100,000, not 0"),
-        ("worklist: a\nexpr: 'true'\nby: customer.twon", "twon"),
+        ("worklist: a\nexpr: 'true'\nby: customer.twon", r"lists.yaml:3:5: Worklist 'a', `by`: .*twon"),
+        (
+            "worklist: a\nexpr: 'true'\norder: [order.amount]",
+            r"lists.yaml:3:9: Worklist 'a', `order`: .* needs an aggregate",
+        ),
         ("worklist: a\nexpr: count(order)", "true or false"),
         ("worklist: a\nexpr: 'true'\ncolumns: {spent: S}", "spent"),
     ],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from textwrap import shorten
 from typing import Any
 
 from gongbi.catalog import tables
@@ -42,6 +43,8 @@ from gongbi.catalog.libraries import (
 )
 from gongbi.catalog.lists import TAG as LIST
 from gongbi.catalog.lists import ListDef, list_tags
+from gongbi.catalog.makers import Maker
+from gongbi.catalog.makers.base import of_fact
 from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
@@ -462,14 +465,39 @@ def checked_tag(tag: TagDef, world: World) -> Expr:
         try:
             expr = check_expression(tag.expression, world, tag.subject)
         except GongbiError as error:
-            written = " ".join(tag.expression.split())
+            place = place_of(tag, "maker") or tag.place
+            key, fault = _fault(tag.maker, world, tag.subject)
+            if fault is not None:
+                message = f"Tag {tag.tag!r}, `{key}` of its maker `{tag.maker.name}`: {fault.message}"
+                raise InvalidDefinition(message, hint=fault.hint, place=place) from error
+            written = shorten(" ".join(tag.expression.split()), 200, placeholder=" …")
             raise InvalidDefinition(
                 f"Tag {tag.tag!r}, of which the maker `{tag.maker.name}` writes `{written}`: {error.message}",
                 hint=error.hint,
-                place=place_of(tag, "maker") or tag.place,
+                place=place,
             ) from error
     _check_declared(tag, expr)
     return expr
+
+
+def _fault(maker: Maker, world: World, subject: str) -> tuple[str, GongbiError | None]:
+    """The field of a maker that is wrong by itself, and how; people wrote that, and not the expression made of it."""
+    form = maker.maker
+    for one in fields(form):  # type: ignore[arg-type]
+        value, takes = getattr(form, one.name), one.metadata.get("takes")
+        if value is None:
+            continue
+        try:
+            if takes == "fact":
+                world.fact(value)
+            elif takes == "row":
+                fact = getattr(form, "fact", None)
+                check_expression(f"count({of_fact(value, fact) if fact else value})", world, subject)
+            elif takes == "member":
+                check_expression(value, world, subject)
+        except GongbiError as error:
+            return one.name, error
+    return "", None
 
 
 def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[str]:

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Collection, Mapping
 
 from gongbi.catalog.base import CastDef, ModelDef, WorklistDef, YearbookDef
+from gongbi.catalog.yaml import place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
 from gongbi.core.language import check_condition, check_expression
@@ -81,10 +82,21 @@ def within_period(name: str, text: str, world: World, subject: str) -> Expr:
 
 def check_worklist(worklist: WorklistDef, world: World) -> None:
     """Refuse a list of nobody's members, or one that shows what there is not."""
+    said = [("expr", worklist.expr, ("expr",))]
+    said += [("columns", text, ("columns", text)) for text in worklist.columns]
+    said += [("order", text, ("order", n)) for n, text in enumerate(worklist.order)]
+    said += [("by", worklist.by, ("by",))] if worklist.by else []
     try:
         world.subject(worklist.subject)
-        check_condition(worklist.expr, world, worklist.subject)
-        for text in (*worklist.columns, *worklist.order, *([worklist.by] if worklist.by else [])):
-            check_expression(text, world, worklist.subject)
     except GongbiError as error:
         raise (error.at(worklist.place) if worklist.place else error) from None
+    for key, text, path in said:
+        check = check_condition if key == "expr" else check_expression
+        try:
+            check(text, world, worklist.subject)
+        except GongbiError as error:
+            error.message = f"Worklist {worklist.worklist!r}, `{key}`: {error.message}"
+            if isinstance(error, WrongType) and error.hint is None and key != "expr":
+                error.hint = "For instance mode(…), last(…) or sum(…) over the rows."
+            place = place_of(worklist, *path)
+            raise (error.at(place) if place else error) from None

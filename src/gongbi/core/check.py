@@ -19,7 +19,7 @@ from gongbi.core.parser import parse
 from gongbi.core.relations import follow, neighbours, shape_of, trait
 from gongbi.core.signatures import joint_level, matched, typed_call, unified, widened
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, walk
-from gongbi.core.types import BOOLEAN, DATE, TIMESTAMP, Type
+from gongbi.core.types import BOOLEAN, DATE, TEXT, TIMESTAMP, Type
 from gongbi.core.world import FactShape, Hop, RelationShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
 
@@ -222,10 +222,12 @@ class _Checker:
             if rest and at.world.facts[first].column(rest[0]) is None:
                 raise UnknownName(f"column of {first}", rest[0], at.world.facts[first].names)
             what = ".".join((first, *rest))
-            raise InvalidExpression(
-                f"{what!r} has many rows per {subject.name}; it needs an aggregate.",
-                hint=f"For example max({what}) or count({first}).",
-            )
+            type_ = at.world.facts[first].column(rest[0]) if len(rest) == 1 else None
+            # Of words one wants the most frequent or the last, seldom the largest.
+            hint = f"For example max({what}) or count({first})."
+            if type_ == TEXT:
+                hint = f"For example mode({what}) or last({what})."
+            raise InvalidExpression(f"{what!r} has many rows per {subject.name}; it needs an aggregate.", hint=hint)
         else:
             raise UnknownName("name", ".".join((first, *rest)), self.names(at))
         if name == "id":

@@ -129,6 +129,15 @@ def fact_of(row: str) -> str:
     raise InvalidDefinition(f"{row!r} names no column of a fact.", hint="Write it as `purchase.amount`.")
 
 
+def of_fact(row: str, fact: str) -> str:
+    """An expression about rows in which columns may stand without their fact, written with it."""
+    text = row.strip()
+    bare = [node for node in walk(parse(text)) if isinstance(node, Name) and len(node.parts) == 1]
+    for name in sorted(bare, key=lambda name: name.span.start, reverse=True):
+        text = f"{text[: name.span.start]}{fact}.{text[name.span.start :]}"
+    return text
+
+
 def quoted(name: str) -> str:
     """A name of a value as a text constant."""
     return "'" + name.replace("'", "''") + "'"

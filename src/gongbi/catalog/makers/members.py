@@ -12,6 +12,7 @@ from gongbi.catalog.makers.base import (
     check_steps,
     filtered,
     number,
+    of_fact,
     piece,
     quoted,
     steps,
@@ -150,10 +151,11 @@ class Rfm:
     fact
         What counts as a purchase.
     amount
-        The money of its rows.
+        The money of its rows; a column may be named without its fact.
     part
         ``recency``, ``frequency`` and ``monetary`` are scores from 1; ``total`` is their sum by `weights`; ``cell``
-        writes them one after the other, ``545``; ``group`` is a name by which of the three are high.
+        writes them one after the other, ``545``; ``group`` is a name by which of the three are high. In these three
+        last ones who bought before the stretch of time alone has the lowest score of money.
     within
         The stretch of time that counts for frequency and money; recency sees all.
     scores
@@ -226,6 +228,8 @@ class Rfm:
         scores = self._scores()
         if self.part in ("recency", "frequency", "monetary"):
             return scores[("recency", "frequency", "monetary").index(self.part)]
+        # Who bought only before the stretch of time spent nothing in it: those are the lost ones, to be won back.
+        scores = (scores[0], scores[1], f"coalesce({scores[2]}, 1)")
         if self.part == "total":
             weighted = [s if w == 1 else f"{number(w)} * {s}" for s, w in zip(scores, self.weights, strict=True) if w]
             return " + ".join(weighted)
@@ -240,7 +244,8 @@ class Rfm:
     def _scores(self) -> tuple[str, str, str]:
         last = f"max({self.fact}.ts)"
         count, money = (
-            filtered(aggregate, self.within) for aggregate in (f"count({self.fact})", f"sum({self.amount.strip()})")
+            filtered(aggregate, self.within)
+            for aggregate in (f"count({self.fact})", f"sum({of_fact(self.amount, self.fact)})")
         )
         if not self.recency_cuts:
             return (f"score({last}, {self.scores})", f"score({count}, {self.scores})", f"score({money}, {self.scores})")
@@ -253,7 +258,7 @@ class Rfm:
 
     def _group(self, scores: tuple[str, str, str]) -> str:
         high = self.high if self.high is not None else self.levels // 2 + 1
-        unknown = " or ".join(f"{score} is absent" for score in scores)
+        unknown = f"{scores[0]} is absent"
         high_scores = [f"{score} >= {high}" for score in scores]
         # From the highest cell down: what is not said to be high was high in a line above, or is low.
         cells = ((1, 1, 1), (1, 1, 0), (1, 0, 1), (1, 0, 0), (0, 1, 1), (0, 1, 0), (0, 0, 1))
