@@ -18,6 +18,7 @@ from gongbi.catalog.quality import Quality
 from gongbi.errors import InvalidDefinition, Refused, WorkspaceProblem
 from gongbi.tags.look import Look
 from gongbi.tags.quality import TagQuality, broken, stability
+from gongbi.translation import sentences
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COUNTS = st.lists(st.integers(0, 1000), min_size=2, max_size=8)
@@ -85,7 +86,7 @@ def test_a_broken_build_is_refused_the_last_good_one_stays_and_may_be_overruled(
     gongbi("ingest")
     refused = gongbi("build")
     assert refused.returncode == 2
-    assert "spend.fruit_share (coverage = 0.3333, coverage_min = 0.4)" in refused.stderr
+    assert "spend.fruit_share covers 33.3 % of members where 40 % are demanded" in refused.stderr
     assert f"Build {before.id} stays in force" in refused.stderr
     assert "--accept" in refused.stderr
     with package.open(built_shop) as ws:
@@ -151,8 +152,24 @@ def test_a_first_build_may_be_refused_too_and_an_empty_reason_is_none(shop: Path
     with package.open(shop) as ws:
         ws.apply()
         ws.ingest()
-        with pytest.raises(Refused, match="freshness_max_days"):
+        with pytest.raises(Refused, match="rests on rows that are"):
             ws.build()
         with pytest.raises(package.errors.InvalidInput, match="say why"):
             ws.build(accept=" ")
         assert ws.context.current_build("customer") is None  # type: ignore[union-attr]
+
+
+def test_values_that_are_given_are_held_to_no_share_of_members_but_their_own(gongbi: Run, built_shop: Path) -> None:
+    settings = built_shop / "gongbi.toml"
+    settings.write_text(settings.read_text("utf-8") + "\n[quality]\ncoverage_min = 0.3\n", "utf-8")
+    given = built_shop / "definitions" / "given.yaml"
+    text = "tag: care.note\nname: Note\nmaker: {manual: {type: text}}\n"
+    given.write_text(text, "utf-8")
+    assert gongbi("apply").returncode == 0
+    assert gongbi("build").returncode == 0
+    given.write_text(text + "quality: {coverage_min: 0.3}\n", "utf-8")
+    gongbi("apply")
+    refused = gongbi("build", "--force")
+    assert "care.note covers 0 % of members where 30 % are demanded" in refused.stderr
+    said = "\n".join(sentences(line.removeprefix("gongbi: "), language="zh") for line in refused.stderr.splitlines())
+    assert "care.note 只覆盖 0% 的成员，要求 30%" in said

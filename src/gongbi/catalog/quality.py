@@ -47,12 +47,19 @@ class Quality:
                     hint="Write 0.5 for half of the members.",
                 )
 
-    def over(self, defaults: Quality | None) -> Quality:
-        """These limits, with those of the workspace where none is said here."""
+    def over(self, defaults: Quality | None, *, given: bool = False) -> Quality:
+        """These limits, with those of the workspace where none is said here.
+
+        A tag whose values are `given`, by hand or from a file, is held to no share of members but its own: who is meant
+        is up to those who give them.
+        """
         if defaults is None:
             return self
-        mine = ((key, getattr(self, key)) for key in LIMITS)
-        return Quality(**{key: getattr(defaults, key) if value is None else value for key, value in mine})
+        mine = {key: getattr(self, key) for key in LIMITS}
+        free = ("coverage_min",) if given else ()
+        return Quality(
+            **{k: getattr(defaults, k) if value is None and k not in free else value for k, value in mine.items()}
+        )
 
     @classmethod
     def from_settings(cls, body: Mapping[str, Any]) -> Quality:

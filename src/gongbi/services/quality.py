@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gongbi.catalog.base import TagDef
 from gongbi.catalog.quality import LIMITS, NO_LIMITS, Quality
 from gongbi.core import expr as ir
 from gongbi.errors import InvalidInput, NotYet, Refused
@@ -81,9 +82,15 @@ def inspect(
             rise = before[name]["coverage"] - item.coverage
             edited = then.get(name) != column.definition
             one = replace(one, base_build=base.id, psi=psi, absent_rise=rise, edited=edited)
-        limits = tags[name].quality if name in tags else None
-        found.append(replace(one, breaches=broken(one, (limits or NO_LIMITS).over(ctx.quality))))
+        limits = limits_of(ctx, tags[name]) if name in tags else ctx.quality
+        found.append(replace(one, breaches=broken(one, limits)))
     return found
+
+
+def limits_of(ctx: Context, tag: TagDef) -> Quality:
+    """What is demanded of a tag: its own limits, and the workspace's where it says none."""
+    given = tag.maker is not None and tag.maker.is_given
+    return (tag.quality or NO_LIMITS).over(ctx.quality, given=given)
 
 
 def kept(figures: Sequence[TagQuality]) -> list[dict[str, Any]]:
@@ -202,7 +209,7 @@ def quality(ctx: Context, tag: str | None = None, *, subject: str | None = None,
 
 def _told(ctx: Context, subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
     definition = ctx.catalog().tags[row["tag"]]
-    limits: Quality = (definition.quality or NO_LIMITS).over(ctx.quality)
+    limits = limits_of(ctx, definition)
     return {
         **{key: value for key, value in row.items() if key not in ("bins", "build_id")},
         "subject": subject,

@@ -84,8 +84,18 @@ class Breach:
         return {"tag": self.tag, "limit": self.limit, "value": self.value, "allowed": self.allowed}
 
     def __str__(self) -> str:
-        figure = self.limit.replace("_max", "").replace("_min", "")
-        return f"{self.tag} ({figure} = {self.value:.4g}, {self.limit} = {self.allowed:.4g})"
+        # No comma: several of them are listed.
+        tag, value, allowed = self.tag, f"{self.value:.4g}", f"{self.allowed:.4g}"
+        share, limit = f"{100 * self.value:.3g}", f"{100 * self.allowed:.3g}"
+        said = {
+            "coverage_min": f"{tag} covers {share} % of members where {limit} % are demanded",
+            "absent_rise_max": f"{tag} lost its value for {share} % of members where {limit} % are allowed",
+            "distinct_min": f"{tag} has {value} different values where at least {allowed} are demanded",
+            "distinct_max": f"{tag} has {value} different values where at most {allowed} are allowed",
+            "psi_max": f"{tag} moved by a PSI of {value} where {allowed} is allowed",
+            "freshness_max_days": f"{tag} rests on rows that are {value} days old where {allowed} are allowed",
+        }
+        return said[self.limit]
 
 
 @dataclass(frozen=True, slots=True)
