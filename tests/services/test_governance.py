@@ -323,6 +323,10 @@ def test_a_request_goes_from_a_question_to_a_tag_that_is_used(ws: Workspace) -> 
     ws.call("assign_request", request=number, owner="bo")
     with pytest.raises(InvalidInput, match="with a reason"):
         ws.call("close_request", request=number)
+    with pytest.raises(Refused, match="is bo's to answer, not ana's"):
+        ws.call("answer_request", request=number, tag="item.buyers")
+    with pytest.raises(Refused, match="is ana and bo's to close, not cy's"):
+        ws.call_as("cy", "close_request", request=number, why="done")
     ws.call("save_tag", definition={"tag": "likes.cheese", "expr": "any(order.item = 'cheese')"})
     answered = ws.call_as("bo", "answer_request", request=number, tag="likes.cheese")
     assert (answered["state"], answered["use"]["in_force"]) == ("answered", False)

@@ -17,7 +17,22 @@ Number = Annotated[int, typer.Argument(help="The request's number.")]
 
 def _show_all(found: Sequence[Mapping[str, Any]]) -> None:
     names = ("request", "state", "question", "asked_by", "owner", "tag")
-    show([{name: one[name] or "—" for name in names} | {"used": _used(one["use"])} for one in found])
+    ended = any(one["state"] == "closed" for one in found)
+    show(
+        [
+            {name: one[name] or "—" for name in names}
+            | {"used": _used(one["use"])}
+            | ({"closed": _closed(one)} if ended else {})
+            for one in found
+        ]
+    )
+
+
+def _closed(one: Mapping[str, Any]) -> str:
+    """When it was closed, and why."""
+    if one["state"] != "closed":
+        return "—"
+    return one["changed_at"][:10] + (f": {one['answer']}" if one["answer"] else "")
 
 
 def _used(use: Mapping[str, Any] | None) -> str:
@@ -25,7 +40,8 @@ def _used(use: Mapping[str, Any] | None) -> str:
         return "—"
     if not use["in_force"]:
         return "not in force yet"
-    return f"{len(use['users'])} definitions, {use['exports']} exports" if use["users"] or use["exports"] else "not yet"
+    counts = (("definition", len(use["users"])), ("export", use["exports"]))
+    return ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for word, n in counts if n) or "not yet"
 
 
 @requests_app.callback(invoke_without_command=True)

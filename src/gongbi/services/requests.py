@@ -68,29 +68,45 @@ def assign_request(ctx: Context, request: int, owner: str) -> dict[str, Any]:
 
 
 def answer_request(ctx: Context, request: int, tag: str, *, why: str = "") -> dict[str, Any]:
-    """Name the tag that answers a request; it may still be a draft."""
-    _open(ctx, request)
+    """Name the tag that answers a request; it may still be a draft. Only who was asked for the answer gives it.
+
+    A request that nobody was asked to answer is then theirs who answered it.
+    """
+    owner = _open(ctx, request).owner or ctx.actor
+    if ctx.actor != owner:
+        raise Refused(
+            f"Request {request} is {owner}'s to answer, not {ctx.actor}'s.",
+            hint=f"Say who you are with `--as {owner}`, or assign it to somebody else.",
+        )
     name = tag.strip().removeprefix("tag.")
     if not ctx.store.definitions.history("tag", name):
         raise UnknownName("tag", name, ctx.catalog().tags)
-    found = ctx.store.requests.change(request, ctx.now(), tag=name, answer=why.strip(), state="answered")
+    found = ctx.store.requests.change(request, ctx.now(), tag=name, answer=why.strip(), state="answered", owner=owner)
     return _shown(ctx, _noted(ctx, found, "answer", why))
 
 
 def close_request(ctx: Context, request: int, *, why: str = "") -> dict[str, Any]:
-    """Close a request; one that no tag has answered needs a reason."""
+    """Close a request; one that no tag has answered needs a reason. Who asked may close it, and who answers it."""
     found = ctx.store.requests.get(request)
     if found.state == "closed":
         raise Refused(f"Request {request} is closed already.")
+    allowed = list(dict.fromkeys(name for name in (found.asked_by, found.owner) if name))
+    if ctx.actor not in allowed:
+        raise Refused(
+            f"Request {request} is {' and '.join(allowed)}'s to close, not {ctx.actor}'s.",
+            hint=f"Say who you are with `--as {allowed[-1]}`.",
+        )
     if found.tag is None and not why.strip():
         raise InvalidInput("A request that no tag has answered is closed with a reason.", hint="Give it with `--why`.")
     found = ctx.store.requests.change(request, ctx.now(), state="closed", answer=why.strip() or found.answer)
     return _shown(ctx, _noted(ctx, found, "close", why))
 
 
-def _open(ctx: Context, request: int) -> None:
-    if ctx.store.requests.get(request).state == "closed":
+def _open(ctx: Context, request: int) -> Request:
+    found = ctx.store.requests.get(request)
+    if found.state == "closed":
         raise Refused(f"Request {request} is closed already.", hint="Ask again: `gongbi requests add`.")
+    return found
 
 
 def _noted(ctx: Context, request: Request, action: str, why: str) -> Request:
@@ -114,6 +130,7 @@ def _shown(ctx: Context, one: Request) -> dict[str, Any]:
         "state": one.state,
         "tag": one.tag,
         "answer": one.answer,
+        "changed_at": one.changed_at.isoformat(),
         "use": _use(ctx, one) if one.tag else None,
     }
 

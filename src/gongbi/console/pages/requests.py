@@ -63,6 +63,8 @@ def _one(page: Page, one: Mapping[str, Any]) -> None:
             n = len(one["use"]["users"])
             ui.label(page.t("requests.uses", n=n) if n else page.t("requests.not_used")).classes("g-about")
     if one["state"] == "closed":
+        ended = page.format.instant(one["changed_at"])
+        parts.pairs([(page.t("requests.closed"), " · ".join(filter(None, (ended, one["answer"]))))])
         return
 
     async def assign(owner: str) -> None:
