@@ -154,7 +154,19 @@ _SHOWN = {
     "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
     "segment": ("segment", "name", "subject", "count", "of", "problem"),
-    "p_adjusted": ("tag", "label", "tgi", "low", "high", "share", "base_share", "support", "p_adjusted", "q_value"),
+    "p_adjusted": (
+        "tag",
+        "label",
+        "tgi",
+        "low",
+        "high",
+        "share",
+        "base_share",
+        "support",
+        "p_adjusted",
+        "q_value",
+        "defining",
+    ),
     "bytes": (
         "id",
         "source",
@@ -201,8 +213,11 @@ _COUNTS = (
 #: Columns whose numbers have the unit of their row.
 _MEASURED = ("value", "mean")
 
+#: Columns of probabilities that something is there by chance: digits below a thousandth tell people nothing.
+_CHANCES = ("p_value", "p_adjusted", "q_value")
+
 #: Columns that are left out where no row has anything there.
-_RARE = ("problem", "error", "failed", "repaired")
+_RARE = ("problem", "error", "failed", "repaired", "defining")
 
 #: Headings that say nothing when what is below them is the answer itself.
 _BARE = ("table", "rows")
@@ -292,8 +307,18 @@ def _table(console: Console, rows: list[Any]) -> None:
         table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         units = {name: row.get("unit") for name in _MEASURED}
-        table.add_row(*(_cell(row.get(n), grouped=n in _COUNTS, unit=units.get(n)) for n in columns))
+        table.add_row(
+            *(
+                _chance(row.get(n)) if n in _CHANCES else _cell(row.get(n), grouped=n in _COUNTS, unit=units.get(n))
+                for n in columns
+            )
+        )
     console.print(table)
+
+
+def _chance(value: float | None) -> str:
+    """A probability for people."""
+    return "—" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:

@@ -66,9 +66,9 @@ def insight(
     Returns
     -------
     dict
-        ``size``, ``base_size``, ``as_of``, ``base_as_of``, ``rows`` (see `segments.base.Index`), ``left_out`` (tags
-        that cannot be compared, with the reason), ``note``, ``warnings``: among them the reason where there are no
-        rows.
+        ``size``, ``base_size``, ``as_of``, ``base_as_of``, ``rows`` (see `segments.base.Index`; ``defining`` says why a
+        tag only repeats the group's definition, such rows come last), ``left_out`` (tags that cannot be compared, with
+        the reason), ``note``, ``warnings``: among them the reason where there are no rows.
     """
     if min_support < 0 or (limit is not None and limit < 0):
         raise InvalidInput("`min_support` and `limit` are 0 or more.")
@@ -97,6 +97,9 @@ def insight(
     found = indices(bins, counts, min_support=min_support, unknown=unknown)
     if not include_absent:
         found = [index for index in found if index.kind != "absent"]
+    said = _said_already(ctx, expression, about)
+    # The group has these by its definition: that is no finding, so they come after what is one.
+    found.sort(key=lambda index: index.tag in said)
     return {
         "size": counts.n_group,
         "base_size": counts.n_base,
@@ -105,7 +108,7 @@ def insight(
         "expression": expression,
         "base": base,
         "unknown": unknown,
-        "rows": [index.to_json() for index in found[:limit]],
+        "rows": [index.to_json() | {"defining": said.get(index.tag)} for index in found[:limit]],
         "compared": len(found),
         "left_out": _left_out(
             ctx, about, [name for name in names if name not in {b.tag for b in cut}], past=against_as_of is not None
@@ -116,6 +119,12 @@ def insight(
             *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
         ],
     }
+
+
+def _said_already(ctx: Context, expression: str, subject: str) -> dict[str, Mapping[str, str]]:
+    """Tag → why it only repeats the group: the condition names it, or it is made from such a tag, or that from it."""
+    found = defining(ctx, subject, [condition(ctx, expression, subject)[0]])
+    return {tag: WHY[why] for tag, why in found.items() if why in ("named", "made_from")}
 
 
 def hidden(
