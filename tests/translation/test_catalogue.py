@@ -30,6 +30,7 @@ CODE = {
 }
 #: Said by other means than an error, a warning or a stage.
 ALSO = {"The console answers to http://127.0.0.1:{} only.", "This request comes from another site."}
+ALSO.add("Load the page again. If it is still there, report it with what the terminal of the console says.")
 
 
 @cache

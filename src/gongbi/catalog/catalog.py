@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import Any
 
@@ -43,8 +43,7 @@ from gongbi.catalog.libraries import (
 )
 from gongbi.catalog.lists import TAG as LIST
 from gongbi.catalog.lists import ListDef, list_tags
-from gongbi.catalog.makers import Maker
-from gongbi.catalog.makers.base import of_fact
+from gongbi.catalog.makers.faults import fault_of
 from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
@@ -466,7 +465,7 @@ def checked_tag(tag: TagDef, world: World) -> Expr:
             expr = check_expression(tag.expression, world, tag.subject)
         except GongbiError as error:
             place = place_of(tag, "maker") or tag.place
-            key, fault = _fault(tag.maker, world, tag.subject)
+            key, fault = fault_of(tag.maker, world, tag.subject)
             if fault is not None:
                 message = f"Tag {tag.tag!r}, `{key}` of its maker `{tag.maker.name}`: {fault.message}"
                 raise InvalidDefinition(message, hint=fault.hint, place=place) from error
@@ -478,26 +477,6 @@ def checked_tag(tag: TagDef, world: World) -> Expr:
             ) from error
     _check_declared(tag, expr)
     return expr
-
-
-def _fault(maker: Maker, world: World, subject: str) -> tuple[str, GongbiError | None]:
-    """The field of a maker that is wrong by itself, and how; people wrote that, and not the expression made of it."""
-    form = maker.maker
-    for one in fields(form):  # type: ignore[arg-type]
-        value, takes = getattr(form, one.name), one.metadata.get("takes")
-        if value is None:
-            continue
-        try:
-            if takes == "fact":
-                world.fact(value)
-            elif takes == "row":
-                fact = getattr(form, "fact", None)
-                check_expression(f"count({of_fact(value, fact) if fact else value})", world, subject)
-            elif takes == "member":
-                check_expression(value, world, subject)
-        except GongbiError as error:
-            return one.name, error
-    return "", None
 
 
 def _in_order(uses: Mapping[str, set[str]], tags: Mapping[str, TagDef]) -> list[str]:

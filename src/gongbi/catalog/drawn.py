@@ -82,7 +82,7 @@ def within_period(name: str, text: str, world: World, subject: str) -> Expr:
 
 def check_worklist(worklist: WorklistDef, world: World) -> None:
     """Refuse a list of nobody's members, or one that shows what there is not."""
-    said = [("expr", worklist.expr, ("expr",))]
+    said: list[tuple[str, str, tuple[str | int, ...]]] = [("expr", worklist.expr, ("expr",))]
     said += [("columns", text, ("columns", text)) for text in worklist.columns]
     said += [("order", text, ("order", n)) for n, text in enumerate(worklist.order)]
     said += [("by", worklist.by, ("by",))] if worklist.by else []

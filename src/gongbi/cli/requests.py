@@ -32,7 +32,7 @@ def _closed(one: Mapping[str, Any]) -> str:
     """When it was closed, and why."""
     if one["state"] != "closed":
         return "—"
-    return one["changed_at"][:10] + (f": {one['answer']}" if one["answer"] else "")
+    return str(one["changed_at"])[:10] + (f": {one['answer']}" if one["answer"] else "")
 
 
 def _used(use: Mapping[str, Any] | None) -> str:

@@ -222,10 +222,10 @@ class _Checker:
             if rest and at.world.facts[first].column(rest[0]) is None:
                 raise UnknownName(f"column of {first}", rest[0], at.world.facts[first].names)
             what = ".".join((first, *rest))
-            type_ = at.world.facts[first].column(rest[0]) if len(rest) == 1 else None
+            held = at.world.facts[first].column(rest[0]) if len(rest) == 1 else None
             # Of words one wants the most frequent or the last, seldom the largest.
             hint = f"For example max({what}) or count({first})."
-            if type_ == TEXT:
+            if held == TEXT:
                 hint = f"For example mode({what}) or last({what})."
             raise InvalidExpression(f"{what!r} has many rows per {subject.name}; it needs an aggregate.", hint=hint)
         else:

@@ -66,14 +66,16 @@ def _retyped(work: Work, source: SourceDef, entry: Entry) -> list[str]:
         named = {role: name for role, (name, _) in roles(source).items() if role in there}
         stored = {name: "text" if str(there[role]).endswith("string") else "integer" for role, name in named.items()}
         then = {name: {"key": key} for name, key in stored.items()}
-    return [
-        f"The identifier {kind!r} of {name!r} was {type_} and is {now[name][kind]}."
-        if kind != "key"
-        else f"The key of {name!r} was {type_} and is {now[name][kind]}."
-        for name, types in then.items()
-        for kind, type_ in types.items()
-        if now.get(name, {}).get(kind, type_) != type_
-    ]
+    reasons = []
+    for name, types in then.items():
+        for kind, type_ in types.items():
+            if (wanted := now.get(name, {}).get(kind, type_)) == type_:
+                continue
+            if kind == "key":
+                reasons.append(f"The key of {name!r} was {type_} and is {wanted}.")
+            else:
+                reasons.append(f"The identifier {kind!r} of {name!r} was {type_} and is {wanted}.")
+    return reasons
 
 
 def prepare_table(work: Work, sources: Sequence[SourceDef]) -> list[LoadReport]:
