@@ -298,3 +298,21 @@ def test_any_words_are_understood_or_refused(text: str) -> None:
     else:
         blamed = "caller" if hash(expr) else "nobody"
     assert blamed == "caller"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("share(purchase, gift)", "'purchase' is the fact itself", "purchase.amount"),
+        ("max(purchase)", "'purchase' is the fact itself", "count(purchase)"),
+        ("count(purchase) filter (where within(purchase, 7, 'day'))", "takes the time of the row by itself", "within(n, unit"),
+        ("min(days_to_end(purchase))", "takes the time of the row by itself", "days_to_end()"),
+        ("any(view.page = 'x')", "No relation leads from a customer to a view", "click.view.page"),
+        ("max(product.category) + 1", "No relation leads from a customer to a product", "purchase.product.category"),
+    ],
+)  # fmt: skip
+def test_what_stands_where_a_column_should_is_told(text: str, said: str, hint: str) -> None:
+    with pytest.raises(InvalidExpression) as refused:
+        check_expression(text, WORLD, "customer")
+    assert said in refused.value.message
+    assert hint in (refused.value.hint or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import bench
 import pytest
@@ -147,6 +148,13 @@ def test_states_are_those_at_the_ends_of_days(drawn: Drawn) -> None:
         "mean": "average_daily(sample.quantity, 10)",
         "at": "value_at(sample.quantity, '2017-01-20')",
         "ago": "value_before(sample.quantity, 5, 'day')",
+        "span": "average_daily(sample.quantity, within(10, 'day'))",
+        "days": "average_daily(sample.quantity, between_dates('2017-01-05', '2017-01-20'))",
+        "month": "average_daily(sample.quantity, previous('month'))",
+        "now": "value_at(sample.quantity, as_of())",
+        "day": "value_at(sample.quantity, date '2017-01-20')",
+        "instant": "value_at(sample.quantity, timestamp '2017-01-20T12:00:00')",
+        "month_end": "value_at(sample.quantity, date_add(start_of('month', as_of()), -1, 'day'))",
     }
     engine = DuckDBEngine(None)
     try:
@@ -163,8 +171,24 @@ def test_states_are_those_at_the_ends_of_days(drawn: Drawn) -> None:
                 assert found["mean"][member] == (pytest.approx(mean) if mean is not None else None)
                 assert found["at"][member] == latest(known, datetime(2017, 1, 21, tzinfo=SHANGHAI))
                 assert found["ago"][member] == latest(known, as_of - 5 * DAY)
+                assert found["span"][member] == found["mean"][member]
+                days = [datetime(2017, 1, d + 1, tzinfo=SHANGHAI) for d in range(5, 20)]
+                assert found["days"][member] == mean_at([end for end in days if end <= midnight], known)
+                first = midnight.replace(day=1)
+                ends = [first - i * DAY for i in range((first - DAY).day)]
+                assert found["month"][member] == mean_at(ends, known)
+                assert found["now"][member] == latest(known, as_of)
+                assert found["day"][member] == found["at"][member]
+                assert found["instant"][member] == latest(known, datetime(2017, 1, 20, 12, tzinfo=SHANGHAI))
+                assert found["month_end"][member] == latest(known, first)
     finally:
         engine.close()
+
+
+def mean_at(ends: Sequence[datetime], known: Sequence[tuple[datetime, int]]) -> Any:
+    """The mean of the values at these instants, those aside at which there was none yet."""
+    held = [q for end in ends if (q := latest(known, end)) is not None]
+    return pytest.approx(sum(held) / len(held)) if held else None
 
 
 def latest(known: Sequence[tuple[datetime, int]], before: datetime) -> int | None:

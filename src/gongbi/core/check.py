@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gongbi.core import expr as ir
 from gongbi.core import steps
 from gongbi.core.demands import demand, literal
 from gongbi.core.expand import expanded, in_whole_days
-from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RawColumn, RelatedColumn, TagValue
+from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, RawColumn, RelatedColumn, TagValue
 from gongbi.core.functions import CATALOGUE, Function, Phrase, Regroup, function
-from gongbi.core.functions.groups import BY_TIME
+from gongbi.core.functions.groups import BY_TIME, averaged_over
+from gongbi.core.functions.moments import WINDOWS
 from gongbi.core.functions.places import own_columns
 from gongbi.core.levels import chosen_from
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
-from gongbi.core.relations import follow, neighbours, shape_of, trait
+from gongbi.core.relations import follow, neighbours, shape_of, trait, ways
 from gongbi.core.signatures import joint_level, matched, typed_call, unified, widened
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, walk
 from gongbi.core.types import BOOLEAN, DATE, TEXT, TIMESTAMP, Type
@@ -172,6 +173,11 @@ class _Checker:
             first, rest = rest[0], rest[1:]
         type_ = fact.column(first)
         if type_ is None:
+            if first == fact.name:
+                raise InvalidExpression(
+                    f"{first!r} is the fact itself; here one of its columns must stand, or a condition.",
+                    hint=f"For example {first}.{next(iter(fact.columns), 'ts')}; count({first}) counts its rows.",
+                )
             if first in at.world.facts:
                 raise InvalidExpression(f"One aggregate reads one fact; here {fact.name!r} meets {first!r}.")
             raise UnknownName(f"column of {fact.name}", first, fact.names)
@@ -267,6 +273,7 @@ class _Checker:
             return self.aggregate(entry, in_whole_days(node) if entry.name == "average_daily" else node, at)
         if entry.kind == "rank" and (at.inside or at.raw is not None):
             raise InvalidExpression(f"`{entry.name}` compares members and cannot stand inside an aggregate.")
+        self.no_fact(entry, node, at)
         args = [self.of(arg, at) for arg in node.args]
         if entry.kind in ("time", "place"):
             args = (self.timed if entry.kind == "time" else self.placed_at)(entry, args, at)
@@ -286,7 +293,8 @@ class _Checker:
         inner = replace(at, fact=shape_of(at.world, read.fact), inside=True)
         condition = self.condition(node.filter, inner, "A filter") if node.filter is not None else None
         of_column = () if entry.params[0].accepts == "fact" else read.args[:1]
-        given = (*of_column, *(literal(arg.value) for arg in node.args[1:] if isinstance(arg, Literal)))
+        more = (literal(arg.value) if isinstance(arg, Literal) else self.of(arg, inner) for arg in node.args[1:])
+        given = (*of_column, *more)
         return replace(found, wrote=Call(entry, given, found.type, "member", read.fact, condition))
 
     def entry(self, node: Apply) -> Function:
@@ -322,6 +330,16 @@ class _Checker:
                 hint="Its source names the column of the end: `time: {column: …, end: …}`.",
             )
         return [*(FactColumn(at.fact.name, column, TIMESTAMP) for column in entry.reads), *args]
+
+    @staticmethod
+    def no_fact(entry: Function, node: Apply, at: Setting) -> None:
+        """Refuse the name of the fact where the time of its row is meant."""
+        if entry.kind == "time" and at.fact is not None and node.args and _is_name(node.args[0], at.fact.name):
+            rest = ", ".join(param.name for param in entry.params[len(entry.reads) :])
+            raise InvalidExpression(
+                f"`{entry.name}` takes the time of the row by itself, and no name of a fact.",
+                hint=f"Write {entry.name}({rest}).",
+            )
 
     def own_id(self, entry: Function, at: Setting) -> Expr:
         """The id of the described member; of the one that a row names, inside an aggregate."""
@@ -387,6 +405,9 @@ class _Checker:
             fact = self.fact_of(entry, node, at)
             inner = replace(at, fact=fact, inside=True)
         args = self.aggregate_args(entry, node, inner)
+        if entry.name == "average_daily" and isinstance(span := args[1], Call) and span.function.name in WINDOWS:
+            constants = tuple(arg.value for arg in span.args if isinstance(arg, Constant))
+            entry = averaged_over(span.function.name, constants)
         condition = self.condition(node.filter, inner, "A filter") if node.filter is not None else None
         call = typed_call(entry, args)
         return replace(call, level="member", fact=fact.name if fact else at.group, filter=condition)
@@ -457,6 +478,7 @@ class _Checker:
             if (way := self.way_of(node, at)) is not None:
                 return way
             names = [part for part in walk(node) if isinstance(part, Name)]
+            self.no_way(names, at)
             if names and entry.params[0].accepts == "fact" and node.args and isinstance(node.args[0], Name):
                 raise self.placed(UnknownName("fact", str(node.args[0]), at.world.facts), node.args[0])
             known = next(iter(at.world.facts), "fact")
@@ -468,6 +490,24 @@ class _Checker:
                 raise self.placed(UnknownName("fact", text.split(".")[0], at.world.facts), part)
             raise InvalidExpression(f"`{entry.name}` does not say which fact it reads.", hint=hint)
         return self.describing(found.pop(), at)
+
+    @staticmethod
+    def no_way(names: Sequence[Name], at: Setting) -> None:
+        """Refuse a name of another subject to which no relation leads."""
+        assert at.subject is not None
+        for name in names:
+            first = name.parts[0]
+            if len(name.parts) > 1 and first != at.subject and first in at.world.subjects:
+                roles = list(dict.fromkeys(one.role for one in ways(at.world, at.subject)))
+                facts = [f.name for f in at.world.facts.values() if {at.subject, first} <= set(f.subjects)]
+                known = f"Relations of a {at.subject} lead to: {', '.join(roles)}." if roles else None
+                if facts:
+                    rest = ".".join(name.parts[1:])
+                    known = f"Rows of {facts[0]} name both: write {facts[0]}.{first}.{rest}."
+                raise InvalidExpression(
+                    f"No relation leads from a {at.subject} to a {first}, so {str(name)!r} says nothing of one.",
+                    hint=known or f"A source with `relation:` would join a {at.subject} and a {first}.",
+                )
 
     @staticmethod
     def describing(name: str, at: Setting) -> FactShape:
@@ -484,6 +524,10 @@ class _Checker:
     def columns(fact: str, at: Setting) -> list[str]:
         """Columns of a fact to show in an example."""
         return at.world.facts[fact].names[::-1] if fact in at.world.facts else ["column"]
+
+
+def _is_name(node: Node, name: str) -> bool:
+    return isinstance(node, Name) and node.parts == (name,)
 
 
 def _both(relation: RelationShape) -> tuple[str, str]:

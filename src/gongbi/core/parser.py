@@ -38,6 +38,8 @@ _WORDS = frozenset(
     "and or not in is between like case when then else end null absent true false filter where distinct".split()
 )
 _FORBIDDEN = frozenset("select from join union insert update delete drop create with over order group".split())
+#: What may stand before a written day or instant → the function that reads it.
+_DATED = {"date": "date", "timestamp": "instant"}
 #: Words that cannot begin a name as they are, and those that cannot be the whole of one; double quotes make them names.
 RESERVED, NOT_ALONE = _WORDS | {"select"}, _FORBIDDEN
 
@@ -240,6 +242,11 @@ class _Parser:
             return self.case()
         if token.word == "interval" and self.begins_interval():
             return self.interval()
+        if token.word in _DATED and token.kind == "name" and self.tokens[self.at + 1].kind == "text":
+            # As SQL writes a day or an instant: date '2017-09-01'.
+            self.take()
+            text = self.take()
+            return Apply(_DATED[token.word], (Literal(text.text, text.span),), token.span.to(text.span))
         if token.kind == "quoted" or (token.kind == "name" and token.word not in _WORDS):
             after = self.tokens[self.at + 1]
             called = token.kind == "name" and after.kind == "sign" and after.text == "("

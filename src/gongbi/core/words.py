@@ -326,7 +326,7 @@ class _Speaker(Voice):
             unit = str(given[2])
             holes["whole"] = PERIODS[unit][2] if self.zh else UNITS[unit][1 if given[1] == 1 else 2]
         elif name == "value_at":
-            holes["date"] = str(given[1])
+            holes["date"] = str(given[1]) if given[1] is not None else str(said[1])
         elif name == "value_before":
             holes["length"] = self.length(given[1], given[2])
         return self.pick(WORDS[name]).format(*said, **holes) if name in WORDS else self.named(call, said, holes["rows"])

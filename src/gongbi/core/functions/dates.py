@@ -168,6 +168,12 @@ def _hours_between(call: Call, args: Sequence[str], to: Rendering) -> str:
     return f"(({micros(args[1], to)} - {micros(args[0], to)}) / {to.literal(3_600_000_000.0)})"
 
 
+def _up_to(call: Call, args: Sequence[str], to: Rendering) -> str:
+    if call.args[1].type == DATE:
+        return f"(cast({local(args[0], to)} as date) <= {args[1]})"
+    return f"({args[0]} < {args[1]})"
+
+
 def _weekend(call: Call, args: Sequence[str], to: Rendering) -> str:
     return f"({_part('isodow({})', 'weekday({}) + 1')(call, args, to)} >= 6)"
 
@@ -224,6 +230,9 @@ FUNCTIONS: tuple[Function, ...] = (
               (Example("months_between(date('2017-01-31'), date('2017-02-28'))", 0),), _months_between),
     _calendar("hours_between", (Param("from", "timestamp"), Param("to", "timestamp")), DOUBLE, "相差的小时数。", "Hours between two instants.",
               (Example("hours_between(instant('2017-09-01'), instant('2017-09-01T06:30:00'))", 6.5),), _hours_between),
+    _calendar("up_to", (Param("moment", "timestamp"), Param("limit", "moment")), BOOLEAN, "不晚于某日，或早于某时刻。", "Not after a day, or before an instant.",
+              (Example("up_to(instant('2017-09-01T08:30:00'), date('2017-09-01'))", True), Example("up_to(instant('2017-09-01'), instant('2017-09-01'))", False)),
+              _up_to),
     _calendar("days_since", (M,), INTEGER, "到截止时刻为止的整天数（24 小时）；日期按日历日计。",
               "Whole days of 24 h up to the as-of instant; a date counts calendar days.", (Example("days_since(as_of())", 0),), _days_since, relative=True),
 )  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core import clock
 from gongbi.core.functions.base import SKIPS, Example, Function, Param, Regroup, require
 from gongbi.core.functions.dates import days_between, local
+from gongbi.core.functions.moments import WINDOWS
 from gongbi.core.functions.numbers import finite
 from gongbi.core.types import DOUBLE, INTEGER, Type
 
@@ -100,9 +103,13 @@ def _gaps(name: str, zh: str, en: str, value: dict[int, Any], returns: Type) -> 
 
 def _daily(of: Mapping[str, str], to: Rendering) -> str:
     """The mean of the values at the ends of the last n days; one holds from the end of its day to that of the next."""
-    today = clock.local_date(to.as_of, to.zone)
-    first = f"greatest({_local_day(of['k'], to)}, {to.literal(today)} - {_days(of['n'], to)})"
-    last = f"least(coalesce({_local_day('next', to)}, {to.literal(today)}), {to.literal(today)})"
+    today = to.literal(clock.local_date(to.as_of, to.zone))
+    return _mean(of, f"greatest({_local_day(of['k'], to)}, {today} - {_days(of['n'], to)})", today, to)
+
+
+def _mean(of: Mapping[str, str], first: str, end: str, to: Rendering) -> str:
+    """The mean of values by the days that each held between a first day and an end."""
+    last = f"least(coalesce({_local_day('next', to)}, {end}), {end})"
     held = f"greatest({days_between(first, last, to)}, 0)"
     return f"(sum(cast({of['v']} as {to.type(DOUBLE)}) * {held}) / nullif(sum({held}), 0))"
 
@@ -123,6 +130,27 @@ _DAILY = Regroup(
     lead=True,
     needs_first=True,
 )
+
+
+@cache
+def averaged_over(window: str, constants: tuple[Any, ...]) -> Function:
+    """``average_daily`` over the days of a window such as ``within(90, 'day')``, from its name and constants.
+
+    They are the whole local days from that in which the window begins to that before its last instant, or yesterday.
+    """
+
+    def held(of: Mapping[str, str], to: Rendering) -> str:
+        span, today = WINDOWS[window](constants, to.as_of, to.zone), clock.local_date(to.as_of, to.zone)
+        end = today if span.end is None else min(clock.local_date(span.end, to.zone), today)
+        first = _local_day(of["k"], to)
+        if span.start is not None:
+            first = f"greatest({first}, {to.literal(clock.local_date(span.start, to.zone))})"
+        return _mean(of, first, to.literal(end), to)
+
+    plan = replace(_DAILY, inner={"v": _DAILY.inner["v"]}, outer=held)
+    entry = next(one for one in FUNCTIONS if one.name == "average_daily")
+    params = (entry.params[0], Param("window", "boolean"), BY_TIME)
+    return replace(entry, name="average_daily/in", params=params, duckdb=plan, spark=plan, check=None)
 
 
 def _check_daily(values: Sequence[Any]) -> None:
@@ -162,14 +190,12 @@ FUNCTIONS: tuple[Function, ...] = (
     _group("last", (X, BY_TIME), _first, "最近一行的值。", "Value of the latest row that has one.",
            (Example("last(sample.quantity)", {1: 3, 2: 4, 3: 1, 4: None}),), _extreme("arg_max"), SMALLEST),
     Function(
-        "average_daily", "aggregate", "preferences and rhythm", (Param("x", "number"), Param("n", "integer", constant=True), BY_TIME), DOUBLE,
-        "最近 n 个整日的日终值的平均，如日均余额；每个值一直有效到下一个值；第一个值之前的日子不计。",
-        "Mean of the values at the ends of the last n whole days, such as the average daily balance. A value holds until the next one; days before the first are left out.",
-        SKIPS,
-        (
-            Example("average_daily(sample.quantity, 30)", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
-            Example("average_daily(sample.quantity, within(30, 'day'))", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
-        ),
+        "average_daily", "aggregate", "preferences and rhythm", (Param("x", "number"), Param("days", "integer", constant=True), BY_TIME), DOUBLE,
+        "最近若干个整日的日终值的平均，如日均余额；也可写时间窗口，如 previous('month')，即其中的各个整日。每个值一直有效到下一个值；第一个值之前的日子不计。",
+        "Mean of the values at the ends of so many last whole days, or of the whole days of a window such as `previous('month')`: the average daily balance. A value holds until the next one; days before the first are left out.",
+        SKIPS, (Example("average_daily(sample.quantity, 30)", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
+                Example("average_daily(sample.quantity, within(30, 'day'))", {1: 2.2, 2: 1.5, 3: 1.0, 4: None}),
+                Example("average_daily(sample.quantity, previous('month'))", {1: 43 / 31, 2: 1.0, 3: 1.0, 4: None})),
         _DAILY, _DAILY, ties=SMALLEST, check=_check_daily,
     ),
     _gaps("gap_avg", "相邻活动日之间的平均天数。", "Mean days between neighbouring active days.", {1: 23.5, 2: 193.0, 3: None, 4: None}, DOUBLE),

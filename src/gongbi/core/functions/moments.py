@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core import clock
@@ -30,35 +30,25 @@ def window_within(n: int, unit: str, ago: int, as_of: Any, zone: str) -> clock.W
     return clock.calendar(as_of, n, unit.removeprefix("calendar_"), zone, ago)
 
 
-def _within(call: Call, args: Sequence[str], to: Rendering) -> str:
-    n, unit, *rest = _constants(call)
-    return to.bounds(args[0], window_within(n, unit, rest[0] if rest else 0, to.as_of, to.zone))
+def _between_days(days: Sequence[Any], zone: str) -> clock.Window:
+    start, end = (clock.parse_instant(text, zone) for text in days)
+    return clock.Window(start, end)
 
 
-def _period(ago: int) -> Render:
-    def write(call: Call, args: Sequence[str], to: Rendering) -> str:
-        (unit,) = _constants(call)
-        return to.bounds(args[0], clock.calendar(to.as_of, 1, unit, to.zone, ago))
-
-    return write
-
-
-def _last_year(call: Call, args: Sequence[str], to: Rendering) -> str:
-    unit, *so_far = _constants(call)
-    return to.bounds(args[0], clock.year_before(to.as_of, unit, to.zone, so_far=so_far == [True]))
-
-
-def _between_dates(call: Call, args: Sequence[str], to: Rendering) -> str:
-    start, end = (clock.parse_instant(text, to.zone) for text in _constants(call))
-    return to.bounds(args[0], clock.Window(start, end))
+#: Functions that say in which window a row's time lies → the window, from their constants, the instant and the zone.
+WINDOWS: Mapping[str, Callable[[Sequence[Any], Any, str], clock.Window]] = {
+    "within": lambda v, as_of, zone: window_within(v[0], v[1], v[2] if len(v) > 2 else 0, as_of, zone),
+    "this": lambda v, as_of, zone: clock.calendar(as_of, 1, v[0], zone),
+    "previous": lambda v, as_of, zone: clock.calendar(as_of, 1, v[0], zone, 1),
+    "last_year": lambda v, as_of, zone: clock.year_before(as_of, v[0], zone, so_far=list(v[1:]) == [True]),
+    "between_dates": lambda v, as_of, zone: _between_days(v, zone),
+    "since": lambda v, as_of, zone: clock.Window(clock.parse_instant(v[0], zone), None),
+    "before": lambda v, as_of, zone: clock.Window(None, clock.parse_instant(v[0], zone)),
+}
 
 
-def _since(call: Call, args: Sequence[str], to: Rendering) -> str:
-    return to.bounds(args[0], clock.Window(clock.parse_instant(_constants(call)[0], to.zone), None))
-
-
-def _before(call: Call, args: Sequence[str], to: Rendering) -> str:
-    return to.bounds(args[0], clock.Window(None, clock.parse_instant(_constants(call)[0], to.zone)))
+def _in_window(call: Call, args: Sequence[str], to: Rendering) -> str:
+    return to.bounds(args[0], WINDOWS[call.function.name](_constants(call), to.as_of, to.zone))
 
 
 def _ahead(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -116,25 +106,25 @@ FUNCTIONS: tuple[Function, ...] = (
         "calendar_day, calendar_month, … follow the calendar of the workspace's zone.",
         (Example("count(sample) filter (where within(30, 'day'))", {1: 2, 2: 1, 3: 0, 4: 0}),
          Example("count(sample) filter (where within(30, 'day', 30))", {1: 1, 2: 0, 3: 0, 4: 0})),
-        _within, _check_window,
+        _in_window, _check_window,
     ),
     _time("this", (UNIT,), "在本日、周、月、季、年之内（到截止时刻）。", "In the current day, week, month, quarter or year so far.",
-          (Example("count(sample) filter (where this('month'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _period(0), _check_period),
+          (Example("count(sample) filter (where this('month'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _in_window, _check_period),
     _time("previous", (UNIT,), "在上一个整日、周、月、季、年之内。", "In the whole day, week, month, quarter or year before the current one.",
-          (Example("count(sample) filter (where previous('month'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _period(1), _check_period),
+          (Example("count(sample) filter (where previous('month'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _in_window, _check_period),
     _time("last_year", (UNIT, Param("so_far", "boolean", constant=True, optional=True)),
           "在去年的同一日、周（ISO 周数）、月、季、年之内；so_far 为真则只到去年的同一时点。",
           "In the same day, week (by ISO number), month, quarter or year of the year before, whole; with `so_far` true only as far as the current one has got.",
           (Example("count(sample) filter (where last_year('month'))", {1: 0, 2: 0, 3: 0, 4: 0}),
            Example("last_year(instant('2016-09-20'), 'month')", True), Example("last_year(instant('2016-09-20'), 'month', true)", False)),
-          _last_year, _check_period),
+          _in_window, _check_period),
     _time("between_dates", (DAY, Param("end", "text", constant=True)), "在两个日期之间，含首不含尾。", "From one date to another, the second excluded.",
           (Example("count(sample) filter (where between_dates('2017-08-01', '2017-09-01'))", {1: 1, 2: 0, 3: 0, 4: 0}),),
-          _between_dates, _check_dates),
+          _in_window, _check_dates),
     _time("since", (DAY,), "自某日起。", "From a date on.",
-          (Example("count(sample) filter (where since('2017-09-01'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _since, _check_dates),
+          (Example("count(sample) filter (where since('2017-09-01'))", {1: 1, 2: 1, 3: 0, 4: 0}),), _in_window, _check_dates),
     _time("before", (DAY,), "早于某日。", "Before a date.",
-          (Example("count(sample) filter (where before('2017-09-01'))", {1: 2, 2: 1, 3: 1, 4: 0}),), _before, _check_dates),
+          (Example("count(sample) filter (where before('2017-09-01'))", {1: 2, 2: 1, 3: 1, 4: 0}),), _in_window, _check_dates),
     _time("ahead", (N, UNIT), "在截止时刻之后的 n 个单位之内；只能用于模型目标。", "In the n units after the as-of instant; only in the target of a model.",
           (Example("count(sample) filter (where ahead(30, 'day'))", {1: 1, 2: 0, 3: 0, 4: 0}),), _ahead, _check_ahead, looks_ahead=True),
     _time("during", (), "在所度量的时期之内；只能用于活动的结果指标。", "In the period being measured; only in the outcome of a campaign.",

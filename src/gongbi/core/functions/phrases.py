@@ -50,6 +50,8 @@ def _resurrected(values: Sequence[Any]) -> str:
 
 def _value_at(values: Sequence[Any]) -> str:
     _, day = values
+    if day is None:
+        return "last(_1) filter (where up_to(ts, _2))"
     try:
         after = date.fromisoformat(day) + timedelta(days=1)
     except (TypeError, ValueError, OverflowError) as error:
@@ -60,11 +62,11 @@ def _value_at(values: Sequence[Any]) -> str:
 def _phrase(
     name: str, params: tuple[Param, ...], zh: str, en: str, value: dict[int, Any], example: str,
     text: str | Callable[[Sequence[Any]], str], returns: Type | Callable[[Sequence[Type]], Type] = BOOLEAN,
-    nulls: tuple[str, str] = NULLS,
+    nulls: tuple[str, str] = NULLS, more: tuple[Example, ...] = (),
 ) -> Function:  # fmt: skip
     phrase = Phrase(text if callable(text) else lambda values: text)
     return Function(
-        name, "phrase", "phrases", params, returns, zh, en, nulls, (Example(example, value),), phrase, phrase
+        name, "phrase", "phrases", params, returns, zh, en, nulls, (Example(example, value), *more), phrase, phrase
     )
 
 
@@ -100,10 +102,13 @@ FUNCTIONS: tuple[Function, ...] = (
         _resurrected,
     ),
     _phrase(
-        "value_at", (COLUMN, Param("date", "text", constant=True)),
-        "某日结束时的值，即到那时为止最近一行的值，如余额。", "The value at the end of a day: that of the latest row by then, such as a balance.",
+        "value_at", (COLUMN, Param("moment", "moment")),
+        "某日结束时、或某时刻之前的值，即到那时为止最近一行的值，如余额；日期可以写出，也可以算出。",
+        "The value at the end of a day, or just before an instant: that of the latest row by then, such as a balance. It may be written out, or worked out.",
         {1: 2, 2: 1, 3: 1, 4: None}, "value_at(sample.quantity, '2017-08-31')",
         _value_at, lambda types: types[0], KNOWN,
+        more=(Example("value_at(sample.quantity, start_of('month', as_of()))", {1: 2, 2: 1, 3: 1, 4: None}),
+              Example("value_at(sample.quantity, as_of())", {1: 3, 2: 4, 3: 1, 4: None})),
     ),
     _phrase(
         "value_before", (COLUMN, N, UNIT),

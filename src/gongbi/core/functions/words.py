@@ -183,6 +183,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "last": ("{rows}中按 {1} 最近一行的 {0}", "{0} of the latest of {rows} by {1}"),
     "first/ts": ("最早一行{rows}的 {0}", "{0} of the earliest of {rows}"),
     "last/ts": ("最近一行{rows}的 {0}", "{0} of the latest of {rows}"),
+    "average_daily/in/ts": (
+        "{rows}的 {0} 的日终平均，只计{1}的各整日",
+        "the mean of {0} at the ends of whole days in {rows} ({1})",
+    ),
+    "average_daily/in": (
+        "{rows}的 {0} 的日终平均（按 {2}），只计{1}的各整日",
+        "the mean of {0} at the ends of whole days in {rows}, by {2} ({1})",
+    ),
+    "up_to": ("{0} 不晚于 {1}", "{0} is not after {1}"),
     "average_daily/ts": (
         "{rows}的 {0} 在最近 {1} 个整日的日终平均",
         "the mean of {0} at the ends of the last {1} whole days in {rows}",
