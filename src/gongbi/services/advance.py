@@ -128,9 +128,9 @@ def _check_room(ctx: Context, request: Request) -> None:
     """Refuse to begin what would fill the disk."""
     wanted, free = room_wanted(request.columns, _members(ctx, request.subject)), ctx.engine.room()
     if free is not None and free < wanted:
-        said, left = f"{wanted / 2**30:.1f} GB", f"{free / 2**30:.1f} GB"
+        said, left = wanted / 2**30, free / 2**30
         raise Refused(
-            f"A build of {request.subject} may take {said} on disk, and {left} are free.",
+            f"A build of {request.subject} may take {said:.1f} GB on disk, and {left:.1f} GB are free.",
             hint="Free some space. The tags of the last good build stay in force.",
         )
 
