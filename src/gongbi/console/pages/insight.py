@@ -191,8 +191,11 @@ class Look:
             if ids := found[f"{way}_ids"]:
                 some = t("insight.some", what=t(f"insight.{way}"), n=number(len(ids)), of=number(found[way]))
                 with ui.expansion(some).props("dense").classes("g-wide"), ui.element("div").classes("g-chips"):
-                    for one in ids:
-                        ui.link(str(one), f"/customer/{self.subject}/{one}").classes("g-chip blue")
+                    for one in map(str, ids):
+                        # A personal id is masked, and leads nowhere.
+                        masked = "*" in one
+                        to = f"/customer/{self.subject}/{quote(one)}"
+                        (ui.label(one) if masked else ui.link(one, to)).classes("g-chip" if masked else "g-chip blue")
 
     async def success(self) -> None:
         """What the group brought in the newest whole month, beside the one before, a year ago and a lunar year ago."""
