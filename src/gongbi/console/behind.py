@@ -166,7 +166,9 @@ def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
             "edgeSymbol": ["none", "arrow"],
             "edgeSymbolSize": 6,
             "label": {"show": True, "position": "right", "fontSize": 11, "color": charts.INK},
-            "lineStyle": {"color": "#c9c4b8", "curveness": 0.08},
+            # Rounds stay round where the picture is stretched to its place.
+            "nodeScaleRatio": 0,
+            "lineStyle": {"color": "#c9c4b8", "curveness": 0.08 if tallest > 1 else 0},
             "emphasis": {"focus": "adjacency"},
         }
     ]

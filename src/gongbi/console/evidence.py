@@ -60,7 +60,8 @@ async def show_evidence(
     with body:
         parts.warnings(page, found["warnings"])
         ui.label(page.words(found["said"])).classes("g-said")
-        parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
+        if not known.get("given"):
+            parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
         if past is not None:
             _history(page, past, tag["unit"])
         if known.get("maker") == "manual":
@@ -75,7 +76,10 @@ async def show_evidence(
 
 def _steps(page: Page, steps: Sequence[Mapping[str, Any]]) -> None:
     """The attributes that are read and the tags that are used, each with its value and its words."""
-    read = {name: value for step in steps for name, value in step["attributes"].items()}
+    # Given values are told by themselves, with who gave them.
+    read = {
+        name: value for step in steps for name, value in step["attributes"].items() if not name.startswith("given.")
+    }
     if read:
         parts.pairs([(column_name(page, name), page.format.value(value)) for name, value in read.items()])
     if len(steps) > 1:
