@@ -33,8 +33,8 @@ def count_members(engine: Engine, world: World, request: Request) -> int:
 
 def count_patterns(engine: Engine, world: World, request: Request) -> dict[int, int]:
     """Pattern of the requested conditions → how many members answer so; see `plan.patterns_plan`."""
-    rows = engine.query(plans.patterns_plan(request, world, engine.dialect)).to_pylist()
-    return {row["pattern"]: row["n"] for row in rows}
+    rows = engine.query(plans.patterns_plan(request, world, engine.dialect))
+    return dict(zip(rows["pattern"].to_pylist(), rows["n"].to_pylist(), strict=True))
 
 
 def list_members(

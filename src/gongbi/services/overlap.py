@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from gongbi.core.compiler import Request, compile_members
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition
@@ -18,6 +20,10 @@ from gongbi.segments.run import count_patterns
 from gongbi.services.context import Context
 from gongbi.services.segments import condition, population, request
 from gongbi.services.warnings import warn_of_request
+
+
+#: So many patterns are unpacked at once.
+_AT_ONCE = 50_000
 
 
 def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "customer") -> dict[str, Any]:
@@ -53,11 +59,11 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
     # Without a condition everybody answers alike.
     patterns = _answers(ctx, wanted) if names else {0: population(ctx, subject, wanted.as_of)}
     known = sum(patterns.values())
-    sizes = [sum(n for pattern, n in patterns.items() if pattern >> i & 1) for i in range(len(names))]
+    together = shared(patterns, len(names))
     pairs = []
     for i, j in combinations(range(len(names)), 2):
-        both = sum(n for pattern, n in patterns.items() if pattern >> i & pattern >> j & 1)
-        either, chance = sizes[i] + sizes[j] - both, sizes[i] * sizes[j]
+        both = together[i][j]
+        either, chance = together[i][i] + together[j][j] - both, together[i][i] * together[j][j]
         pairs.append(
             {
                 "a": names[i],
@@ -72,12 +78,31 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
         "as_of": wanted.as_of.isoformat(),
         "of": known,
         "segments": [
-            {"segment": name, "count": sizes[i], "alone": patterns.get(1 << i, 0)} for i, name in enumerate(names)
+            {"segment": name, "count": together[i][i], "alone": patterns.get(1 << i, 0)} for i, name in enumerate(names)
         ],
         "pairs": sorted(pairs, key=lambda p: (-(p["lift"] or 0), p["a"], p["b"])),
         "skipped": skipped,
         "warnings": warn_of_request(ctx, wanted),
     }
+
+
+def shared(patterns: Mapping[int, int], groups: int) -> list[list[int]]:
+    """How many members each two groups share; in the diagonal, how many each has.
+
+    Parameters
+    ----------
+    patterns
+        Pattern → members; bit i is set where they are in group i.
+    """
+    keys = np.fromiter(patterns.keys(), dtype=np.int64, count=len(patterns))
+    counts = np.fromiter(patterns.values(), dtype=np.int64, count=len(patterns))
+    found = np.zeros((groups, groups))
+    for start in range(0, len(keys), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        # Whole numbers as doubles are exact up to 2^53, and multiplied much sooner.
+        inside = (keys[part, None] >> np.arange(groups) & 1).astype(np.float64)
+        found += inside.T @ (inside * counts[part, None])
+    return [[int(n) for n in row] for row in found]
 
 
 def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
