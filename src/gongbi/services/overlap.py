@@ -21,7 +21,6 @@ from gongbi.services.context import Context
 from gongbi.services.segments import condition, population, request
 from gongbi.services.warnings import warn_of_request
 
-
 #: So many patterns are unpacked at once.
 _AT_ONCE = 50_000
 
