@@ -142,7 +142,7 @@ def _learned(graph: Graph, catalog: Catalog) -> None:
 def _giver(tag: str, maker: Maker) -> Node:
     """Where the values of a given tag come from: people, or files that somebody imports."""
     if isinstance(maker.maker, Imported):
-        return Node("file", tag, ("导入的文件", "Imported file"), f"gongbi tags import {tag}")
+        return Node("file", tag, ("取值的文件", "Imported file"), f"gongbi tags import {tag}")
     return Node("person", tag, ("人工录入", "Set by hand"), f"gongbi tags set {tag}")
 
 

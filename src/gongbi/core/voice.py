@@ -168,7 +168,7 @@ class Voice:
             subject = self.titles.ways.get(further[-1], (("", ""), subject))[1]
         if last.startswith("given."):
             name = self.title(self.titles.tags, last[6:], last[6:])
-            return f"人工或导入给出的「{name}」" if self.zh else f"the value given for “{name}”"
+            return f"人工或从文件给出的「{name}」" if self.zh else f"the value given for “{name}”"
         if last.startswith("tag."):
             what = self.tag(last[4:])
         else:
