@@ -96,7 +96,7 @@ def test_the_members_of_a_home_are_called_by_the_relation() -> None:
 def test_a_given_value_is_said_as_such() -> None:
     catalog = families()
     expr, titles = catalog.expressions["person", "person.wish"], titles_of(catalog)
-    assert sentence(expr, titles, "zh") == "人工或导入给出的「心愿」"
+    assert sentence(expr, titles, "zh") == "人工或从文件给出的「心愿」"
     assert sentence(expr, titles, "en") == "the value given for “Wish”"
 
 
