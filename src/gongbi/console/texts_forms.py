@@ -229,7 +229,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "given.taken": ("已取用 {n} 个值，自 {when} 起", "{n} values taken, from {when} on"),
     "given.row": ("行", "Row"),
     "given.reason": ("原因", "Reason"),
-    "given.refused": ("被拒的行", "Rows refused"),
+    "given.refused": ("拒收行", "Rows refused"),
     "evidence.said": ("含义", "Meaning"),
     "evidence.uses": ("用到的标签", "Tags that it uses"),
     "evidence.history": ("历史值（{n} 个时点）", "Values over time ({n} instants)"),
