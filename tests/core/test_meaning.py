@@ -76,7 +76,7 @@ def test_random_expressions_on_duckdb_mean_what_plain_python_says(duckdb_engine:
     assert_as_in_python(duckdb_engine, seed, most=25)
 
 
-@settings(max_examples=12, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@settings(max_examples=25, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
 @given(SEEDS)
 def test_sequences_spans_neighbours_and_lists_on_duckdb_mean_what_plain_python_says(
     duckdb_engine: Engine, seed: int

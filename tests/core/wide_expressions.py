@@ -48,7 +48,14 @@ _moment = st.none() | random.instants
 pairs = st.dictionaries(
     [(a, b) for a in random.MEMBERS for b in random.MEMBERS if a != b], st.tuples(random.whole, _moment, _moment)
 )
-facts = st.tuples(random.facts, holds).map(lambda t: t[0] | {"hold": t[1]})
+#: Most rows are those of two members, so that these have sequences and lists worth the name.
+CROWDED = {3: 1, 4: 2, 99: 1, None: 2}
+facts = st.tuples(random.facts, holds).map(
+    lambda t: {
+        name: [row | {"customer": CROWDED.get(row["customer"], row["customer"])} for row in rows]
+        for name, rows in {**t[0], "hold": t[1]}.items()
+    }
+)
 
 
 def load(engine: Engine, facts_: dict[str, list[Row]], attributes: dict[str, Any], known: dict[Any, Any]) -> None:
