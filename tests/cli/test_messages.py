@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gongbi import cli, workspace
+from gongbi.cli.output import show
 
 
 def run(*args: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -62,3 +63,37 @@ def test_json_stays_english(root: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert run("ingest", "--json", "-w", str(root), monkeypatch=monkeypatch) == 2
     (load,) = json.loads(capsys.readouterr().out)["loads"]
     assert load["problem"]["message"].startswith("There is no file 'returns.csv'")
+
+
+def test_tables_are_headed_and_categories_named_in_the_language_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    category = {"category": "消费特征/价值", "category_name": {"zh": "消费特征/价值", "en": "Consumption/Value"}}
+    rows = [{"tag": "a.b", "name": {"zh": "甲", "en": "First"}, "current": True, **category}]
+    monkeypatch.delenv("GONGBI_LANG", raising=False)
+    show(rows)
+    english = capsys.readouterr().out
+    assert english.split() == ["tag", "name", "category", "a.b", "First", "Consumption/Value"]
+    monkeypatch.setenv("GONGBI_LANG", "zh")
+    show(rows)
+    assert capsys.readouterr().out.split() == ["标签", "名称", "分类", "a.b", "甲", "消费特征/价值"]
+    show({"current": True, "owner": "marketing"})
+    assert capsys.readouterr().out.split() == ["当前", "是", "负责人", "marketing"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("tags", "--wrong"), "没有选项 --wrong。"),
+        (("nonsense",), "没有命令「nonsense」。"),
+        (("explain",), "缺少参数 tag。"),
+        (("explain", "a", "1", "more"), "多出的参数：more。"),
+        (("explain", "a", "1", "--limit", "x"), "--limit 的值不对："),
+    ],
+)
+def test_what_is_wrong_with_a_command_line_is_said_in_chinese(
+    given: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GONGBI_LANG", "zh")
+    assert run(*given, monkeypatch=monkeypatch) == 2
+    assert said in capsys.readouterr().err.replace("'", "")

@@ -16,7 +16,7 @@ from gongbi.cli.behind import add_to
 from gongbi.cli.bench import bench_app
 from gongbi.cli.calls import call, emit, no_options_before
 from gongbi.cli.groups import segment_app
-from gongbi.cli.messages import line_of
+from gongbi.cli.messages import line_of, parsed
 from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
 from gongbi.cli.output import (
     show_campaign,
@@ -83,7 +83,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except typer.TyperException as error:
-        print(f"gongbi: {error.format_message()}", file=sys.stderr)
+        print(f"gongbi: {parsed(error.format_message())}", file=sys.stderr)
         sys.exit(2)
     # Outside its own mode Typer hands the code of an early exit back; Ctrl-C among them.
     if isinstance(code, int) and code:

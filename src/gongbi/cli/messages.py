@@ -3,8 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 
 from gongbi.errors import GongbiError
+
+#: What the reader of the command line says is wrong with it → in Chinese.
+_COMMAND_LINE = (
+    (r"No such option: (\S+?)\.?(?: Did you mean (.+?)\?| \(Possible options: (.+)\))?", "没有选项 {0}。"),
+    (r"No such command '(.*)'\.(?: Did you mean (.+?)\?)?", "没有命令「{0}」。"),
+    (r"Missing argument '?(.*?)'?\.", "缺少参数 {0}。"),
+    (r"Missing option '?(.*?)'?\.", "缺少选项 {0}。"),
+    (r"Missing command\.", "缺少命令。"),
+    (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", "多出的参数：{0}。"),
+    (r"Option '(.*)' requires .*", "选项 {0} 需要一个值。"),
+    (r"Invalid value for (.*?): (.*)", "{0} 的值不对：{1}"),
+    (r"Invalid value: (.*)", "值不对：{0}"),
+)
+
+
+def parsed(message: str) -> str:
+    """What is wrong with a command line, in the language of errors."""
+    if language() == "zh":
+        for pattern, said in _COMMAND_LINE:
+            if found := re.fullmatch(pattern, message.strip(), re.DOTALL):
+                return said.format(*(part or "" for part in found.groups()))
+    return message
 
 
 def language() -> str:

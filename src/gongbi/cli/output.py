@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gongbi.cli.figures import number
+from gongbi.cli.headings import heading
 from gongbi.cli.messages import language, told
 from gongbi.engine.watch import watching
 
@@ -240,7 +241,7 @@ def show(value: Any) -> None:
         if value:
             _table(console, list(value))
         else:
-            console.print("Nothing there.", style="dim")
+            console.print("没有内容。" if language() == "zh" else "Nothing there.", style="dim")
     else:
         console.print(value, markup=False)
 
@@ -251,19 +252,19 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
             for part in item:
                 _rows_of(console, part)
         elif key == "timeline":
-            console.print(f"[bold]{key}[/]")
+            console.print(f"[bold]{heading(key)}[/]")
             _table(console, [_event(event) for event in item])
         elif item is None or item in ([], {}, ()) or key == "warnings":
             continue
         elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
-            console.print("" if key in _BARE else f"[bold]{key}[/]")
+            console.print("" if key in _BARE else f"[bold]{heading(key)}[/]")
             _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
         elif isinstance(item, Mapping) and set(item) != {"zh", "en"}:
-            console.print(f"[bold]{key}[/]")
+            console.print(f"[bold]{heading(key)}[/]")
             for name, inner in item.items():
                 console.print(f"  {escape(f'{name:<28}')} {_cell(inner)}", highlight=False)
         else:
-            console.print(f"[bold]{key:<14}[/] {_cell(item)}", highlight=False)
+            console.print(f"[bold]{heading(key):<14}[/] {_cell(item)}", highlight=False)
 
 
 def _rows_of(console: Console, part: Mapping[str, Any]) -> None:
@@ -288,7 +289,7 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _table(console: Console, rows: list[Any]) -> None:
     if not rows:
-        console.print("Nothing there.", style="dim")
+        console.print("没有内容。" if language() == "zh" else "Nothing there.", style="dim")
         return
     if not isinstance(rows[0], Mapping):
         for row in rows:
@@ -304,12 +305,15 @@ def _table(console: Console, rows: list[Any]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         numeric = all(isinstance(r[name], int | float | Decimal | None) for r in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(escape(heading(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         units = {name: row.get("unit") for name in _MEASURED}
+        # Categories are paths in Chinese; what their scheme calls them is said beside them.
+        filed = row.get("category_name")
+        known = {**row, "category": filed} if isinstance(filed, Mapping) else row
         table.add_row(
             *(
-                _chance(row.get(n)) if n in _CHANCES else _cell(row.get(n), grouped=n in _COUNTS, unit=units.get(n))
+                _chance(known.get(n)) if n in _CHANCES else _cell(known.get(n), grouped=n in _COUNTS, unit=units.get(n))
                 for n in columns
             )
         )
@@ -330,7 +334,8 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
     if value is None:
         return "—"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        yes, no = ("是", "否") if language() == "zh" else ("yes", "no")
+        return yes if value else no
     if isinstance(value, int):
         return f"{value:,}" if grouped else str(value)
     if isinstance(value, float | Decimal):
@@ -339,7 +344,7 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, Mapping):
         if set(value) == {"zh", "en"}:
-            return str(value["en"] or value["zh"])
+            return str(value[language()] or value["en"] or value["zh"])
         if {"code", "message"} <= set(value):
             return told(value["message"], value.get("hint"))
         if set(value) == {"value", "share"}:
