@@ -46,6 +46,10 @@ MORE = {
     "week": "count(sale) filter (where within(7, 'day'))",
     "weeks": "count(view) filter (where within(1, 'calendar_week', 1))",
     "days": "max(sale.amount) filter (where within(2, 'day', 3))",
+    "workdays": "count(sale) filter (where within(2, 'workday'))",
+    "earlier": "count(view) filter (where within(3, 'workday', 1))",
+    "mean": "average_daily(sale.n, previous('week'))",
+    "ending": "count(sale) filter (where ends_within(sale.ts, 2, 'workday'))",
 }
 
 

@@ -50,7 +50,7 @@ SAID_OTHERWISE = {
 
 
 #: Texts that are said in words of their own: units and periods.
-SPOKEN = {
+SPOKEN = {"workday"} | {
     u for unit in ("minute", "hour", "day", "week", "month", "quarter", "year") for u in (unit, f"calendar_{unit}")
 }
 

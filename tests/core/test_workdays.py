@@ -200,6 +200,36 @@ def test_as_far_as_the_year_has_got_means_the_same_date_and_hour() -> None:
     assert clock.year_before(leap, "month", "UTC", so_far=True).end == datetime(2023, 2, 28, 10, tzinfo=UTC)
 
 
+@given(
+    st.datetimes(datetime(2016, 1, 1), datetime(2020, 12, 1)),
+    st.integers(1, 12),
+    st.integers(0, 5),
+    st.sampled_from(["UTC", "Asia/Shanghai"]),
+)
+def test_windows_of_workdays_hold_so_many(moment: datetime, n: int, ago: int, zone: str) -> None:
+    at = moment.replace(tzinfo=UTC)
+    today = clock.local_date(at, zone)
+    back = [day for i in range(60) if worked(day := today - timedelta(days=i))]
+    on = [day for i in range(60) if worked(day := today + timedelta(days=i))]
+    seen = clock.workdays(at, n, zone, ago)
+    assert seen.start == clock.midnight(back[n + ago - 1], zone)
+    assert seen.end == (clock.midnight(back[ago - 1], zone) if ago else at)
+    coming = clock.workdays_ahead(at, n, zone)
+    assert coming == clock.Window(at, clock.midnight(on[n - 1] + timedelta(days=1), zone))
+
+
+def test_beyond_the_known_holidays_workdays_are_monday_to_friday() -> None:
+    at = datetime(2099, 6, 3, 12, tzinfo=UTC)  # A Wednesday.
+    assert clock.workdays(at, 4, "UTC").start == datetime(2099, 5, 29, tzinfo=UTC)
+    assert clock.workdays_ahead(at, 4, "UTC").end == datetime(2099, 6, 9, tzinfo=UTC)
+
+
+def test_the_end_of_a_calendar_month_is_reached() -> None:
+    at = datetime(2017, 1, 31, 12, tzinfo=UTC)
+    assert clock.periods_ahead(at, 1, "month", "UTC").end == datetime(2017, 2, 1, tzinfo=UTC)
+    assert clock.periods_ahead(at, 2, "month", "Asia/Shanghai").end == datetime(2017, 2, 28, 16, tzinfo=UTC)
+
+
 # -- random shares ---------------------------------------------------------------------------------------------
 
 

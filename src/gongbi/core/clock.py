@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from gongbi.core import holidays
 from gongbi.errors import InvalidInput
 
 ROLLING = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 CALENDAR = ("calendar_day", "calendar_week", "calendar_month", "calendar_quarter", "calendar_year")
+WORKDAY = "workday"
 PERIODS = ("day", "week", "month", "quarter", "year")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -148,6 +150,43 @@ def _year_earlier(day: date, period: str) -> date:
         return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
     except ValueError as error:
         raise InvalidInput(f"There is no year before {day.year}.") from error
+
+
+def workdays(as_of: datetime, n: int, zone: str, ago: int = 0) -> Window:
+    """The last n Chinese workdays with what lies between them, today so far among them if it is one.
+
+    With `ago`, the n whole workdays before the last `ago` ones. Where holidays are not known, Monday to Friday count.
+    """
+    today = local_date(as_of, zone)
+    end = as_of if ago == 0 else midnight(_workday(today, -ago), zone)
+    return Window(midnight(_workday(today, -(ago + n)), zone), end)
+
+
+def workdays_ahead(as_of: datetime, n: int, zone: str) -> Window:
+    """From the instant to the end of the n-th Chinese workday, counted from today if it is one."""
+    last = _workday(local_date(as_of, zone), n)
+    return Window(as_of, midnight(last + timedelta(days=1), zone))
+
+
+def _workday(day: date, n: int) -> date:
+    """The n-th workday from a day on, the day itself among them; back from it where n is negative."""
+    table, step, left = holidays.workdays(), timedelta(days=1 if n > 0 else -1), abs(n)
+    days = frozenset(table.days)
+    try:
+        while True:
+            known = table.first <= day <= table.last
+            left -= (day - table.monday).days in days if known else day.weekday() < 5
+            if left <= 0:
+                return day
+            day += step
+    except OverflowError as error:
+        raise InvalidInput(f"{abs(n)} workdays from here is no date any more.") from error
+
+
+def periods_ahead(as_of: datetime, n: int, period: str, zone: str) -> Window:
+    """From the instant to the end of the current period, or of the one n - 1 after it."""
+    first = period_start(local_date(as_of, zone), period)
+    return Window(as_of, midnight(add_periods(first, n, period), zone))
 
 
 def ahead(as_of: datetime, n: int, unit: str) -> Window:

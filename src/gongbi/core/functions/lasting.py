@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gongbi.core import clock
 from gongbi.core.functions.base import Example, Function, Param, Render, choose, require
 from gongbi.core.functions.dates import micros
+from gongbi.core.functions.moments import UNITS
 from gongbi.core.types import BOOLEAN, INTEGER, Type
 
 if TYPE_CHECKING:
@@ -30,7 +31,15 @@ def _active(call: Call, args: Sequence[str], to: Rendering) -> str:
 def _ends_within(call: Call, args: Sequence[str], to: Rendering) -> str:
     n, unit = (getattr(arg, "value", None) for arg in call.args[1:])
     assert isinstance(n, int)
-    return to.bounds(args[0], clock.ahead(to.as_of, n, str(unit)))
+    return to.bounds(args[0], _ends_in(n, str(unit), to))
+
+
+def _ends_in(n: int, unit: str, to: Rendering) -> clock.Window:
+    if unit in clock.ROLLING:
+        return clock.ahead(to.as_of, n, unit)
+    if unit == clock.WORKDAY:
+        return clock.workdays_ahead(to.as_of, n, to.zone)
+    return clock.periods_ahead(to.as_of, n, unit.removeprefix("calendar_"), to.zone)
 
 
 def _days_to_end(call: Call, args: Sequence[str], to: Rendering) -> str:
@@ -41,7 +50,7 @@ def _days_to_end(call: Call, args: Sequence[str], to: Rendering) -> str:
 def _check_ends(values: Sequence[Any]) -> None:
     n, unit = values[1], values[2]
     require(isinstance(n, int) and 1 <= n <= 36_500, f"A window has a length of 1 to 36,500, not {n}.")
-    choose("unit", unit, tuple(clock.ROLLING))
+    choose("unit", unit, UNITS)
 
 
 def _lasting(
@@ -66,9 +75,10 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _lasting(
         "ends_within", (END, N, UNIT), BOOLEAN,
-        "在截止时刻之后的 n 个单位之内结束，[as_of, as_of + n)；结束时间一开始就知道。",
-        "Ends in the n units from the instant on, `[as_of, as_of + n)`: the end is known from the start.", OPEN,
-        (Example("ends_within(instant('2017-09-20'), 7, 'day')", True), Example("ends_within(instant('2017-09-22'), 7, 'day')", False)),
+        "在截止时刻之后的 n 个单位之内结束，[as_of, as_of + n)；结束时间一开始就知道。calendar_month 等到本月（或其后第 n - 1 个月）月底，workday 到第 n 个中国工作日（含当天）结束。",
+        "Ends in the n units from the instant on, `[as_of, as_of + n)`: the end is known from the start. calendar_month and the like reach to the end of this month, or of the one n - 1 after it; workday to the end of the n-th Chinese workday, today among them.", OPEN,
+        (Example("ends_within(instant('2017-09-20'), 7, 'day')", True), Example("ends_within(instant('2017-09-22'), 7, 'day')", False),
+         Example("ends_within(instant('2017-09-30T23:00:00'), 1, 'calendar_month')", True), Example("ends_within(instant('2017-09-19'), 2, 'workday')", False)),
         _ends_within, ("until",), _check_ends,
     ),
     _lasting(

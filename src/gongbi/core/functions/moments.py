@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TS = Param("moment", "timestamp", optional=True)
 NULLS = ("Absent if the moment is absent.", "时间缺失则缺失。")
-UNITS = (*clock.ROLLING, *clock.CALENDAR)
+UNITS = (*clock.ROLLING, *clock.CALENDAR, clock.WORKDAY)
 
 
 def _constants(call: Call) -> list[Any]:
@@ -25,6 +25,8 @@ def _constants(call: Call) -> list[Any]:
 
 def window_within(n: int, unit: str, ago: int, as_of: Any, zone: str) -> clock.Window:
     """The window of ``within(n, unit, ago)``."""
+    if unit == clock.WORKDAY:
+        return clock.workdays(as_of, n, zone, ago)
     if unit in clock.ROLLING:
         return clock.rolling(as_of, n, unit, ago)
     return clock.calendar(as_of, n, unit.removeprefix("calendar_"), zone, ago)
@@ -101,11 +103,12 @@ def _time(
 FUNCTIONS: tuple[Function, ...] = (
     _time(
         "within", (N, UNIT, Param("ago", "integer", constant=True, optional=True)),
-        "在截止时刻之前的 n 个单位之内，[as_of - n, as_of)；给出 ago 则整体再往前移。day 等为滚动 24 小时，calendar_day 等按工作区时区的日历。",
+        "在截止时刻之前的 n 个单位之内，[as_of - n, as_of)；给出 ago 则整体再往前移。day 等为滚动 24 小时，calendar_day 等按工作区时区的日历，workday 为中国的工作日，含当天与其间的休息日。",
         "In the n units before the as-of instant, or before `ago` units earlier. day, week, hour, minute roll by 24 h; "
-        "calendar_day, calendar_month, … follow the calendar of the workspace's zone.",
+        "calendar_day, calendar_month, … follow the calendar of the workspace's zone; workday counts Chinese workdays, today among them, with the days off between.",
         (Example("count(sample) filter (where within(30, 'day'))", {1: 2, 2: 1, 3: 0, 4: 0}),
-         Example("count(sample) filter (where within(30, 'day', 30))", {1: 1, 2: 0, 3: 0, 4: 0})),
+         Example("count(sample) filter (where within(30, 'day', 30))", {1: 1, 2: 0, 3: 0, 4: 0}),
+         Example("count(sample) filter (where within(6, 'workday'))", {1: 0, 2: 1, 3: 0, 4: 0})),
         _in_window, _check_window,
     ),
     _time("this", (UNIT,), "在本日、周、月、季、年之内（到截止时刻）。", "In the current day, week, month, quarter or year so far.",

@@ -234,6 +234,12 @@ UNITS: Mapping[str, tuple[str, str, str]] = {
     "month": ("个月", "month", "months"),
     "quarter": ("个季度", "quarter", "quarters"),
     "year": ("年", "year", "years"),
+    "calendar_day": ("个自然日", "calendar day", "calendar days"),
+    "calendar_week": ("个自然周", "calendar week", "calendar weeks"),
+    "calendar_month": ("个自然月", "calendar month", "calendar months"),
+    "calendar_quarter": ("个自然季度", "calendar quarter", "calendar quarters"),
+    "calendar_year": ("个自然年", "calendar year", "calendar years"),
+    "workday": ("个中国工作日", "Chinese workday", "Chinese workdays"),
 }
 #: The day of the week by number from 1: (Chinese, English).
 WEEKDAYS: tuple[tuple[str, str], ...] = (
