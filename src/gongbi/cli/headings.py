@@ -61,7 +61,7 @@ CHINESE: Mapping[str, str] = {
     "rounded": "取整",
     "rows": "行数",
     "rows_good": "接收行",
-    "rows_read": "读入行",
+    "rows_read": "读取行",
     "rows_rejected": "拒收行",
     "rows_repeated": "重复行",
     "seconds": "秒",
