@@ -268,3 +268,15 @@ def test_an_error_of_the_record_hides_not_the_one_that_ended_a_load(
         shop.ingest()
     assert error.value.__notes__ == ["That load 3 failed could not be put on record: the record is locked"]
     assert shop.rows("select receipt from fact_sale") == [(0,)]
+
+
+def test_a_file_that_is_gone_is_told_and_its_rows_stay(shop: Shop) -> None:
+    shop.write("sales_2.csv", [sale(9)])
+    load = shop.one().load
+    assert shop.ingest().lost == ()
+    (shop.root / "sales_2.csv").unlink()
+    assert shop.ingest().lost == ({"source": "sales", "path": "sales_2.csv", "load": load},)
+    assert shop.ingest(only=["products"]).lost == ()
+    assert shop.rows("select receipt from fact_sale order by receipt") == [(0,), (9,)]
+    shop.undo(load)
+    assert shop.ingest().lost == ()

@@ -45,7 +45,8 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
     -------
     dict
         ``loads`` (one per file), ``facts``, ``members``, ``rejects`` (reason → rows), ``unmatched``, ``changed``,
-        ``seconds`` by stage. A file that cannot be loaded is reported with its `problem`; the others are loaded.
+        ``seconds`` by stage, ``lost`` (files that were loaded and are gone; ``warnings`` say so).
+        A file that cannot be loaded is reported with its `problem`; the others are loaded.
     """
     catalog = ctx.catalog()
     if not catalog.sources:
@@ -72,7 +73,19 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
             rows=sum(load.good for load in report.loads if load.outcome == "loaded"),
             failed=[{"what": f"{load.source} ({load.path})", **(load.problem or {})} for load in report.problems],
         )
-    return report.to_json()
+    return report.to_json() | {"warnings": [_lost(one) for one in report.lost]}
+
+
+def _lost(one: Mapping[str, Any]) -> dict[str, str]:
+    """The warning of a file that is not there any more."""
+    source, path, load = one["source"], one["path"], one["load"]
+    return {
+        "code": "file_lost",
+        "zh": f"数据源「{source}」的文件 {path} 加载过，现在不在了；它的行仍然保留"
+        f"（要去掉：`gongbi sources undo {load}`）。",
+        "en": f"{path} of source {source!r} was loaded and is no longer there; its rows stay"
+        f" (to take them out: `gongbi sources undo {load}`).",
+    }
 
 
 def sources(ctx: Context) -> list[dict[str, Any]]:

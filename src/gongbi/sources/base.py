@@ -149,6 +149,8 @@ class IngestReport:
         Subject → members.
     seconds
         Stage → seconds.
+    lost
+        ``source``, ``path`` and ``load`` of files whose rows are in and that are not there any more.
     """
 
     loads: tuple[LoadReport, ...]
@@ -158,6 +160,7 @@ class IngestReport:
     members: Mapping[str, int]
     changed: bool
     seconds: Mapping[str, float]
+    lost: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def problems(self) -> tuple[LoadReport, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gongbi.catalog.base import Origin, SourceDef, SubjectDef
 from gongbi.catalog.tables import member_table, superseded_table, target_table
@@ -107,7 +109,24 @@ def ingest(
             members=summary["members"],
             changed=refreshed or any(report.outcome == "loaded" for report in reports),
             seconds=seconds,
+            lost=tuple(lost_files(work, only)),
         )
+
+
+def lost_files(work: Work, only: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Files that were loaded and are not there any more; their rows stay until somebody undoes the load."""
+    found = []
+    for source in work.sources.values():
+        if source.from_.file is None or (only is not None and source.source not in only):
+            continue
+        with suppress(UnreadableSource), ExitStack() as opened:
+            there = {piece.path for piece in find(source.from_, work.root, opened)}
+            found += [
+                {"source": source.source, "path": entry.path, "load": entry.load}
+                for entry in work.ledger.loads("loaded")
+                if entry.source == source.source and "repaired" not in entry.details and entry.path not in there
+            ]
+    return found
 
 
 def prepare(
