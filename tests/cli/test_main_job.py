@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -273,3 +274,18 @@ def test_a_file_that_cannot_be_loaded_ends_with_code_2_and_the_others_are_loaded
         "cards": "loaded",
         "items": "failed",
     }
+
+
+def test_commands_are_listed_in_the_order_in_which_one_works(gongbi_process: Run) -> None:
+    listed = re.findall(r"^│ ([a-z]+) ", gongbi_process("--help").stdout, re.MULTILINE)
+    assert listed[:5] == ["init", "demo", "apply", "ingest", "build"]
+    assert len(listed) == len(set(listed)) > 20
+
+
+def test_apply_names_what_came_in_and_counts_only_what_there_is(built: Run, shop: Path) -> None:
+    tags = "\n---\n".join(f"tag: more.number_{i}\nexpr: count(order)" for i in range(9))
+    (shop / "definitions" / "more.yaml").write_text(tags, "utf-8")
+    said = " ".join(built("apply").stdout.split())
+    assert all(f"tag more.number_{i}" in said for i in range(9))
+    assert "campaign 0" not in said
+    assert "changed" not in said.replace("unchanged", "")

@@ -113,3 +113,10 @@ def test_a_file_that_is_not_there_is_no_page(served: Any) -> None:
     connection.request("GET", "/static/gongbi/none.css")
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (404, b'{"detail":"Not Found"}')
+
+
+def test_an_id_by_itself_leads_to_the_customer_s_page(served: Any) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request("GET", "/customer/1609")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("location")) == (303, "/customer/customer/1609")

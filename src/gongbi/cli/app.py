@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from gongbi.cli.behind import add_to
 from gongbi.cli.bench import bench_app
@@ -19,6 +20,7 @@ from gongbi.cli.groups import segment_app
 from gongbi.cli.messages import line_of, parsed
 from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
 from gongbi.cli.output import (
+    show_applied,
     show_campaign,
     show_campaigns,
     show_cancelled,
@@ -40,7 +42,25 @@ from gongbi.errors import Cancelled, GongbiError
 from gongbi.packs import demo as pack
 from gongbi.packs import demos
 
+#: The commands in the order in which one works; those that are not here come after.
+_ORDER = (
+    *("init", "demo", "apply", "ingest", "build", "serve", "customer", "segment", "tags", "search", "explain"),
+    *("history", "train", "models", "campaign", "report", "worklist", "grading", "personas", "interviews"),
+    *("sources", "quality", "lineage", "makers", "requests", "runs", "export", "bench"),
+)
+
+
+class _InOrder(TyperGroup):
+    """The commands of the house as `--help` lists them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, in their order."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 app = typer.Typer(
+    cls=_InOrder,
     name="gongbi",
     help="Customer profiles and precision marketing. 客户画像与精准营销平台。",
     no_args_is_help=True,
@@ -160,7 +180,7 @@ def apply(
     actor: As = None,
 ) -> None:
     """Check definitions and put them in force. 校验并启用定义。"""
-    emit(call(workspace, actor, "apply", folder=str(folder.resolve()) if folder else None), as_json)
+    emit(call(workspace, actor, "apply", folder=str(folder.resolve()) if folder else None), as_json, show_applied)
 
 
 @app.command()

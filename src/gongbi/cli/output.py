@@ -355,6 +355,15 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
     return str(value)
 
 
+def show_applied(report: Mapping[str, Any]) -> None:
+    """Print what came into force, each by its name, and how many there are of every kind."""
+    names = {key: ", ".join(report[key]) for key in ("added", "changed", "drafted", "retired") if report[key]}
+    counts = {kind: n for kind, n in report["counts"].items() if n}
+    rest = {"unchanged": report["unchanged"], "counts": counts, "tags": report["tags"]}
+    reviewed = {kind: mode for kind, mode in report["governance"].items() if mode != "open"}
+    show(names | {key: value for key, value in rest.items() if value} | ({"governance": reviewed} if reviewed else {}))
+
+
 def show_ingest(report: Mapping[str, Any]) -> None:
     """Print what an ingest did: a line for each file that changed something, then what is there now."""
     console = _console()
@@ -371,12 +380,13 @@ def show_ingest(report: Mapping[str, Any]) -> None:
     ]
     if lines:
         _table(console, lines)
+    # What holds for every file of a source is said once.
+    for line in dict.fromkeys(_changed(load["source"], change) for load in loads for change in load["schema_changes"]):
+        console.print(escape(line), highlight=False)
     for load in loads:
         if load["problem"]:
             said = told(load["problem"]["message"], load["problem"].get("hint"))
             console.print(f"[red]{load['source']}[/]: {escape(said)}")
-        for change in load["schema_changes"]:
-            console.print(f"{load['source']}: {escape(', '.join(f'{k} {v}' for k, v in change.items()))}")
         for column, n in load["rounded"].items():
             console.print(f"{load['source']}: values of {column} rounded to its `scale`: {n:,}")
         if load["outcome"] == "undone":
@@ -388,6 +398,13 @@ def show_ingest(report: Mapping[str, Any]) -> None:
             console.print(f"{fact + '.' + column + ' unmatched':<28}{n:>12,}", highlight=False)
     if report["rejects"]:
         console.print("Rejected rows: `gongbi sources rejects` shows them, `--to FILE` writes them for repair.")
+
+
+def _changed(source: str, change: Mapping[str, Any]) -> str:
+    """Why a source was read again, or how its columns differ from those before."""
+    if change.get("change") == "mapping":
+        return f"{source} was read again: {change['now']}"
+    return f"{source}: {', '.join(f'{k} {v}' for k, v in change.items())}"
 
 
 def show_report(report: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -44,6 +44,11 @@ def create(ws: Workspace, jobs: JobHost) -> FastAPI:
         if code in LANGUAGES:
             answer.set_cookie(LANGUAGE_COOKIE, code, max_age=YEAR, samesite="lax", httponly=True)
         return answer
+
+    @app.get("/customer/{id}")
+    def customer(id: str) -> RedirectResponse:  # noqa: A002
+        """An address that somebody typed: the page of the customer of that id."""
+        return RedirectResponse(f"/customer/customer/{quote(id, safe=':')}", status_code=303)
 
     nicegui_app.add_static_files("/static/gongbi", str(STATIC))
     for page in PAGES:
