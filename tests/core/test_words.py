@@ -99,6 +99,10 @@ SAID = {
         "2017-08-31 结束时 sample 的 quantity 大于 2",
         "quantity of sample at the end of 2017-08-31 is more than 2",
     ),
+    "value_before(sample.quantity, 1, 'calendar_month')": (
+        "不在本月内的最近一行 sample 的 quantity",
+        "quantity of the latest of sample not in this month so far",
+    ),
     "followed_by(step(sample, promoted), step(sample), same => category, within => interval 2 days)": (
         "先有 sample（其中 promoted 为真），之后有 sample（各步 category 相同，从第一步到最后一步不到 2 天）",
         "first sample where promoted is true, then sample, all with the same category, "  # noqa: ISC004

@@ -327,6 +327,11 @@ class _Speaker(Voice):
             holes["whole"] = PERIODS[unit][2] if self.zh else UNITS[unit][1 if given[1] == 1 else 2]
         elif name == "value_at":
             holes["date"] = str(given[1]) if given[1] is not None else str(said[1])
+        elif name == "value_before" and str(given[2]).startswith("calendar_"):
+            # By the calendar it is the value before the window, which is not so long ago.
+            rows, window = holes["rows"], self.within(*given[1:])
+            zh = f"不在{window}的最近一行{rows}的 {said[0]}"
+            return zh if self.zh else f"{said[0]} of the latest of {rows} not {window}"
         elif name == "value_before":
             holes["length"] = self.length(given[1], given[2])
         return self.pick(WORDS[name]).format(*said, **holes) if name in WORDS else self.named(call, said, holes["rows"])
