@@ -289,3 +289,8 @@ def test_apply_names_what_came_in_and_counts_only_what_there_is(built: Run, shop
     assert all(f"tag more.number_{i}" in said for i in range(9))
     assert "campaign 0" not in said
     assert "changed" not in said.replace("unchanged", "")
+
+
+def test_help_loads_neither_arrow_nor_an_engine(run_python: Callable[..., str]) -> None:
+    heavy = "{'pyarrow', 'numpy', 'duckdb', 'sqlalchemy', 'nicegui'}"
+    assert run_python(f"import sys, gongbi.cli.app; print({heavy} & set(sys.modules))") == "set()\n"

@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
@@ -133,9 +132,15 @@ def cautions(value: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _is_table(value: Any) -> bool:
+    """Whether an answer is an Arrow table; where nobody has loaded Arrow, which takes half of a start, it is none."""
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(value, arrow.Table)
+
+
 def plain(value: Any) -> Any:
     """Turn an answer into JSON: tables become records, instants ISO text, exact numbers numbers; NaN becomes null."""
-    if isinstance(value, pa.Table):
+    if _is_table(value):
         return [plain(row) for row in value.to_pylist()]
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
@@ -233,7 +238,7 @@ def _console() -> Console:
 def show(value: Any) -> None:
     """Print an answer for people."""
     console = _console()
-    if isinstance(value, pa.Table):
+    if _is_table(value):
         _table(console, value.to_pylist())
     elif isinstance(value, Mapping):
         _mapping(console, value)
@@ -256,9 +261,9 @@ def _mapping(console: Console, value: Mapping[str, Any]) -> None:
             _table(console, [_event(event) for event in item])
         elif item is None or item in ([], {}, ()) or key == "warnings":
             continue
-        elif isinstance(item, pa.Table) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
+        elif _is_table(item) or (isinstance(item, list) and item and isinstance(item[0], Mapping)):
             console.print("" if key in _BARE else f"[bold]{heading(key)}[/]")
-            _table(console, item.to_pylist() if isinstance(item, pa.Table) else item)
+            _table(console, item.to_pylist() if _is_table(item) else item)
         elif isinstance(item, Mapping) and set(item) != {"zh", "en"}:
             console.print(f"[bold]{heading(key)}[/]")
             for name, inner in item.items():

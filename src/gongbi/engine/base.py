@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
 from gongbi.errors import Bug, InvalidInput
+
+if TYPE_CHECKING:  # A command that only prints its help needs no Arrow.
+    import pyarrow as pa
 
 #: Called with (done, total) while a plan runs; total is None where the engine cannot tell.
 OnProgress = Callable[[float, float | None], None]
