@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Get = Callable[[], Any]
 #: Puts another in the place of a value; tells whether the form has to be drawn anew.
 Put = Callable[..., None]
+#: Functions that say yes or no, whose type is told by what they are given.
+YES_NO = ("in_random_share", "has", "has_any", "has_all", "overlaps", "within_m", "in_area")
 UNITS = (*ROLLING, *CALENDAR, *PERIODS)
 
 
@@ -43,9 +45,11 @@ def kind_of(c: Conditions, what: Operand, fact: str = "") -> Kind:
     entry = CATALOGUE.get(what.function)
     if entry is not None and not callable(entry.returns):
         return forms.kind_of(str(entry.returns))
+    if what.function in YES_NO:
+        return "boolean"
     if what.function in ("list", "top_k", "list_of", "split"):
         return "list"
-    if what.function in ("score", "ntile", *"+-*/"):
+    if what.function in ("score", "ntile", "share_of_total", "share_in", "list_length", "top_share", *"+-*/"):
         return "number"
     first = what.arguments[0] if what.arguments else 0
     if isinstance(first, Field | Measure | Formula):
