@@ -167,6 +167,7 @@ FORMS: dict[str, list[str]] = {
     "is_workday": ["is_workday(day)", "is_workday(ts)", "is_workday(date_add(day, m, 'week'))"],
     "spring_festival": ["spring_festival(n)", "spring_festival(2000 + n)", "spring_festival(year(day))"],
     "days_to_spring_festival": ["days_to_spring_festival(day)", "days_to_spring_festival(date_add(day, m, 'month'))"],
+    "lot": ["lot('x')", "lot(n, '画')", "lot(s, 'y')"],
     "in_random_share": ["in_random_share(0.3, 'x')", "in_random_share(n, 0.5, '画')", "in_random_share(s, 0.123456789, 'y')", "in_random_share(0, 's')"],
     "between_dates": ["between_dates(ts, '2017-03-12', '2017-11-05')"],
     "since": ["since(ts, '2017-03-12')"],

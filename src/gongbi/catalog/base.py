@@ -284,6 +284,13 @@ class SegmentDef:
     ----------
     history
         Keep who was in it over time, and with that who entered and left: at every build, or one a day, week or month.
+    limit
+        At most so many of those for whom `expr` is true: the first by `order` or by a `draw`; of equals, those with the
+        smallest ids.
+    order
+        With a `limit`: an expression, the largest first; who has no value is not in it.
+    draw
+        With a `limit`: a seed, any text, by which members are drawn at random; the same seed draws the same ones.
     """
 
     segment: str
@@ -293,6 +300,9 @@ class SegmentDef:
     owner: str = ""
     refresh: Refresh = "daily"
     history: History | None = None
+    limit: int | None = None
+    order: str | None = None
+    draw: str | None = None
     about: Words = NO_WORDS
     place: Place | None = field(default=None, compare=False)
 
@@ -300,6 +310,21 @@ class SegmentDef:
         check_name(self.segment, "segment")
         if not self.expr.strip():
             raise InvalidDefinition(f"Segment {self.segment!r} has an empty `expr`.")
+        ways = [way for way in (self.order, self.draw) if way is not None and way.strip()]
+        if len(ways) != (self.limit is not None) or (self.limit is not None and self.limit < 1):
+            raise InvalidDefinition(
+                f"Segment {self.segment!r}: a `limit` from 1 and one of `order` and `draw` go together.",
+                hint="Write limit: 1000 and order: tag.value, or draw: spring.",
+            )
+
+    @property
+    def expression(self) -> str:
+        """What is true of its members, its limit included."""
+        if self.limit is None:
+            return self.expr
+        seed = (self.draw or "").replace("'", "''")
+        by = self.order.strip() if self.order else f"lot('{seed}')"
+        return f"place(if({self.expr.strip()}, {by}, null)) <= {self.limit}"
 
 
 @dataclass(frozen=True, slots=True)

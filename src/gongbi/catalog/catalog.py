@@ -232,7 +232,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
         subjects=_with_given(_subject_shapes(subjects, sources), tags),
         facts=_with_changes(_fact_shapes(subjects, sources), tags, segments, subjects),
         tags=_model_tags(models) | list_tags(lists),
-        segments={s.segment: (s.subject, s.expr) for s in segments.values()},
+        segments={s.segment: (s.subject, s.expression) for s in segments.values()},
         zone=zone,
         relations=_relation_shapes(sources),
     )
@@ -244,7 +244,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
     conditions = {}
     for s in segments.values():
         with about(s):
-            conditions[s.segment] = check_condition(s.expr, world, s.subject, place=expr_place(s) or s.place)
+            conditions[s.segment] = check_condition(s.expression, world, s.subject, place=expr_place(s) or s.place)
     schemes = schemes or {general().scheme: general()}
     notes = check_categories((tags[name] for name in written), list(schemes.values()))
     privacy = grades(tags, {name: ir.tags_used(expr) for (_, name), expr in expressions.items()})

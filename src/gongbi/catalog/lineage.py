@@ -112,8 +112,8 @@ def lineage_of(catalog: Catalog) -> Graph:
         for tag in model_tags(model):
             graph.link(made, graph.add(Node("tag", tag)))
     for segment in catalog.segments.values():
-        made = graph.add(Node("segment", segment.segment, (segment.name.zh, segment.name.en), segment.expr))
-        _reads(graph, made, catalog.conditions[segment.segment], segment.expr, segment.subject, catalog)
+        made = graph.add(Node("segment", segment.segment, (segment.name.zh, segment.name.en), segment.expression))
+        _reads(graph, made, catalog.conditions[segment.segment], segment.expression, segment.subject, catalog)
     _learned(graph, catalog)
     _drawn(graph, catalog)
     _ids(graph, catalog)

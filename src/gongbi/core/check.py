@@ -319,7 +319,12 @@ class _Checker:
             raise WrongType(f"`{entry.name}` takes an instant, not a date.", hint="Compare dates with < and >=.")
         plain = replace(entry, params=entry.params[len(entry.reads) :])
         matched(plain, len(args))
-        if at.fact is None or at.fact.hops:
+        if at.fact is not None and at.fact.hops:
+            raise InvalidExpression(
+                f"`{entry.name}` needs a row's time, and a relation has none: its pairs are those of the instant.",
+                hint="Load the same file as a fact too, to count by when it happened.",
+            )
+        if at.fact is None:
             raise InvalidExpression(
                 f"`{entry.name}` needs a row's time: it stands inside an aggregate, or takes an instant first.",
                 hint=f"For example count(fact) filter (where {entry.name}(…)) or {entry.name}(max(fact.ts), …).",

@@ -31,7 +31,7 @@ _KEEPING = frozenset(
 #: Functions that put one argument in order → which; the first of them give a value of it back.
 _BACK = frozenset({"min", "max", "greatest", "least"})
 _SORTED: Mapping[str, int] = {
-    **dict.fromkeys(("min", "max", "score", "ntile", "rank", "dense_rank", "percent_rank", "cume_dist"), 0),
+    **dict.fromkeys(("min", "max", "score", "ntile", "rank", "dense_rank", "place", "percent_rank", "cume_dist"), 0),
     **dict.fromkeys(("arg_max", "arg_min"), 1),
 }
 #: Look for values in a list or a distribution, their first argument.

@@ -58,7 +58,7 @@ def build_key(catalog: Catalog, store: Store, subject: str) -> str:
 def definition_digest(model: ModelDef, catalog: Catalog) -> str:
     """A digest of all definitions that can change what a model learns: its own, sources, tags and segments."""
     tags = {name: definition.expression for name, definition in sorted(catalog.tags.items())}
-    segments = {name: definition.expr for name, definition in sorted(catalog.segments.items())}
+    segments = {name: definition.expression for name, definition in sorted(catalog.segments.items())}
     sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
     whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
     if model.estimator != "purchases":

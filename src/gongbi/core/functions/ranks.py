@@ -49,6 +49,11 @@ def _ranked(name: str, order: str) -> Any:
     return write
 
 
+def _in_turn(call: Call, args: Sequence[str], to: Rendering) -> str:
+    order = f"{args[0]} desc, {to.member}"
+    return _present(args[0], f"cast(row_number() {_over(args[0], order)} as {to.type(INTEGER)})")
+
+
 def _share_rank(name: str) -> Any:
     return lambda call, args, to: _present(args[0], f"{name}() {_over(args[0], args[0])}")
 
@@ -96,6 +101,9 @@ FUNCTIONS: tuple[Function, ...] = (
           _ranked("rank", " desc"), EQUAL),
     _rank("dense_rank", (X,), INTEGER, "名次，最大为 1，并列后不跳号。", "Place, the largest first, without gaps after equals.",
           Example(f"dense_rank({TOTAL} > 1)", {1: 1, 2: 1, 3: 2, 4: None}), _ranked("dense_rank", " desc"), EQUAL),
+    _rank("place", (X,), INTEGER, "名次，最大为 1，各不相同：前 n 名恰好 n 个。", "Place, the largest first, each another: the first n are exactly n members.",
+          Example(f"place({TOTAL} > 1)", {1: 1, 2: 2, 3: 3, 4: None}), _in_turn,
+          ("Of equals, the member with the smaller id comes first.", "并列时编号小的成员在前。")),
     _rank("percent_rank", (X,), DOUBLE, "小于它的成员占其余成员的比例，0 到 1。", "Share of the other members with a smaller value, 0 to 1.",
           Example(f"percent_rank({TOTAL})", {1: 1.0, 2: 0.5, 3: 0.0, 4: None}), _share_rank("percent_rank"), EQUAL),
     _rank("cume_dist", (X,), DOUBLE, "不大于它的成员比例。", "Share of members with this value or a smaller one.",

@@ -218,6 +218,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ntile": ("{0} 在全体中等分为 {1} 组的组号（1 最低）", "the group from 1 (low) to {1}, of equal size, of {0}"),
     "rank": ("{0} 在全体中的名次（最大为 1）", "the place of {0} among all members, the largest first"),
     "dense_rank": ("{0} 在全体中的名次（最大为 1，并列不跳号）", "the place of {0} among all members, without gaps"),
+    "place": (
+        "{0} 在全体中的名次（最大为 1，各不相同）",
+        "the place of {0} among all members, each another",
+    ),
+    "lot": ("{0} 以种子 {1} 抽得的签", "the lot of {0} drawn with the seed {1}"),
     "percent_rank": ("其余成员中小于 {0} 的比例", "the share of the other members below {0}"),
     "cume_dist": ("成员中不大于 {0} 的比例", "the share of members at or below {0}"),
     "z_score": ("{0} 与全体平均相差几个标准差", "how many standard deviations {0} is from the mean of all members"),
