@@ -59,7 +59,7 @@ def test_a_value_that_no_name_is_listed_for_is_refused_in_a_draft_too(built_shop
     [
         ({"tag": "a.b"}, "Write an `expr` or a `maker`"),
         ({"tag": "a.b", "expr": "1", "maker": TIERS}, "has an `expr` and a `maker`"),
-        ({"tag": "a.b", "maker": {"rank": {"of": "sum(order.amout)"}}}, "writes `rank(sum(order.amout))`"),
+        ({"tag": "a.b", "maker": {"rank": {"of": "sum(order.amout)"}}}, "`of` of its maker `rank`: No column"),
         ({"tag": "a.b", "maker": {"rank": {"of": "sum(order.amout)"}}}, "Did you mean 'amount'"),
         ({"tag": "a.b", "subject": "custmer", "expr": "1"}, "Did you mean 'customer'"),
         ({"tag": "a b", "expr": "1"}, "'a b'"),
