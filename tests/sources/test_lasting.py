@@ -149,7 +149,7 @@ def test_contracts_begin_run_and_end_while_nothing_is_loaded(new_shop: Callable[
         ("active(max(sale.ts))", "takes 0 to 2 arguments, not 1"),
         ("count(sale) filter (where ends_within(0, 'day'))", "needs a fact that has an end"),
         ("ends_within(max(sale.ts), 0, 'day')", "1 to 36,500, not 0"),
-        ("ends_within(max(sale.ts), 1, 'calendar_month')", "No unit"),
+        ("ends_within(max(sale.ts), 1, 'fortnight')", "No unit"),
         ("days_to_end(date('2024-01-01'))", "takes an instant, not a date"),
     ],
 )
