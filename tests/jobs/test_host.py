@@ -200,11 +200,11 @@ import sys, gongbi
 from gongbi.jobs import JobHost
 from gongbi.services import build
 describe, calls = build.describe_tags, []
-def hang(engine, table, columns, members):
+def hang(engine, table, columns, members, look):
     if table_is_second(table):
         print("hanging", flush=True)
         sys.stdin.readline()
-    return describe(engine, table, columns, members)
+    return describe(engine, table, columns, members, look)
 def table_is_second(table):
     calls.append(table)
     return len(calls) == int(sys.argv[2])
