@@ -203,7 +203,7 @@ def test_a_maker_is_filled_in_and_the_tag_is_tried(visit: Visit) -> None:
     until(lambda: "Not filled in yet" in visit.body(), "the form says what is missing")
     box = visit.driver.find_element("css selector", ".g-form input")
     box.send_keys("purchas")
-    until(lambda: "writes `if(count(distinct date(purchas.ts))" in visit.body(), "a slip is told")
+    until(lambda: "No fact is called 'purchas'" in visit.body(), "a slip is told")
     box.send_keys("e")
     until(lambda: visit.script("return !!document.querySelector('#draft .nicegui-echart canvas')"), "the values")
     with gongbi.open(visit.served.root) as ws:

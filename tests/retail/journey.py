@@ -155,7 +155,7 @@ def load(engine: Engine, rows: Mapping[str, pa.Table], definitions: Catalog | No
             engine.insert(target_table(source, subjects).name, plan)
     used = [s for s in sources.values() if s.target != "reference" and (s.target != "relation" or s.source in rows)]
     for tag in (tag for subject in subjects for tag in given_tags(definitions, subject)):
-        engine.create(given_table(tag, definitions), replace=True)
+        engine.create(given_table(tag, definitions.world.subject(tag.subject).id_type), replace=True)
     for subject in subjects.values():
         engine.create(member_table(subject), replace=True)
         engine.insert(member_table_name(subject.subject), members(subject, used, engine.dialect))

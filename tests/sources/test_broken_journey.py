@@ -365,5 +365,5 @@ def tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
             columns = [row[0] for row in query(folder, f"describe {name}")]
             plain = ", ".join(f'"{column}"' for column in columns if column != "_load")
             found[name] = query(folder, f"select {plain} from {name} order by all")
-    assert len(found) == 15
+    assert len(found) == 16
     return found

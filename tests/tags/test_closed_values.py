@@ -43,7 +43,8 @@ def test_a_build_with_another_value_is_refused_and_the_last_good_one_stays(built
         current = ws.context.current_build("customer")
         assert current is not None
         assert current.id == good
-        assert ws.segment("tag.order.favourite = 'cheese'").count() == 1
+        # The list in force has no cheese; the tags in force have it.
+        assert ws.segment("tag.order.favourite not in ('apple', 'bread')").count() == 1
 
 
 def test_a_value_that_is_written_out_is_checked_before_anything_runs(shop: Path) -> None:

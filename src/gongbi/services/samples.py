@@ -71,7 +71,8 @@ def sample(
 
 def _usual(catalog: Catalog, where: Expr, subject: str) -> list[str]:
     tags = sorted(tag for tag in ir.tags_used(where) if not tag.startswith("list."))
-    return [*(f"{subject}.{name}" for name in catalog.world.subject(subject).attributes), *tags][:8]
+    attributes = catalog.world.subject(subject).attributes
+    return [*(f"{subject}.{name}" for name in attributes if not name.startswith("given.")), *tags][:8]
 
 
 def segment_sql(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
