@@ -19,6 +19,8 @@ from gongbi.errors import UnknownName
 
 #: What the library can be narrowed down to.
 STATES = ("published", "draft", "overdue", "unused")
+#: Chinese may break between any two characters; names and units should not.
+_ONE_LINE = {"style": "word-break: keep-all"}
 LABELS = {"owner": "tags.owner", "state": "library.state"}
 
 
@@ -151,12 +153,12 @@ def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
         parts.empty(page, "tags.none", icon="search_off")
         return
     columns = [
-        {"name": "name", "label": page.t("tags.name"), "kind": "link"},
-        {"name": "tag", "label": page.t("tags.code"), "kind": "code"},
-        {"name": "category", "label": page.t("tags.category")},
+        {"name": "name", "label": page.t("tags.name"), "kind": "link", **_ONE_LINE},
+        {"name": "tag", "label": page.t("tags.code"), "kind": "mono"},
+        {"name": "category", "label": page.t("tags.category"), **_ONE_LINE},
         {"name": "coverage", "label": page.t("tags.coverage"), "kind": "bar"},
-        {"name": "type", "label": page.t("tags.type")},
-        {"name": "unit", "label": page.t("tags.unit")},
+        {"name": "type", "label": page.t("tags.type"), **_ONE_LINE},
+        {"name": "unit", "label": page.t("tags.unit"), **_ONE_LINE},
         # Who answers for it makes way for what needs somebody's eye.
         {"name": "state", "label": page.t("library.state"), "kind": "chip"}
         if any(t["draft"] or t["overdue"] for t in tags)
@@ -193,8 +195,10 @@ def _state(page: Page, tag: Mapping[str, Any]) -> dict[str, str]:
 
 def type_words(page: Page, name: str) -> str:
     """A type in words."""
-    first = name.partition(" ")[0].split("(")[0]
-    return page.t(f"type.{first}") if f"type.{first}" in TEXTS else name
+    whole, _, element = name.partition(" of ")
+    first = whole.partition(" ")[0].split("(")[0]
+    said = page.t(f"type.{first}") if f"type.{first}" in TEXTS else whole
+    return page.t("type.of", whole=said, element=type_words(page, element)) if element else said
 
 
 async def detail(page: Page) -> None:
