@@ -49,7 +49,8 @@ def report(ctx: Context) -> dict[str, Any]:
     known = [s for s in catalog.subjects if f"member_{s}" in there]
     first = "customer" if "customer" in catalog.subjects or not known else known[0]
     as_of = segments.instant(ctx, first)
-    facts = {fact.name: ctx.rows(fact.table) for fact in catalog.world.facts.values() if fact.table in there}
+    read = [fact for fact in catalog.world.facts.values() if fact.table in there and not fact.recorded]
+    facts = {fact.name: ctx.rows(fact.table) for fact in read}
     rejects: dict[str, int] = {}
     if "rejects" in there:
         waiting = f"select reason from {dialect.ident('rejects')} where repaired_by is null"
