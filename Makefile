@@ -65,7 +65,7 @@ demo: venv-demo  ## Build the demo workspace and open the console (DEMO_SERVE=0:
 	$(BIN)/gongbi demo $(if $(filter 0,$(DEMO_SERVE)),--no-serve)
 
 # --- checking it -----------------------------------------------------------------------------------------
-.PHONY: test test-slow test-all lint format bench bench-scale docs
+.PHONY: test test-slow test-all lint format bench bench-scale bench-models docs
 test: venv-dev  ## The fast tests, Spark's contract among them
 	$(PYTEST) -m "not slow"
 
@@ -91,6 +91,9 @@ bench: venv-dev  ## Measure speed; results go to bench/results and docs/benchmar
 
 bench-scale: venv-dev  ## The same at 10 million customers, part by part; what is measured already stays
 	$(BIN)/python bench/scale.py $(BENCH_ARGS)
+
+bench-models: venv-dev  ## Learning and scoring of models at size, part by part; rivals by BENCH_ARGS="--rivals PYTHON"
+	$(BIN)/python bench/models.py $(BENCH_ARGS)
 
 docs: venv-dev  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import models_page
 import scale_page
 from common import HERE, RESULTS
 
@@ -45,6 +46,11 @@ memory limit. `bench/scale.sql` computes the same 300 tags by hand, and its tabl
 cell; so is that of one more day with the whole build of that day, and that of Spark. Tag by tag is timed on some tags
 of each kind and scaled by kind. ClickHouse comes with `pip install -r locks/rivals.txt`. A smaller run needs
 `--customers`, `--events`, and a `--folder` and `--results` of its own.
+
+**Models.** `make bench-models` makes up customers by the story of each model, from a fixed seed, and times learning and
+scoring, part by part (`bench/models.py`). Rivals come from `locks/rivals-models.txt` in an environment of their own,
+named by `BENCH_ARGS="--rivals FOLDER/bin/python"`, as they need older packages; they get the same customers in the same
+run. `--share 0.1` makes every part smaller, which needs a `--results` of its own.
 """
 
 
@@ -74,12 +80,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
     """The page of the docs, from the results."""
     keys = ("bench", "date", "commit", "python", "duckdb", "cores", "load")
     head = f"| {' | '.join(keys)} |\n|{' --- |' * len(keys)}"
-    large = sorted(name for name in results if name.startswith("scale-"))
+    large = sorted(name for name in results if name.startswith(("scale-", "models-")))
     made = [results[name] for name in (*ALL, *large) if name in results]
     parts = [
         BEFORE,
         *(row for name in ALL if name in results for row in _rows(name, results[name])),
         *(_row(*row) for row in scale_page.rows(results)),
+        *(_row(*row) for row in models_page.rows(results)),
         "",
         head,
         *("| " + " | ".join(str(r[key]) for key in keys) + " |" for r in made),

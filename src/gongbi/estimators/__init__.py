@@ -1,6 +1,6 @@
 """Statistical models on arrays and frames, in the manner of scikit-learn.
 
-Nothing is imported here, so that a count of customers never waits for LightGBM:
+Nothing is imported here, so that a count of customers never waits for LightGBM; `gongbi.models` gives them by name:
 
 - `purchases`: `BetaGeoModel`, who is still a customer and how often they will buy;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;

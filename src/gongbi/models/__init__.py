@@ -1,1 +1,34 @@
-"""Model definitions, training sets, registry and scoring."""
+"""Model definitions, training sets, registry and scoring; and the estimators by name.
+
+`from gongbi.models import BetaGeoModel` gives the class of `gongbi.estimators.purchases`. Each is fetched when it is
+first asked for, so that importing this room loads neither LightGBM nor an optional package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these lines to the table.
+    from gongbi.estimators.clusters import MixedClusters as MixedClusters
+    from gongbi.estimators.propensity import PropensityModel as PropensityModel
+    from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
+    from gongbi.estimators.spend import AverageSpend as AverageSpend
+    from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
+
+#: Where each estimator lives, by the name that may be imported from here.
+ESTIMATORS = {
+    "AverageSpend": "gongbi.estimators.spend",
+    "BetaGeoModel": "gongbi.estimators.purchases",
+    "GammaGammaModel": "gongbi.estimators.spend",
+    "MixedClusters": "gongbi.estimators.clusters",
+    "PropensityModel": "gongbi.estimators.propensity",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in ESTIMATORS:
+        return getattr(import_module(ESTIMATORS[name]), name)
+    raise AttributeError(f"module 'gongbi.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *ESTIMATORS})
