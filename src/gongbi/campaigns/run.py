@@ -11,6 +11,7 @@ from gongbi.campaigns.base import TREATED, Chosen, Decision
 from gongbi.campaigns.plan import SCORE, audience, reason_column
 from gongbi.catalog.base import CampaignDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.core.clock import local_time
 from gongbi.engine import Engine
 from gongbi.errors import AudienceIsEmpty
 from gongbi.estimators.stats import arms
@@ -42,7 +43,7 @@ def choose(campaign: CampaignDef, catalog: Catalog, engine: Engine, as_of: datet
     if not ranked:
         what = f"{len(ids)} eligible, none with a score" if ids else "nobody eligible"
         raise AudienceIsEmpty(
-            f"Campaign {campaign.campaign!r} has {what} as of {as_of:%Y-%m-%d %H:%M} UTC.",
+            f"Campaign {campaign.campaign!r} has {what} as of {local_time(as_of, catalog.world.zone)}.",
             hint="Loosen `eligible`, or check that there are facts before `as_of`.",
         )
     first = ranked[: campaign.limit]

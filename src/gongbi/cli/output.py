@@ -21,6 +21,7 @@ from rich.text import Text
 from gongbi.cli.figures import number
 from gongbi.cli.headings import heading
 from gongbi.cli.messages import language, told
+from gongbi.cli.moments import CLOCK, with_offset
 from gongbi.engine.watch import watching
 
 #: Quick work shows nothing; what takes longer than this shows where it is.
@@ -146,7 +147,9 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return with_offset(value)
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
@@ -346,7 +349,7 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
     if isinstance(value, float | Decimal):
         return number(value, unit) if math.isfinite(value) else "—"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return CLOCK.say(value)
     if isinstance(value, Mapping):
         if set(value) == {"zh", "en"}:
             return str(value[language()] or value["en"] or value["zh"])

@@ -57,6 +57,22 @@ def local_date(instant: datetime, zone: str) -> date:
     return instant.astimezone(zone_of(zone)).date()
 
 
+def local_time(instant: datetime, zone: str) -> str:
+    """An instant as people in a zone say it, to the second; one without an offset is UTC.
+
+    `parse_instant` reads it back, since it takes what has no offset as local.
+
+    >>> local_time(datetime(2017, 8, 31, 16, tzinfo=UTC), "Asia/Shanghai")
+    '2017-09-01 00:00:00'
+    """
+    known = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    try:
+        return f"{known.astimezone(zone_of(zone)):%Y-%m-%d %H:%M:%S}"
+    except OverflowError:
+        # The first and the last day of the calendar have no local time everywhere.
+        return known.isoformat(" ", "seconds")
+
+
 def parse_instant(text: str, zone: str) -> datetime:
     """Read an ISO date or instant. A date is its first instant in the zone; an instant without offset is local.
 

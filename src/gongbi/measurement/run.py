@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gongbi.campaigns.plan import SUBJECT
 from gongbi.catalog.base import CampaignDef
 from gongbi.catalog.catalog import Catalog
-from gongbi.core.clock import Window
+from gongbi.core.clock import Window, local_time
 from gongbi.core.plan import Plan
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
@@ -64,7 +64,7 @@ def measure(
     _, end = bounds(periods.during)
     if end > known_until:
         raise NotYet(
-            f"The period of {campaign.campaign!r} ends at {end:%Y-%m-%d %H:%M} UTC; the data end before.",
+            f"The period of {campaign.campaign!r} ends at {local_time(end, zone)}; the data end before.",
             hint="Measure it when the period is over and its facts are loaded, or give fewer `days`.",
         )
     asked: list[tuple[Callable[..., Plan], Window]] = [

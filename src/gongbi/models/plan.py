@@ -71,7 +71,8 @@ def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, d
         )
     if not as_of <= known_by <= matures:
         raise InvalidDefinition(
-            f"Cohort {cohort.name!r} is known by {known_by:%Y-%m-%d}: not between its instant and its outcome.",
+            f"Cohort {cohort.name!r} is known by {clock.local_date(known_by, world.zone)}:"
+            " not between its instant and its outcome.",
             place=model.place,
         )
     names = features_read(model, catalog)
@@ -119,8 +120,10 @@ def scored_plan(
     return compile_members(request, world, dialect).then("_scored", f"select id{texts} from _result order by id")
 
 
-def check_order(plans: Sequence[CohortPlans]) -> None:
+def check_order(plans: Sequence[CohortPlans], zone: str) -> None:
     """Refuse a test that begins before the outcomes learned from are known, or a validation that does.
+
+    Days are said in the zone.
 
     Raises
     ------
@@ -132,8 +135,8 @@ def check_order(plans: Sequence[CohortPlans]) -> None:
     for earlier, later in pairs:
         if earlier.matures > later.as_of:
             raise InvalidDefinition(
-                f"The outcome of cohort {earlier.name!r} is known on {earlier.matures:%Y-%m-%d}, after the instant of"
-                f" {later.name!r}: what is learned from it would look ahead.",
+                f"The outcome of cohort {earlier.name!r} is known on {clock.local_date(earlier.matures, zone)}, after"
+                f" the instant of {later.name!r}: what is learned from it would look ahead.",
                 hint="Move the later cohort, or shorten the target.",
             )
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.core.clock import local_date
 from gongbi.core.compiler import Stored
 from gongbi.core.types import Type
 from gongbi.engine import Engine
@@ -53,11 +54,13 @@ def train_propensity(
     """
     given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
     cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect) for cohort, role in given]
-    plans.check_order(cohorts)
+    zone = catalog.world.zone
+    plans.check_order(cohorts, zone)
     for cohort in cohorts:
         if cohort.matures > as_of:
             raise NotYet(
-                f"The outcome of cohort {cohort.name!r} is known on {cohort.matures:%Y-%m-%d}, after {as_of:%Y-%m-%d}.",
+                f"The outcome of cohort {cohort.name!r} is known on {local_date(cohort.matures, zone)},"
+                f" after {local_date(as_of, zone)}.",
                 hint="Train as of a later instant, or take the cohort out.",
             )
     types = feature_types(model, catalog)

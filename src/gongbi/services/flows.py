@@ -70,7 +70,9 @@ def flows(
         )
     start, end = moment(ctx, since, subject), moment(ctx, until, subject)
     if start >= end:
-        raise InvalidInput(f"{since} is not before {end:%Y-%m-%d}.", hint="Name the earlier instant first.")
+        raise InvalidInput(
+            f"{since} is not before {clock.local_time(end, ctx.zone)}.", hint="Name the earlier instant first."
+        )
     columns, names, bins = _states(ctx, groups, by, subject)
     ctx.progress("flows", 0)
     always, _ = condition(ctx, "true", subject)

@@ -17,6 +17,7 @@ from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.makers.given import Imported, Manual, attribute_of, table_of
 from gongbi.catalog.mapping import Origin
 from gongbi.catalog.tables import REJECTS, given_table, own_column
+from gongbi.core import clock
 from gongbi.core.plan import Plan
 from gongbi.core.table import Table
 from gongbi.core.types import INTEGER
@@ -331,7 +332,10 @@ def given_rows(ctx: Context, definition: TagDef, member: Any) -> list[dict[str, 
         return []
     found = []
     for row in reversed(_rows(ctx, definition, member)):
-        ends = {name: row[name].isoformat() if row[name] else None for name in ("valid_from", "valid_to")}
+        ends = {
+            name: row[name].replace(tzinfo=UTC).isoformat() if row[name] else None
+            for name in ("valid_from", "valid_to")
+        }
         load = ctx.store.loads.get(row["_load"])
         told = {"by": row["by"], "why": row["why"], "load": load.id, "row": row["_row"], "path": load.path}
         found.append({"value": row["value"], **ends, **told})
@@ -525,7 +529,8 @@ def _held(ctx: Context, tag: TagDef, moment: datetime, member: Any = None) -> li
     rows = _rows(ctx, tag, member)
     last = max((time for row in rows for time in (row["valid_from"], row["valid_to"]) if time), default=moment)
     if last > moment:
-        raise InvalidInput(f"The tag {tag.tag!r} was changed as of {last} already.", hint="Give a later instant.")
+        changed = clock.local_time(last, ctx.zone)
+        raise InvalidInput(f"The tag {tag.tag!r} was changed as of {changed} already.", hint="Give a later instant.")
     return [row for row in rows if row["valid_to"] is None]
 
 

@@ -312,7 +312,9 @@ def changes(
     first = clock.parse_instant(start, ctx.zone)
     last = clock.parse_instant(end, ctx.zone) if end is not None else ctx.as_of(None)
     if first >= last:
-        raise InvalidInput(f"{start} does not come before {last.isoformat()}.", hint="Write the earlier one first.")
+        raise InvalidInput(
+            f"{start} does not come before {clock.local_time(last, ctx.zone)}.", hint="Write the earlier one first."
+        )
     world, sets = ctx.catalog().world, []
     for i, at in enumerate((first, last)):
         ctx.progress("changes", i, 2)
