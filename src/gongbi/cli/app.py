@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from gongbi.cli.behind import add_to
 from gongbi.cli.bench import bench_app
 from gongbi.cli.calls import call, emit, no_options_before
+from gongbi.cli.evaluate import evaluate_app
 from gongbi.cli.groups import segment_app
 from gongbi.cli.messages import line_of, parsed
 from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
@@ -45,7 +46,7 @@ from gongbi.packs import demos
 #: The commands in the order in which one works; those that are not here come after.
 _ORDER = (
     *("init", "demo", "apply", "ingest", "build", "serve", "customer", "segment", "tags", "search", "explain"),
-    *("history", "train", "models", "campaign", "report", "worklist", "grading", "personas", "interviews"),
+    *("history", "train", "models", "evaluate", "campaign", "report", "worklist", "grading", "personas", "interviews"),
     *("sources", "quality", "lineage", "makers", "requests", "runs", "export", "bench"),
 )
 
@@ -74,6 +75,7 @@ app.add_typer(tags_app, name="tags")
 app.add_typer(requests_app, name="requests")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
+app.add_typer(evaluate_app, name="evaluate")
 add_to(app)
 app.command()(grading)
 app.add_typer(report_app, name="report")
