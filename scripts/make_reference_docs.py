@@ -164,6 +164,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     inner = getattr(command, "commands", None)
+    if inner == {}:  # A group that makes its commands when they are asked for.
+        inner = {word: command.get_command(None, word) for word in command.list_commands(None)}
     if inner is None or (command.invoke_without_command and command.callback):
         yield name, command
     for word, child in (inner or {}).items():

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from gongbi.cli.calls import emit
 from gongbi.cli.messages import language
-from gongbi.cli.options import Json, Overwrite
+from gongbi.cli.options import Json
 from gongbi.cli.output import Progressing
 
 
@@ -69,7 +69,11 @@ def _command(name: str) -> Any:
         _given("sheet", Annotated[str | None, typer.Option(help="Of a workbook. 工作表。")], None),
         _given("page", Annotated[Path | None, typer.Option(help="Write .html or .pdf too. 写成网页或 PDF。")], None),
         _given("pdf", Annotated[bool, typer.Option("--pdf", help="Also a PDF beside the page. 另写 PDF。")], False),
-        _given("overwrite", Overwrite, False),
+        _given(
+            "overwrite",
+            Annotated[bool, typer.Option("--overwrite", help="A page that is there. 覆盖已有网页。")],
+            False,
+        ),
         _given("as_json", Json, False),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ ABSENT = ("", "na", "n/a", "#n/a", "nan", "null", "nil", "\\n", "?", "缺失")
 ABSENT_NUMBER = (*ABSENT, "-", "--", "none", "unknown", "未知", "无", ".", "inf", "-inf")
 #: Share of the values present that must read as numbers (or times) for the column to be one.
 ENOUGH = 0.98
-YES = (
+YES: tuple[str, ...] = (
     "yes",
     "y",
     "true",
@@ -55,7 +55,7 @@ YES += (
     "exited",
     "attrited customer",
 )
-NO = (
+NO: tuple[str, ...] = (
     "no",
     "n",
     "false",
