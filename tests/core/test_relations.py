@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -216,6 +216,16 @@ class Reading:
                 best[key] = (rank, (a, b), x)
         return {pair: x for _, pair, x in best.values()}
 
+    def since(self, name: str) -> dict[tuple[Any, Any], int | None]:
+        """Pair → since when it holds, as the newest statement says."""
+        begun = [(a, b, start, end, start) for a, b, start, end, _ in self.rows.pairs[name]]
+        return Reading(replace(self.rows, pairs={name: begun}), self.as_of).pairs(name)
+
+    def ends(self, name: str) -> dict[tuple[Any, Any], int | None]:
+        """Pair → the first day after it, as the newest statement says."""
+        ending = [(a, b, start, end, end) for a, b, start, end, _ in self.rows.pairs[name]]
+        return Reading(replace(self.rows, pairs={name: ending}), self.as_of).pairs(name)
+
     def home(self, person: int) -> str | None:
         return dict(self.pairs("lives_in", to_one=True).keys()).get(person)
 
@@ -300,6 +310,28 @@ CUSTOMER: Mapping[str, Case] = {
     "sum(friend.tag.customer.paid) filter (where warmth >= 2)": lambda r, c: total(
         r.paid(b) for (a, b), x in r.pairs("knows").items() if a == c and (x or 0) >= 2
     ),
+    # when a pair began, and when it ends
+    "count(relation.owns) filter (where within(3, 'day'))": lambda r, c: sum(
+        a == c and s is not None and r.as_of - 3 <= s < r.as_of for (a, _), s in r.since("owns").items()
+    ),
+    "count(relation.knows.fan) filter (where within(2, 'calendar_day', 1))": lambda r, c: sum(
+        b == c and s is not None and r.as_of - 2 <= s < r.as_of for (_, b), s in r.since("knows").items()
+    ),
+    "count(friend) filter (where since('2024-03-05') and warmth >= 2)": lambda r, c: sum(
+        a == c and s is not None and s >= 4 and (r.pairs("knows")[a, b] or 0) >= 2
+        for (a, b), s in r.since("knows").items()
+    ),
+    "count(account) filter (where ends_within(4, 'day'))": lambda r, c: sum(
+        a == c and e is not None and r.as_of <= e < r.as_of + 4 for (a, _), e in r.ends("owns").items()
+    ),
+    "exists_within(account, 3, 'day')": lambda r, c: any(
+        a == c and s is not None and r.as_of - 3 <= s < r.as_of for (a, _), s in r.since("owns").items()
+    ),
+    "days_since(max(relation.owns.valid_from))": lambda r, c: (
+        r.as_of - max(begun)
+        if (begun := [s for (a, _), s in r.since("owns").items() if a == c and s is not None])
+        else None
+    ),
     # beside facts, and from their rows
     "count(payment) + count(account)": lambda r, c: (
         sum(p[1] == c and p[2] < r.as_of for p in r.rows.payments) + len(r.owned(c))
@@ -378,8 +410,10 @@ WORLD = assemble(read_text(DEFINITIONS)).world
             "One aggregate follows one way",
         ),
         ("customer", "last(account.status)", "goes by time, and neighbours have none"),
-        ("customer", "count(account) filter (where within(30, 'day'))", "needs a row's time"),
-        ("customer", "exists_within(account, 30, 'day')", "needs a row's time"),
+        ("account", "count(branch) filter (where within(30, 'day'))", "relation 'kept_at' names no `valid_from`"),
+        ("account", "exists_within(branch, 30, 'day')", "relation 'kept_at' names no `valid_from`"),
+        ("account", "count(branch) filter (where ends_within(30, 'day'))", "'kept_at' names no `valid_to`"),
+        ("customer", "count(account) filter (where active())", "pairs are those that hold at the instant"),
         ("customer", "count(relation.owns.shares)", "'shares'"),
         ("customer", "sum(payment.amount) filter (where friend.age > 3)", "column of payment"),
         ("customer", "count(payment) filter (where payment.account.customer.age > 3)", "may have many customer"),

@@ -23,7 +23,11 @@ WORLD = replace(
     },
     relations={
         "knows": RelationShape(
-            "knows", "rel_knows", (End("fan", "customer"), End("friend", "customer")), {"warmth": INTEGER}
+            "knows",
+            "rel_knows",
+            (End("fan", "customer"), End("friend", "customer")),
+            {"warmth": INTEGER},
+            spans=("valid_from", "valid_to"),
         )
     },
 )
@@ -71,13 +75,13 @@ def neighbours(known: dict[Any, Any]) -> dict[str, list[Row]]:
     """The pairs that hold at the instant, read from either end as rows that were always there."""
     long_ago, now = random.NAIVE - timedelta(days=9999), random.NAIVE
     valid = [
-        (fan, friend, warmth)
+        (fan, friend, {"warmth": warmth, "valid_from": since, "valid_to": until, "ts": long_ago})
         for (fan, friend), (warmth, since, until) in known.items()
         if (since is None or since < now) and (until is None or until >= now)
     ]
     return {
-        "knows.friend": [{"customer": a, "_1": b, "warmth": w, "ts": long_ago} for a, b, w in valid],
-        "knows.fan": [{"customer": b, "_1": a, "warmth": w, "ts": long_ago} for a, b, w in valid],
+        "knows.friend": [{"customer": a, "_1": b, **told} for a, b, told in valid],
+        "knows.fan": [{"customer": b, "_1": a, **told} for a, b, told in valid],
     }
 
 
@@ -124,7 +128,9 @@ PLACE = st.sampled_from(["1", "2", "-1", "9"])
 WIDER = {
     "i": [
         random.form("count(hold) filter (where {})", LASTS), random.form("max(days_to_end(hold.until)) filter (where {})", LASTS),
-        random.form("count({})", ENDS), random.form("max({}.age)", ENDS), random.form("count({0}) filter (where {0}.age > 30)", ENDS),
+        random.form("count({})", ENDS), random.form("count({}) filter (where within({}, '{}'))", ENDS, st.integers(1, 40).map(str), UNIT),
+        random.form("count({}) filter (where ends_within({}, '{}'))", ENDS, st.integers(1, 40).map(str), UNIT), random.form("count({}) filter (where this('month'))", ENDS),
+        random.form("max({}.age)", ENDS), random.form("count({0}) filter (where {0}.age > 30)", ENDS),
         st.just("sum(relation.knows.warmth)"), st.just("count(distinct friend.city)"), st.just("min(fan.id)"),
         random.form("list_length({})", LISTED), random.form("element_at({}, {})", NUMBERED, PLACE), random.form("list_length({})", NUMBERED),
     ],

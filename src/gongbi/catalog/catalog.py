@@ -358,7 +358,8 @@ def _relation_shapes(sources: Mapping[str, SourceDef]) -> dict[str, RelationShap
         start, end = (End(role, given.subject or role) for role, given in source.subjects.items())
         columns = {name: column.value_type for name, column in source.columns.items()}
         table = tables.relation_table_name(source.relation)
-        found[source.relation] = RelationShape(source.relation, table, (start, end), columns, source.to_one)
+        spans = tuple(name for name in ("valid_from", "valid_to") if getattr(source, name) is not None)
+        found[source.relation] = RelationShape(source.relation, table, (start, end), columns, source.to_one, spans)
     return found
 
 

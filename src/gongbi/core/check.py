@@ -17,7 +17,7 @@ from gongbi.core.functions.places import own_columns
 from gongbi.core.levels import chosen_from
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
-from gongbi.core.relations import follow, neighbours, shape_of, trait, ways
+from gongbi.core.relations import TIMES, follow, neighbours, shape_of, trait, ways
 from gongbi.core.signatures import joint_level, matched, typed_call, unified, widened
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, walk
 from gongbi.core.types import BOOLEAN, DATE, TEXT, TIMESTAMP, Type
@@ -320,10 +320,7 @@ class _Checker:
         plain = replace(entry, params=entry.params[len(entry.reads) :])
         matched(plain, len(args))
         if at.fact is not None and at.fact.hops:
-            raise InvalidExpression(
-                f"`{entry.name}` needs a row's time, and a relation has none: its pairs are those of the instant.",
-                hint="Load the same file as a fact too, to count by when it happened.",
-            )
+            return [*self.spanned(entry, at.fact), *args]
         if at.fact is None:
             raise InvalidExpression(
                 f"`{entry.name}` needs a row's time: it stands inside an aggregate, or takes an instant first.",
@@ -335,6 +332,25 @@ class _Checker:
                 hint="Its source names the column of the end: `time: {column: …, end: …}`.",
             )
         return [*(FactColumn(at.fact.name, column, TIMESTAMP) for column in entry.reads), *args]
+
+    @staticmethod
+    def spanned(entry: Function, path: FactShape) -> list[Expr]:
+        """The time of a relation's pair that stands for that of a fact's row: when it began, or when it ends."""
+        relation = path.hops[-1].relation
+        if entry.looks_ahead or len(entry.reads) > 1:
+            raise InvalidExpression(
+                f"`{entry.name}` says nothing of the relation {relation!r}: its pairs are those that hold at the"
+                " instant.",
+                hint="Load the same file as a fact too, to count by when it happened.",
+            )
+        wanted = [TIMES[column] for column in entry.reads]
+        if missing := [column for column in wanted if column not in path.columns]:
+            raise InvalidExpression(
+                f"`{entry.name}` needs the time of a pair, and the source of the relation {relation!r} names no"
+                f" `{missing[0]}`.",
+                hint="Name its column in the source, or load the same file as a fact too.",
+            )
+        return [FactColumn(path.name, column, TIMESTAMP) for column in wanted]
 
     @staticmethod
     def no_fact(entry: Function, node: Apply, at: Setting) -> None:

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr, RelatedColumn
-from gongbi.core.types import Type
+from gongbi.core.types import TIMESTAMP, Type
 from gongbi.core.world import FactShape, Hop, RelationShape, World
 from gongbi.errors import InvalidExpression, UnknownName
 
 #: So many relations may lie between a member and what is read.
 MOST_HOPS = 2
+#: A time of a fact's row → that of a relation's pair.
+TIMES = {"ts": "valid_from", "until": "valid_to"}
 #: The column with the member's own id in the rows of its neighbours.
 SELF = "_self"
 
@@ -96,10 +98,14 @@ def _along(world: World, subject: str, parts: tuple[str, ...]) -> tuple[Hop, tup
 
 
 def neighbours(world: World, hops: Sequence[Hop]) -> FactShape:
-    """The rows that lie along some steps, as a fact without time. Grain: one row per member and way to a neighbour."""
+    """The rows that lie along some steps, as a fact. Grain: one row per member and way to a neighbour.
+
+    When the last relation began and when it ends are columns, where its source says so.
+    """
     last = world.relation(hops[-1].relation)
     ids = {f"_{i}": world.subject(one.subject).id_type for i, one in enumerate(hops, 1)}
-    return FactShape(path_name(hops), last.table, last.columns, ids, hops=tuple(hops))
+    columns = {**last.columns, **dict.fromkeys(last.spans, TIMESTAMP)}
+    return FactShape(path_name(hops), last.table, columns, ids, hops=tuple(hops))
 
 
 def path_name(hops: Sequence[Hop]) -> str:

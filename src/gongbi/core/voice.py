@@ -18,6 +18,8 @@ Title = tuple[str, str]
 
 #: Stand for texts while a sentence is put together: signs for private use.
 HELD = 0xE000
+#: When a pair of a relation began, and when it ends.
+SPANS = {"valid_from": ("起始时间", "start"), "valid_to": ("结束时间", "end")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Voice:
         if "." in column.fact:
             if column.column.startswith("_"):
                 return self.way(path[: int(column.column[1:])])
+            if column.column in SPANS:
+                return self.pick(SPANS[column.column])
             return self.title(titles.columns, (path[-1].split(".")[0], column.column), column.column)
         if column.column == "ts":
             return self.pick(("时间", "time"))

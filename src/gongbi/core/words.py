@@ -9,6 +9,7 @@ from typing import Any
 from gongbi.core.expr import Call, Constant, Expr, FactColumn
 from gongbi.core.functions.places import CODES, POSITIONS, is_code, rings
 from gongbi.core.functions.words import BINDING, PERIODS, UNITS, WEEKDAYS, WORDS
+from gongbi.core.relations import TIMES
 from gongbi.core.voice import HELD, Language, Said, Title, Titles, Voice, ordinal
 
 __all__ = ["Language", "Title", "Titles", "sentence"]
@@ -385,7 +386,7 @@ def _is_ts(expr: Expr) -> bool:
 
 def _is_own_time(call: Call) -> bool:
     own = [arg.column if isinstance(arg, FactColumn) else "" for arg in call.args[: len(call.function.reads)]]
-    return own == list(call.function.reads)
+    return own in (list(call.function.reads), [TIMES[column] for column in call.function.reads])
 
 
 def _number(expr: Expr) -> int | None:

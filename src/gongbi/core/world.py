@@ -97,6 +97,8 @@ class RelationShape:
         What is said of a pair.
     to_one
         Each member at the first end has at most one at the second: of several that are valid, the newest counts.
+    spans
+        Which of ``valid_from`` and ``valid_to`` its source names: when a pair began, and when it ends.
     """
 
     name: str
@@ -104,6 +106,7 @@ class RelationShape:
     ends: tuple[End, End]
     columns: Mapping[str, Type] = field(default_factory=dict)
     to_one: bool = False
+    spans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,8 @@ class FactShape:
     microsecond. A row of a derived fact is then what its group had shown by that instant.
 
     `hops` is set where the rows are no fact's but the neighbours of a member along relations (`core.relations`). They
-    have no time; the members on the way are the subjects ``_1``, ``_2``.
+    have no `ts`: their time is when the last relation began, the column ``valid_from``, where its source says so. The
+    members on the way are the subjects ``_1``, ``_2``.
 
     Where the fact `lasts`, a row has an end, `until`, which is known from its start; null is open. `recorded` facts are
     Gongbi's own: they tell what it saw, so that they say nothing of how new the data are.
