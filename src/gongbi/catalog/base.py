@@ -160,6 +160,8 @@ class ListType:
 
 #: The longest horizon of a model: ten years.
 MOST_DAYS = 3650
+#: The most cohorts that follow from a target: older ones say little of today.
+MOST_COHORTS = 12
 #: The most clusters that a model tries: nobody keeps more apart.
 MOST_CLUSTERS = 30
 
@@ -367,14 +369,27 @@ class ModelDef:
     fact, amount, horizon_days
         For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
     features
-        For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``.
+        For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
+        all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
+        without history, whose value of today might know what came after.
+    target, population
+        For ``propensity``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is asked about
+        (all members where absent). The cohorts then follow from the instant of the training: the newest one whose
+        outcome is known is the test, and those before it, one horizon apart, are learned from.
+    cohorts
+        At most so many of those before it are learned from, where the data reach so far back.
     train, test
         For ``propensity``: cohorts; test cohorts are later than every train cohort.
     score
-        For ``propensity``: the population expression scored now (all members where absent). For ``clusters``: who is
-        learned from and assigned.
+        For ``propensity``: the population expression scored now (the `population`, or all members, where absent). For
+        ``purchases``: who is scored. For ``clusters``: who is learned from and assigned.
     baseline
         A tag whose plain value is the score to beat.
+    groups
+        Tags by whose values the card shows whether the figures hold everywhere.
+    protected
+        Tags by whose values the card shows whether the model is fair. They, and all sensitive tags, are read for that
+        alone and never learned from.
     fewest, most
         For ``clusters``: from how many to how many clusters are tried; the same number twice takes it as given.
     """
@@ -388,10 +403,15 @@ class ModelDef:
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()
+    target: str | None = None
+    population: str | None = None
+    cohorts: int = 3
     train: tuple[Cohort, ...] = ()
     test: tuple[Cohort, ...] = ()
     score: str | None = None
     baseline: str | None = None
+    groups: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
     fewest: int = 2
     most: int = 8
     owner: str = ""
@@ -406,8 +426,19 @@ class ModelDef:
                 raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
         if self.estimator == "purchases" and not (self.fact and self.amount):
             raise InvalidDefinition(f"Model {self.model!r} needs `fact` and `amount`.")
-        if self.estimator == "propensity" and not (self.features and self.train and self.test):
-            raise InvalidDefinition(f"Model {self.model!r} needs `features`, `train` and `test`.")
+        if self.target is not None and (self.train or self.test):
+            raise InvalidDefinition(
+                f"Model {self.model!r} has a `target` and cohorts of its own.",
+                hint="Leave out `train` and `test`, and the cohorts follow from the target; or write both into each.",
+            )
+        if (self.population is not None or self.cohorts != 3) and self.target is None:
+            raise InvalidDefinition(f"Model {self.model!r}: `population` and `cohorts` go with a `target`.")
+        if not 1 <= self.cohorts <= MOST_COHORTS:
+            raise InvalidDefinition(f"Model {self.model!r}: `cohorts` is 1 to {MOST_COHORTS}, not {self.cohorts}.")
+        if self.estimator == "propensity" and not self.target and not (self.features and self.train and self.test):
+            raise InvalidDefinition(
+                f"Model {self.model!r} needs a `target`, or `features`, `train` and `test`.",
+            )
         if self.estimator == "clusters" and not self.features:
             raise InvalidDefinition(f"Model {self.model!r} needs `features`.")
         if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:

@@ -554,8 +554,14 @@ def _check_model(model: ModelDef, catalog: Catalog) -> None:
             amount = fact.column(model.amount or "")
             if amount is None or not amount.is_number:
                 raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
-            return
         catalog.features(model.features, subject)
+        for tag in (*model.groups, *model.protected):
+            if (subject, tag) not in catalog.expressions:
+                raise UnknownName(f"tag of {subject}", tag, catalog.tags_of(subject))
+        if model.target is not None:
+            check_condition(model.target, world, subject, ahead=True)
+        if model.population is not None:
+            check_condition(model.population, world, subject)
         for cohort in (*model.train, *model.test):
             check_condition(cohort.population, world, subject)
             check_condition(cohort.target, world, subject, ahead=True)

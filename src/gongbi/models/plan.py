@@ -12,26 +12,23 @@ from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
-from gongbi.core.expr import Call, Constant, Expr, TagValue
+from gongbi.core.expr import Expr, TagValue
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.language import check_condition, compile_row
 from gongbi.core.plan import Plan
 from gongbi.core.types import DATE, TIMESTAMP, decimal
 from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName
 from gongbi.models.base import CohortPlans
+from gongbi.models.cohorts import allowed_features, horizon, sensitive_tags
 
 #: Name of the Arrow table that the plans of a cohort read: its members.
 MEMBERS = "_members"
 
 
 def feature_names(model: ModelDef, catalog: Catalog) -> list[str]:
-    """The tags a propensity model learns from; lists, which no split can use, are passed over."""
+    """The tags a model learns from; lists, which no split can use, are passed over, and so are protected tags."""
     types = catalog.world.tags_of(model.subject)
-    return [
-        tag
-        for tag in catalog.features(model.features, model.subject)
-        if types[tag].name not in ("list", "distribution")
-    ]
+    return [tag for tag in allowed_features(model, catalog) if types[tag].name not in ("list", "distribution")]
 
 
 def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str, Expr]:
@@ -88,9 +85,10 @@ def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, d
 
 
 def features_read(model: ModelDef, catalog: Catalog) -> list[str]:
-    """The features, and the baseline where it is not among them."""
+    """The features, then the baseline and the tags that the figures are split by, where they are not among them."""
     names = feature_names(model, catalog)
-    return [*names, *([model.baseline] if model.baseline and model.baseline not in names else [])]
+    beside = [*([model.baseline] if model.baseline else []), *model.groups, *sensitive_tags(model, catalog)]
+    return list(dict.fromkeys([*names, *beside]))
 
 
 def scored_plan(
@@ -106,7 +104,8 @@ def scored_plan(
     Where `built`, the tags of a build as of that instant, has all that is needed, they are read from there.
     """
     world, subject = catalog.world, model.subject
-    where = check_condition(model.score, world, subject, place=model.place) if model.score else None
+    who = model.score or model.population
+    where = check_condition(who, world, subject, place=model.place) if who else None
     needed = [*names, *sorted(ir.tags_used(where) if where is not None else ())]
     if set(needed) <= set(built):
         types = world.tags_of(subject)
@@ -173,12 +172,8 @@ def _target(subject: str, target: Expr, as_of: datetime, catalog: Catalog, diale
 
 def _matures(target: Expr, as_of: datetime) -> datetime | None:
     """The latest end of the windows of ``ahead``; None where there is none."""
-    ends = []
-    for part in ir.walk(target):
-        if isinstance(part, Call) and part.function.name == "ahead":
-            n, unit = (arg.value for arg in part.args if isinstance(arg, Constant))
-            ends.append(clock.ahead(as_of, n, unit).end)
-    return max((end for end in ends if end is not None), default=None)
+    span = horizon(target)
+    return as_of + span if span is not None else None
 
 
 # -- purchases ------------------------------------------------------------------------------------

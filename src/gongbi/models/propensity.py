@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from gongbi.estimators.stats import (
 )
 from gongbi.models.base import Figures, Judgement
 from gongbi.models.features import feature_frame
+from gongbi.models.groups import Labels, labels, split_figures
 from gongbi.models.tables import REASONS
 
 SEED = 20170101
@@ -42,7 +43,11 @@ FEW_POSITIVES = 500
 
 @dataclass(frozen=True)
 class CohortRows:
-    """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes."""
+    """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes.
+
+    `groups` has a label per member for each tag that figures are split by; `members` and `positives` count the whole
+    cohort where the rows are a sample of it.
+    """
 
     name: str
     role: str
@@ -52,6 +57,9 @@ class CohortRows:
     frame: Any
     baseline: FloatArray | None
     yes: NDArray[np.bool_]
+    groups: Mapping[str, Labels] = field(default_factory=dict)
+    members: int = 0
+    positives: int = 0
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -60,9 +68,10 @@ class CohortRows:
             "role": self.role,
             "as_of": self.as_of.isoformat(),
             "matures": self.matures.isoformat(),
-            "members": len(self.yes),
-            "positives": int(self.yes.sum()),
+            "members": self.members or len(self.yes),
+            "positives": self.positives or int(self.yes.sum()),
             "rate": float(self.yes.mean()) if len(self.yes) else None,
+            **({"sampled": len(self.yes)} if self.members > len(self.yes) else {}),
         }
 
 
@@ -76,8 +85,14 @@ def cohort_rows(
     target: Any,
     types: Mapping[str, Type],
     baseline: str | None,
+    groups: Mapping[str, Type] | None = None,
+    members: int = 0,
+    positives: int = 0,
 ) -> CohortRows:
-    """Put together what the plans of a cohort gave; both tables have one row per member, in the same order."""
+    """Put together what the plans of a cohort gave; both tables have one row per member, in the same order.
+
+    `groups` are tags among the features' columns by which figures are split.
+    """
     yes = np.asarray(target["yes"].to_numpy(zero_copy_only=False), dtype=bool)
     if not 2 <= yes.sum() <= len(yes) - 2:
         raise InvalidInput(
@@ -91,7 +106,8 @@ def cohort_rows(
         plain = _plain(only[baseline].to_numpy(), 1)
     ids = target["id"].to_numpy(zero_copy_only=False)
     frame = feature_frame(features, types, microseconds(as_of))
-    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes)
+    split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
+    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives)
 
 
 def microseconds(instant: datetime) -> int:
@@ -160,7 +176,11 @@ def fit(
 
 
 def figures_on(
-    cohort: CohortRows, chance: FloatArray, baseline: str | None, strongest: tuple[str, int] | None = None
+    cohort: CohortRows,
+    chance: FloatArray,
+    baseline: str | None,
+    strongest: tuple[str, int] | None = None,
+    protected: Sequence[str] = (),
 ) -> Figures:
     """What a test cohort says about the probabilities, the score to beat, and the strongest single tag."""
     yes = cohort.yes
@@ -178,12 +198,15 @@ def figures_on(
         "expected_calibration_error": table.expected_calibration_error,
         "calibration": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
         "gains": gains(yes, chance),
+        "lift": lifts(yes, chance),
+        **split_figures(cohort.groups, protected, yes, chance),
     }
     if cohort.baseline is not None:
         figures["baseline"] = {
             "tag": baseline,
             "auc": interval_json(auc_interval(yes, cohort.baseline)),
             "gains": gains(yes, cohort.baseline),
+            "lift": lifts(yes, cohort.baseline),
         }
         figures["difference"] = interval_json(auc_difference_interval(yes, chance, cohort.baseline))
     if strongest is not None:
@@ -210,6 +233,28 @@ def gains(yes: NDArray[np.bool_], score: FloatArray) -> list[Figures]:
         interval = wilson_interval(min(reached, float(yes.sum())), float(yes.sum()))
         members = int(table.size[: i + 1].sum())
         found.append({"share": share, "members": members, "positives": reached, **_captured(interval)})
+    return found
+
+
+def lifts(yes: NDArray[np.bool_], score: FloatArray) -> list[Figures]:
+    """By tenths of the score, best first: members, how many had the outcome, lift over the mean, and up to there."""
+    if len(yes) < 10:
+        return []
+    table = lift_table(yes, score, bins=10)
+    mean, total = float(yes.mean()), float(yes.sum())
+    had, members, found = 0.0, 0, []
+    for size, positives in zip(table.size.tolist(), table.responders.tolist(), strict=True):
+        had, members = had + positives, members + int(size)
+        found.append(
+            {
+                "members": int(size),
+                "positives": positives,
+                "rate": positives / size,
+                "lift": positives / size / mean,
+                "reached": members / len(yes),
+                "share_of_positives": had / total,
+            }
+        )
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
@@ -21,10 +22,14 @@ from gongbi.estimators.propensity import OnFold, PropensityModel
 from gongbi.models import plan as plans
 from gongbi.models import propensity, purchases
 from gongbi.models.base import CohortPlans, Trained
+from gongbi.models.cohorts import derived, facts_of, sensitive_tags, target_of
+from gongbi.models.drift import reference
 from gongbi.models.features import feature_frame
 from gongbi.models.tables import score_table
 
 OnStage = Callable[[str], None]
+#: Of a larger cohort a sample of so many members is learned from, or tested on: 100 tags of them are 240 MB.
+MOST_ROWS = 300_000
 
 
 def train_purchases(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
@@ -64,24 +69,80 @@ def train_propensity(
                 hint="Train as of a later instant, or take the cohort out.",
             )
     types = feature_types(model, catalog)
+    if not types:
+        raise InvalidInput(
+            f"The model {model.model!r} has no tag to learn from.", hint="Name `features`, or define more tags."
+        )
     if model.baseline is not None and not catalog.world.tags_of(model.subject)[model.baseline].is_number:
         raise InvalidInput(f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members.")
-    rows = []
-    for cohort in cohorts:
-        stage(f"cohort {cohort.name}")
-        rows.append(_read(engine, model, cohort, types))
+    rows, left_out = read_cohorts(engine, model, cohorts, types, catalog, stage)
     train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
     texts = [name for name, type_ in types.items() if type_.name == "text"]
     stage("choose settings")
     settings, validation = propensity.choose_settings(train, texts, on_fold)
     stage("fit")
     trees, strongest = propensity.fit(train, texts, settings, on_fold), propensity.strongest_tag(train)
-    found = [propensity.figures_on(t, trees.predict_proba(t.frame)[:, 1], model.baseline, strongest) for t in tests]
+    protected = sensitive_tags(model, catalog)
+    chances = [trees.predict_proba(t.frame)[:, 1] for t in tests]
+    found = [
+        propensity.figures_on(t, chance, model.baseline, strongest, protected)
+        for t, chance in zip(tests, chances, strict=True)
+    ]
     judgement = propensity.judge(found)
     window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}
     params = {"settings": settings, **propensity.SETTINGS[settings], "trees": trees.trees_, "seed": propensity.SEED}
     metrics = propensity.metrics(rows, validation, found, trees, judgement)
+    metrics |= {"left_out": left_out, "reference": reference(train[-1].frame, chances[-1])}
     return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
+
+
+def with_cohorts(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime) -> ModelDef:
+    """The model with the cohorts that follow from its target and the instant; as it is where it has its own."""
+    if model.target is None:
+        return model
+    there = set(engine.tables())
+    facts = facts_of(target_of(model, catalog), catalog, model.subject)
+    tables = [fact.table for fact in map(catalog.world.fact, sorted(facts)) if fact.table in there]
+    begin = None
+    for table in tables:
+        first = engine.query(f"select min(ts) as ts from {engine.dialect.ident(table)}")["ts"][0].as_py()
+        if first is not None:
+            first = first.replace(tzinfo=UTC)
+            begin = first if begin is None else min(begin, first)
+    return derived(model, catalog, as_of, begin)
+
+
+def read_cohorts(
+    engine: Engine,
+    model: ModelDef,
+    cohorts: Sequence[CohortPlans],
+    types: Mapping[str, Type],
+    catalog: Catalog,
+    stage: OnStage,
+) -> tuple[list[propensity.CohortRows], list[dict[str, str]]]:
+    """The rows of all cohorts, and which of those to learn from were left out because too few had the outcome.
+
+    Raises
+    ------
+    InvalidInput
+        That is so of the test, or of all that could be learned from.
+    """
+    rows: list[propensity.CohortRows] = []
+    left_out: list[dict[str, str]] = []
+    known = catalog.world.tags_of(model.subject)
+    groups = {tag: known[tag] for tag in dict.fromkeys([*model.groups, *sensitive_tags(model, catalog)])}
+    teachers = sum(cohort.role == "train" for cohort in cohorts)
+    for cohort in cohorts:
+        stage(f"cohort {cohort.name}")
+        try:
+            rows.append(_read(engine, model, cohort, types, groups))
+        except InvalidInput as error:
+            if cohort.role == "test" or teachers == 1:
+                raise
+            # The oldest cohorts of a young shop are empty; the others still teach.
+            teachers -= 1
+            left_out.append({"cohort": cohort.name, "why": error.message})
+    return rows, left_out
 
 
 def train_clusters(
@@ -152,19 +213,43 @@ def feature_types(model: ModelDef, catalog: Catalog) -> dict[str, Type]:
     return {name: types[name] for name in plans.feature_names(model, catalog)}
 
 
-def _read(engine: Engine, model: ModelDef, cohort: CohortPlans, types: Mapping[str, Type]) -> propensity.CohortRows:
+def _read(
+    engine: Engine, model: ModelDef, cohort: CohortPlans, types: Mapping[str, Type], groups: Mapping[str, Type]
+) -> propensity.CohortRows:
     members = engine.query(cohort.members)
-    inputs = {plans.MEMBERS: members}
+    target = engine.query(cohort.target, inputs={plans.MEMBERS: members})
+    count, positives = len(target), pc.sum(target["yes"]).as_py() or 0
+    if count > MOST_ROWS:
+        target = stratified(target, MOST_ROWS)
+        members = target.select(["id"])
     return propensity.cohort_rows(
         cohort.name,
         cohort.role,
         cohort.as_of,
         cohort.matures,
-        features=engine.query(cohort.features, inputs=inputs),
-        target=engine.query(cohort.target, inputs=inputs),
+        features=engine.query(cohort.features, inputs={plans.MEMBERS: members}),
+        target=target,
         types=types,
         baseline=model.baseline,
+        groups=groups,
+        members=count,
+        positives=positives,
     )
+
+
+def stratified(target: pa.Table, most: int) -> pa.Table:
+    """A sample of members with the same share of each outcome as all of them, in the order of the rows.
+
+    The rates stay, so that probabilities need no correction. The same rows give the same sample.
+    """
+    yes = np.asarray(target["yes"].to_numpy(zero_copy_only=False), dtype=bool)
+    share, rng = most / len(yes), np.random.default_rng(propensity.SEED)
+    kept = [
+        rng.choice(which, size=min(len(which), max(1, round(share * len(which)))), replace=False)
+        for which in (np.flatnonzero(yes), np.flatnonzero(~yes))
+        if len(which)
+    ]
+    return target.take(pa.array(np.sort(np.concatenate(kept))))
 
 
 def _purchase_scores(

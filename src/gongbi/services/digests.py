@@ -85,6 +85,8 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
 
     cohorts = [[cohort(one) for one in some] for some in (model.train, model.test)]
     own = [*plain, feature_names(model, catalog), cohorts, said(model.score), model.baseline]
+    if model.target is not None:
+        own += [said(model.target, ahead=True), said(model.population), model.cohorts]
     if model.estimator == "clusters":
         own += [model.fewest, model.most]
     of_tags = definition_digests(catalog, model.subject)

@@ -20,7 +20,14 @@ from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, canonical_json, digest
-from gongbi.models.run import assigned_clusters, train_clusters, train_propensity, train_purchases, write_scores
+from gongbi.models.run import (
+    assigned_clusters,
+    train_clusters,
+    train_propensity,
+    train_purchases,
+    with_cohorts,
+    write_scores,
+)
 from gongbi.models.tables import score_table_name
 from gongbi.ownership.files import private_folder
 from gongbi.services.context import Context
@@ -252,14 +259,15 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
     if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
         version, status, rows = newest, "skipped", 0
     else:
-        stages = _Stages(ctx, model)
+        learned = with_cohorts(ctx.engine, model, catalog, as_of)
+        stages = _Stages(ctx, learned)
         if model.estimator == "purchases":
             trained = train_purchases(ctx.engine, model, catalog, as_of, stages.begin)
         elif model.estimator == "clusters":
             built = _built(ctx, model.subject, as_of)
             trained = train_clusters(ctx.engine, model, catalog, as_of, stages.begin, built=built)
         else:
-            trained = train_propensity(ctx.engine, model, catalog, as_of, stages.begin, stages.fold)
+            trained = train_propensity(ctx.engine, learned, catalog, as_of, stages.begin, stages.fold)
         version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]

@@ -1,0 +1,157 @@
+"""From a target, a population and an instant to cohorts: the newest that matured is the test, those before it teach.
+
+Pure. Each cohort begins where the outcome of the one before it is known, so that no two outcomes overlap and nothing
+that is learned from looks beyond the instant of the test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from gongbi.catalog.base import Cohort, ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.masking import MASKED
+from gongbi.core import clock
+from gongbi.core import expr as ir
+from gongbi.core.expr import Attribute, Call, Constant, Expr
+from gongbi.core.language import check_condition
+from gongbi.errors import InvalidDefinition, NotYet
+
+#: Who is asked about where a model names no population: everybody who is known at the instant.
+EVERYBODY = "true"
+
+
+def target_of(model: ModelDef, catalog: Catalog) -> Expr:
+    """The checked target of a model that leaves its cohorts to us."""
+    return check_condition(model.target or "", catalog.world, model.subject, ahead=True, place=model.place)
+
+
+def horizon(target: Expr) -> timedelta | None:
+    """How far a target looks: the longest of its windows of ``ahead``; None where it has none."""
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    ends = []
+    for part in ir.walk(target):
+        if isinstance(part, Call) and part.function.name == "ahead":
+            n, unit = (arg.value for arg in part.args if isinstance(arg, Constant))
+            ends.append(clock.shift(start, n, unit))
+    return max(ends) - start if ends else None
+
+
+def facts_of(expr: Expr, catalog: Catalog, subject: str) -> set[str]:
+    """The facts that an expression reads, also through the tags it uses."""
+    used = ir.with_used(ir.tags_used(expr) & catalog.tags_of(subject).keys(), catalog.tags_of(subject))
+    return set[str]().union(*(ir.facts_used(one) for one in [expr, *used.values()]))
+
+
+def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime | None) -> ModelDef:
+    """The model with its cohorts written out.
+
+    Parameters
+    ----------
+    as_of
+        The instant of the training: the outcome of the test is known by then, to the last moment.
+    begin
+        The first row of the facts that the target reads. A cohort that is learned from has a horizon of it behind
+        itself where there is so much, so that its features resemble those of the test; at least some of it.
+
+    Raises
+    ------
+    InvalidDefinition
+        The target looks at nothing to come.
+    NotYet
+        The data reach back too little for one cohort to learn from and one to test on.
+    """
+    span = horizon(target_of(model, catalog))
+    if span is None:
+        raise InvalidDefinition(
+            f"The target of the model {model.model!r} looks at nothing after its instant.",
+            hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
+            place=model.place,
+        )
+    test, *train = [as_of - i * span for i in range(1, model.cohorts + 2)]
+    if begin is not None:
+        train = [at for at in train if at - span >= begin] or [at for at in train[:1] if at > begin]
+    if not train:
+        needed = clock.local_date(test - span, catalog.world.zone)
+        raise NotYet(
+            f"The data are too short to train the model {model.model!r}: it looks {span.days} days ahead, and needs"
+            f" facts from before {needed}.",
+            hint="Choose a shorter horizon, or load more of the past.",
+        )
+    zone = catalog.world.zone
+    spelled = "%Y-%m-%d" if span >= timedelta(days=1) else "%Y-%m-%d %H:%M"
+    cohorts = [
+        Cohort(
+            at.astimezone(clock.zone_of(zone)).strftime(spelled),
+            at.isoformat(),
+            model.population or EVERYBODY,
+            model.target or "",
+        )
+        for at in (test, *train)
+    ]
+    # Learned from in the order of time.
+    return replace(
+        model,
+        target=None,
+        population=None,
+        cohorts=3,
+        features=tuple(allowed_features(model, catalog)),
+        train=tuple(reversed(cohorts[1:])),
+        test=(cohorts[0],),
+        score=model.score or model.population,
+    )
+
+
+def allowed_features(model: ModelDef, catalog: Catalog) -> list[str]:
+    """The tags a model learns from: those it names, or all that may be learned from unasked; protected ones never."""
+    if model.features or not model.target:
+        return [tag for tag in catalog.features(model.features, model.subject) if tag not in withheld(model, catalog)]
+    left_out = left_out_of(model, catalog)
+    return [tag for tag in catalog.tags_of(model.subject) if tag not in left_out]
+
+
+def withheld(model: ModelDef, catalog: Catalog) -> set[str]:
+    """Tags that are read for fairness only, also where features name them: protected ones, and what rests on them."""
+    tags, found = catalog.tags_of(model.subject), set(sensitive_tags(model, catalog))
+    for tag, expr in tags.items():
+        if ir.tags_used(expr) & found:
+            found.add(tag)
+    return found
+
+
+def left_out_of(model: ModelDef, catalog: Catalog) -> dict[str, str]:
+    """Tag → why it is not learned from unasked.
+
+    One of ``protected``, ``personal``, ``expires``, ``no_history`` and ``list``.
+    """
+    found: dict[str, str] = dict.fromkeys(withheld(model, catalog), "protected")
+    world = catalog.world
+    for tag, expr in catalog.tags_of(model.subject).items():
+        definition = catalog.tags.get(tag)
+        if tag in found:
+            continue
+        if catalog.privacy.get(tag) in MASKED:
+            found[tag] = "personal"
+        elif definition is not None and definition.expires is not None:
+            found[tag] = "expires"
+        elif any(_without_history(part, catalog) for part in ir.walk(expr)) or any(
+            found.get(used) == "no_history" for used in ir.tags_used(expr)
+        ):
+            found[tag] = "no_history"
+        elif world.tags[model.subject, tag].name in ("list", "distribution"):
+            found[tag] = "list"
+    return found
+
+
+def _without_history(part: object, catalog: Catalog) -> bool:
+    # A table with one row per member knows today's value only, whatever the instant.
+    if isinstance(part, Attribute):
+        return part.attribute != "id" and catalog.world.subject(part.subject).attribute(part.attribute).unique
+    return False
+
+
+def sensitive_tags(model: ModelDef, catalog: Catalog) -> list[str]:
+    """The tags by which fairness is shown: those declared protected, and those marked sensitive."""
+    marked = [tag for tag in catalog.tags_of(model.subject) if catalog.privacy.get(tag) == "sensitive"]
+    return list(dict.fromkeys([*model.protected, *marked]))
