@@ -2,7 +2,9 @@
 
 Nothing is imported here, so that a count of customers never waits for LightGBM; `gongbi.models` gives them by name:
 
-- `purchases`: `BetaGeoModel`, who is still a customer and how often they will buy;
+- `purchases`: `BetaGeoModel` and `ModifiedBetaGeoModel`, who is still a customer and how often they will buy;
+- `pareto`: `ParetoNBDModel`, the same where customers may leave at any time;
+- `opportunities`: `BetaGeoBetaBinomModel`, the same where purchases happen at set times only;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
 - `propensity`: `PropensityModel`, who will respond;
 - `clusters`: `MixedClusters`, who is alike;

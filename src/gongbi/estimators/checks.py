@@ -76,11 +76,39 @@ def refuse_where(bad: NDArray[np.bool_], message: str, hint: str | None = None) 
 
 def unique_rows(*columns: FloatArray) -> tuple[tuple[FloatArray, ...], IntArray]:
     """Return the distinct rows, sorted, and for every row the position of its distinct one."""
-    order = np.lexsort(columns[::-1])
-    ordered = [column[order] for column in columns]
-    starts = np.ones(len(order), dtype=bool)
-    if len(order):
-        starts[1:] = np.any([column[1:] != column[:-1] for column in ordered], axis=0)
-    inverse = np.empty(len(order), dtype=np.int64)
-    inverse[order] = np.cumsum(starts) - 1
-    return tuple(column[starts] for column in ordered), inverse
+    keys, span = _row_numbers(columns)
+    if span <= 4 * len(keys) + 1024:
+        # Few possible rows: a table of those that occur, and no sorting.
+        seen = np.zeros(span, dtype=bool)
+        seen[keys] = True
+        inverse = (np.cumsum(seen) - 1)[keys]
+        firsts = np.empty(int(seen.sum()), dtype=np.int64)
+        firsts[inverse] = np.arange(len(keys))
+    else:
+        _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return tuple(column[firsts] for column in columns), inverse
+
+
+def _row_numbers(columns: tuple[FloatArray, ...]) -> tuple[IntArray, int]:
+    """Return one whole number per row, in the order of the rows, and a bound above them all."""
+    keys, span = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        digits, size = _digits(column)
+        if span * size > 2**62:
+            _, keys = np.unique(keys, return_inverse=True)
+            span = int(keys.max()) + 1
+        keys, span = keys * size + digits, span * size
+    return keys, span
+
+
+def _digits(column: FloatArray) -> tuple[IntArray, int]:
+    """Number the values of a column in their order; whole numbers are their own."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int64), 1
+    low, high = float(column.min()), float(column.max())
+    if high - low < 2**20:
+        digits = (column - np.floor(low)).astype(np.int64)
+        if (digits + np.floor(low) == column).all():
+            return digits, int(high - np.floor(low)) + 1
+    values, digits = np.unique(column, return_inverse=True)
+    return digits, len(values)

@@ -1,4 +1,4 @@
-"""Maximum likelihood for models whose parameters are positive."""
+"""Maximum likelihood for models whose parameters are positive, and what stands beside them may have any sign."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from gongbi.errors import DidNotConverge
@@ -52,12 +53,20 @@ class LikelihoodModel:
         self.log_likelihood_ = found.log_likelihood
 
 
-def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *, size: float) -> Maximum:
-    r"""Find the parameters, all positive, that make the data most likely.
+def maximise(
+    log_likelihood: LogLikelihood,
+    starts: Sequence[Sequence[float]],
+    *,
+    size: float,
+    free: int = 0,
+    pilot: tuple[LogLikelihood, float] | None = None,
+) -> Maximum:
+    r"""Find the parameters that make the data most likely; all but the last `free` are positive.
 
     A trust-region Newton search over log-parameters, where no step can leave the positive numbers. With
     :math:`D = diag(\theta)` the chain rule gives the gradient :math:`D g` and the Hessian
-    :math:`D H D + diag(D g)`; at the maximum the second term vanishes, which is the delta method.
+    :math:`D H D + diag(D g)`; at the maximum the second term vanishes, which is the delta method. Free
+    parameters are searched as they are.
 
     Parameters
     ----------
@@ -67,27 +76,41 @@ def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *
         Where to begin. Every start is tried; the best maximum wins.
     size : float
         How many customers the likelihood is summed over; it only scales the tolerance.
+    free : int
+        How many of the last parameters may have any sign.
+    pilot : tuple, optional
+        The likelihood of a part of many customers, and how many it is of. The starts are tried on it, and the best
+        end of these is where the search on all begins; only if that fails are the starts tried on all.
 
     Raises
     ------
     DidNotConverge
         When no start ends at an interior maximum.
     """
+    if pilot is not None:
+        try:
+            near = maximise(pilot[0], starts, size=pilot[1], free=free)
+            return maximise(log_likelihood, [near.params.tolist()], size=size, free=free)
+        except DidNotConverge:
+            pass  # A part may not determine what the whole does.
     best: Maximum | None = None
     ends = []
     for start in starts:
-        log_params = _climb(log_likelihood, np.log(np.asarray(start, dtype=np.float64)), size)
-        params = np.exp(log_params)
+        begin = np.asarray(start, dtype=np.float64)
+        positive = np.arange(len(begin)) < len(begin) - free
+        params = _climb(log_likelihood, begin, positive, size)
         value, gradient, hessian = log_likelihood(params)
         ends.append("(" + ", ".join(f"{param:.3g}" for param in params) + ")")
-        if not np.isfinite(value) or np.abs(log_params - np.log(start)).max() > np.log(FARTHEST_MOVE):
+        moved = np.abs(np.log(params[positive] / begin[positive])).max(initial=0)
+        if not np.isfinite(value) or moved > np.log(FARTHEST_MOVE):
             continue
-        information = -(np.outer(params, params) * hessian + np.diag(params * gradient)) / size
+        scale = np.where(positive, params, 1.0)
+        information = -(np.outer(scale, scale) * hessian + np.diag(np.where(positive, params * gradient, 0))) / size
         flat = not np.isfinite(information).all() or np.linalg.eigvalsh(information)[0] < 1e-9
-        if flat or np.abs(params * gradient).max() / size > 100 * GRADIENT_TOLERANCE:
+        if flat or np.abs(scale * gradient).max() / size > 100 * GRADIENT_TOLERANCE:
             continue
         if best is None or value > best.log_likelihood:
-            covariance = np.outer(params, params) * np.linalg.inv(information) / size
+            covariance = np.outer(scale, scale) * np.linalg.inv(information) / size
             best = Maximum(params, covariance, value)
     if best is None:
         raise DidNotConverge(
@@ -97,24 +120,39 @@ def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], *
     return best
 
 
-def _climb(log_likelihood: LogLikelihood, log_start: FloatArray, size: float) -> FloatArray:
-    def loss(log_params: FloatArray) -> tuple[float, FloatArray]:
-        params = np.exp(np.clip(log_params, -FARTHEST_LOG, FARTHEST_LOG))
-        value, gradient, _ = log_likelihood(params)
-        return -value / size, -params * gradient / size
+def _climb(log_likelihood: LogLikelihood, begin: FloatArray, positive: NDArray[np.bool_], size: float) -> FloatArray:
+    seen: dict[bytes, tuple[float, FloatArray, FloatArray]] = {}
 
-    def curvature(log_params: FloatArray) -> FloatArray:
-        params = np.exp(np.clip(log_params, -FARTHEST_LOG, FARTHEST_LOG))
-        _, gradient, hessian = log_likelihood(params)
-        return -(np.outer(params, params) * hessian + np.diag(params * gradient)) / size
+    def natural(point: FloatArray) -> FloatArray:
+        kept: FloatArray = np.clip(point, -FARTHEST_LOG, FARTHEST_LOG)
+        found: FloatArray = np.where(positive, np.exp(kept), kept)
+        return found
 
-    found = minimize(
+    def at(point: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        # Value, gradient and Hessian share most of their work, and the search asks for them one by one.
+        if (key := point.tobytes()) not in seen:
+            if len(seen) > 3:
+                del seen[next(iter(seen))]
+            seen[key] = log_likelihood(natural(point))
+        return seen[key]
+
+    def loss(point: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient, _ = at(point)
+        slope: FloatArray = np.where(positive, natural(point), 1.0) * gradient
+        return -value / size, -slope / size
+
+    def curvature(point: FloatArray) -> FloatArray:
+        scale = np.where(positive, natural(point), 1.0)
+        _, gradient, hessian = at(point)
+        bent: FloatArray = np.outer(scale, scale) * hessian + np.diag(np.where(positive, scale * gradient, 0.0))
+        return -bent / size
+
+    ended = minimize(
         loss,
-        log_start,
+        np.where(positive, np.log(np.where(positive, begin, 1.0)), begin),
         jac=True,
         hess=curvature,
         method="trust-exact",
         options={"gtol": GRADIENT_TOLERANCE, "maxiter": 500, "max_trust_radius": 4.0},
     )
-    end: FloatArray = found.x
-    return end
+    return natural(ended.x)

@@ -10,8 +10,8 @@ from scipy.special import digamma, gammaln, polygamma
 
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, as_vectors, refuse_where, unique_rows
+from gongbi.estimators.histories import PurchaseModel
 from gongbi.estimators.likelihood import LikelihoodModel, maximise
-from gongbi.estimators.purchases import BetaGeoModel
 
 NAMES = ("p", "q", "v")
 
@@ -99,7 +99,7 @@ class GammaGammaModel(LikelihoodModel):
 
     def customer_lifetime_value(
         self,
-        purchases: BetaGeoModel,
+        purchases: PurchaseModel,
         frequency: ArrayLike,
         recency: ArrayLike,
         T: ArrayLike,

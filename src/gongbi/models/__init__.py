@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these lines to the table.
     from gongbi.estimators.clusters import MixedClusters as MixedClusters
+    from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
+    from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
+    from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
     from gongbi.estimators.spend import AverageSpend as AverageSpend
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
 
 #: Where each estimator lives, by the name that may be imported from here.
 ESTIMATORS = {
     "AverageSpend": "gongbi.estimators.spend",
+    "BetaGeoBetaBinomModel": "gongbi.estimators.opportunities",
     "BetaGeoModel": "gongbi.estimators.purchases",
     "GammaGammaModel": "gongbi.estimators.spend",
     "MixedClusters": "gongbi.estimators.clusters",
+    "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
+    "ParetoNBDModel": "gongbi.estimators.pareto",
     "PropensityModel": "gongbi.estimators.propensity",
 }
 
