@@ -7,6 +7,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `opportunities`: `BetaGeoBetaBinomModel`, the same where purchases happen at set times only;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
 - `propensity`: `PropensityModel`, who will respond;
+- `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
 - `clusters`: `MixedClusters`, who is alike;
 - `stats`: intervals, ranking quality, calibration, arms of experiments, matched comparisons.
 """

@@ -16,17 +16,27 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
     from gongbi.estimators.spend import AverageSpend as AverageSpend
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
+    from gongbi.estimators.uplift import DRLearner as DRLearner
+    from gongbi.estimators.uplift import TLearner as TLearner
+    from gongbi.estimators.uplift import UpliftModel as UpliftModel
+    from gongbi.estimators.uplift import XLearner as XLearner
+    from gongbi.estimators.uplift_tree import UpliftTree as UpliftTree
 
 #: Where each estimator lives, by the name that may be imported from here.
 ESTIMATORS = {
     "AverageSpend": "gongbi.estimators.spend",
     "BetaGeoBetaBinomModel": "gongbi.estimators.opportunities",
     "BetaGeoModel": "gongbi.estimators.purchases",
+    "DRLearner": "gongbi.estimators.uplift",
     "GammaGammaModel": "gongbi.estimators.spend",
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
     "ParetoNBDModel": "gongbi.estimators.pareto",
     "PropensityModel": "gongbi.estimators.propensity",
+    "TLearner": "gongbi.estimators.uplift",
+    "UpliftModel": "gongbi.estimators.uplift",
+    "UpliftTree": "gongbi.estimators.uplift_tree",
+    "XLearner": "gongbi.estimators.uplift",
 }
 
 
