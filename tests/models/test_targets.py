@@ -13,7 +13,7 @@ from test_plans import scrambled
 
 from gongbi.engine import Engine
 from gongbi.errors import InvalidDefinition, NotYet
-from gongbi.models import cohorts, run
+from gongbi.models import cohorts, propensity, run
 from gongbi.models import plan as plans
 from gongbi.services import models
 from gongbi.store import Store
@@ -38,6 +38,12 @@ expr: count(visit)
 expires: 2030-01-01
 """
 ROWS = shop.shop(300)
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked here does not rest on how good the trees are."""
+    monkeypatch.setattr(propensity, "SETTINGS", {"usual": {"trees": 40, "learning_rate": 0.1}})
 
 
 @pytest.fixture
@@ -166,3 +172,18 @@ def test_a_sampled_cohort_says_so_and_learns_from_no_more(ports: shop.Ports, mon
         assert cohort["sampled"] in (119, 120, 121)
         assert cohort["members"] > 120
         assert cohort["rate"] == pytest.approx(cohort["positives"] / cohort["members"], abs=0.01)
+
+
+def test_scoring_page_by_page_gives_the_same_scores_and_leaves_nothing_behind(
+    ports: shop.Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models.train(ports)
+    before = ports.engine.query("select * from model_returns order by id")
+    drift = models.model_card(ports, "returns")["drift"]
+    ports.engine.drop("model_returns")
+    monkeypatch.setattr(run, "PAGE", 70)
+    models.train(ports)
+    assert ports.engine.query("select * from model_returns order by id").equals(before)
+    assert models.model_card(ports, "returns")["drift"] == drift
+    assert drift["members"] == len(before)
+    assert not [table for table in ports.engine.tables() if table.endswith("_rows")]

@@ -19,6 +19,7 @@ from gongbi.cli.calls import call, emit, no_options_before
 from gongbi.cli.evaluate import evaluate_app
 from gongbi.cli.groups import segment_app
 from gongbi.cli.messages import line_of, parsed
+from gongbi.cli.models import models_app
 from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
 from gongbi.cli.output import (
     show_applied,
@@ -27,7 +28,6 @@ from gongbi.cli.output import (
     show_cancelled,
     show_ingest,
     show_makers,
-    show_models,
     show_report,
     show_resumed,
     show_run,
@@ -74,6 +74,7 @@ app.add_typer(segment_app, name="segment")
 app.add_typer(tags_app, name="tags")
 app.add_typer(requests_app, name="requests")
 app.add_typer(runs_app, name="runs")
+app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(evaluate_app, name="evaluate")
 add_to(app)
@@ -281,25 +282,6 @@ def train(
     emit(done, as_json, show_trained)
     if any(one["status"] == "failed" for one in done):
         raise typer.Exit(2)
-
-
-@app.command()
-def models(
-    name: Annotated[str | None, typer.Argument(help="One model's card.")] = None,
-    assign: Annotated[bool, typer.Option("--assign", help="File members by the clusters of this model.")] = False,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="With --assign: ISO date or instant.")] = None,
-    workspace: Where = HERE,
-    as_json: Json = False,
-) -> None:
-    """Models with their figures. 模型。"""
-    if assign and name:
-        emit(call(workspace, None, "assign_clusters", name=name, as_of=as_of), as_json)
-    elif assign or as_of:
-        raise typer.BadParameter("--assign needs the name of a model, and --as-of needs --assign.")
-    elif name:
-        emit(call(workspace, None, "model_card", name=name), as_json)
-    else:
-        emit(call(workspace, None, "models"), as_json, show_models)
 
 
 @app.command()

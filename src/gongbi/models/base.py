@@ -46,6 +46,23 @@ class CohortPlans:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A kept version that is to be looked at beside another.
+
+    Attributes
+    ----------
+    artifact
+        What it scores with.
+    learned_until
+        The end of the last outcome that it learned from: on what came earlier it cannot be judged.
+    """
+
+    version: int
+    artifact: Mapping[str, Any]
+    learned_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """Whether a trained model may come into use, and why."""
 

@@ -23,7 +23,7 @@ SCORE = "_score"
 
 
 def reference(frame: Any, score: FloatArray) -> Figures:
-    """What `drift` compares with: per column its bins and how many fell into each.
+    """What `Seen` compares with: per column its bins and how many fell into each.
 
     Parameters
     ----------
@@ -62,30 +62,44 @@ def _level_counts(values: Any, levels: list[str]) -> list[int]:
     return [*told, sum(counted.values()) - sum(told), absent]
 
 
-def drift(then: Mapping[str, Any], frame: Any, score: FloatArray) -> Figures:
-    """Compare members of now with those of a reference.
+class Seen:
+    """Members of now, counted into the bins of a reference, page by page."""
 
-    Returns
-    -------
-    dict
-        ``members``; ``score`` and ``features`` (largest first), each with ``psi``, the sum over bins of the difference
-        of shares times the logarithm of their ratio, and its ``verdict``: ``stable`` (below 0.1), ``moved`` or
-        ``changed`` (above 0.25).
-    """
-    features = [
-        {"tag": name, **_compared(then[name], frame[name].to_numpy())} for name in frame.columns if name in then
-    ]
-    features.sort(key=lambda one: (-one["psi"], one["tag"]))
-    return {
-        "members": len(frame),
-        "score": _compared(then[SCORE], np.asarray(score, dtype=np.float64)),
-        "features": features,
-    }
+    def __init__(self, then: Mapping[str, Any]) -> None:
+        self._then, self._members = then, 0
+        self._counts: dict[str, Any] = {}
+
+    def add(self, frame: Any, score: FloatArray) -> None:
+        """Count a page: its features, and its scores of shape (n,)."""
+        self._members += len(frame)
+        columns = {name: frame[name].to_numpy() for name in frame.columns if name in self._then}
+        for name, values in {**columns, SCORE: np.asarray(score, dtype=np.float64)}.items():
+            before = self._then[name]
+            if "levels" in before:
+                counts = _level_counts(values, list(before["levels"]))
+            else:
+                counts = _bin_counts(values, before["edges"])
+            self._counts[name] = np.asarray(counts) + self._counts.get(name, 0)
+
+    def drift(self) -> Figures:
+        """Compare with the reference.
+
+        Returns
+        -------
+        dict
+            ``members``; ``score`` and ``features`` (largest first), each with ``psi``, the sum over bins of the
+            difference of shares times the logarithm of their ratio, and its ``verdict``: ``stable`` (below 0.1),
+            ``moved`` or ``changed`` (above 0.25).
+        """
+        told = {name: _verdict(self._then[name]["counts"], counts) for name, counts in self._counts.items()}
+        score = told.pop(SCORE, _verdict([1], [1]))
+        features = [{"tag": name, **one} for name, one in told.items()]
+        features.sort(key=lambda one: (-one["psi"], one["tag"]))
+        return {"members": self._members, "score": score, "features": features}
 
 
-def _compared(before: Mapping[str, Any], values: Any) -> Figures:
-    now = _level_counts(values, list(before["levels"])) if "levels" in before else _bin_counts(values, before["edges"])
-    psi = stability_index(before["counts"], now)
+def _verdict(before: Any, now: Any) -> Figures:
+    psi = stability_index(before, now)
     return {"psi": psi, "verdict": "stable" if psi < MOVED else "moved" if psi <= CHANGED else "changed"}
 
 

@@ -52,8 +52,10 @@ def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str,
     return ir.with_used(wanted, known)
 
 
-def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, dialect: Dialect) -> CohortPlans:
-    """Plan one cohort: who, what was known of them, what came after."""
+def cohort_plans(
+    model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, dialect: Dialect, also: Iterable[str] = ()
+) -> CohortPlans:
+    """Plan one cohort: who, what was known of them (the tags `also` beside the features), what came after."""
     world, subject = catalog.world, model.subject
     as_of = clock.parse_instant(cohort.as_of, world.zone)
     known_by = clock.parse_instant(cohort.known_by, world.zone) if cohort.known_by else as_of
@@ -72,7 +74,7 @@ def cohort_plans(model: ModelDef, cohort: Cohort, role: str, catalog: Catalog, d
             " not between its instant and its outcome.",
             place=model.place,
         )
-    names = features_read(model, catalog)
+    names = list(dict.fromkeys([*features_read(model, catalog), *also]))
     return CohortPlans(
         cohort.name,
         role,

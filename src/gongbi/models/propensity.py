@@ -46,7 +46,7 @@ class CohortRows:
     """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes.
 
     `groups` has a label per member for each tag that figures are split by; `members` and `positives` count the whole
-    cohort where the rows are a sample of it.
+    cohort where the rows are a sample of it; `known` are all tags that were read, as they came.
     """
 
     name: str
@@ -60,6 +60,7 @@ class CohortRows:
     groups: Mapping[str, Labels] = field(default_factory=dict)
     members: int = 0
     positives: int = 0
+    known: Any = None
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -107,7 +108,7 @@ def cohort_rows(
     ids = target["id"].to_numpy(zero_copy_only=False)
     frame = feature_frame(features, types, microseconds(as_of))
     split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
-    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives)
+    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features)
 
 
 def microseconds(instant: datetime) -> int:
@@ -263,7 +264,7 @@ def _captured(interval: Interval) -> Figures:
 
 
 def judge(tests: Sequence[Figures]) -> Judgement:
-    """Promote unless the model is worse than the score to beat, or than chance, by more than the interval."""
+    """Promote unless the model is worse than the score to beat, the version in use, or chance, beyond the interval."""
     for test in tests:
         cohort = test["cohort"]
         if "difference" in test and test["difference"]["high"] < 0:
@@ -275,6 +276,17 @@ def judge(tests: Sequence[Figures]) -> Judgement:
                     f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of {tag}, with an interval without 0.",
                 ),
             )
+        champion = test.get("champion")
+        if champion is not None and champion["difference"]["high"] < 0:
+            gap, version = champion["difference"], champion["version"]
+            return Judgement(
+                False,
+                Words(
+                    f"在 {cohort} 上 AUC 比在用的第 {version} 版低 {-gap['estimate']:.3f}，区间不含 0。",
+                    f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of version {version}, which is in use,"
+                    " with an interval without 0.",
+                ),
+            )
         if test["auc"]["high"] < 0.5:
             return Judgement(
                 False,
@@ -284,6 +296,28 @@ def judge(tests: Sequence[Figures]) -> Judgement:
         True,
         Words("在测试客群上不显著差于基线。", "On the test cohorts it is not shown to be worse than the baseline."),
     )
+
+
+def beside_champion(cohort: CohortRows, chance: FloatArray, champion: FloatArray, version: int) -> Figures:
+    """How the version in use ranks the same members, and the difference of the areas, paired."""
+    return {
+        "version": version,
+        "auc": interval_json(auc_interval(cohort.yes, champion)),
+        "brier": brier(cohort.yes, champion),
+        "difference": interval_json(auc_difference_interval(cohort.yes, chance, champion)),
+    }
+
+
+def side_by_side(cohort: CohortRows, chance: FloatArray, first: FloatArray) -> Figures:
+    """Figures of one version among several on the same members; the difference is to the first."""
+    yes = cohort.yes
+    return {
+        "auc": interval_json(auc_interval(yes, chance)),
+        "brier": brier(yes, chance),
+        "predicted_positives": float(chance.sum()),
+        "gains": gains(yes, chance),
+        "difference": interval_json(auc_difference_interval(yes, chance, first)),
+    }
 
 
 def sentence(test: Figures) -> Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,24 +12,27 @@ import pyarrow.compute as pc
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.tables import member_table
 from gongbi.core.clock import local_date
 from gongbi.core.compiler import Stored
+from gongbi.core.plan import Plan
 from gongbi.core.types import Type
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import OnFold, PropensityModel
+from gongbi.models import drift, propensity, purchases
 from gongbi.models import plan as plans
-from gongbi.models import propensity, purchases
-from gongbi.models.base import CohortPlans, Trained
+from gongbi.models.base import CohortPlans, Trained, Version
 from gongbi.models.cohorts import derived, facts_of, sensitive_tags, target_of
-from gongbi.models.drift import reference
 from gongbi.models.features import feature_frame
-from gongbi.models.tables import score_table
+from gongbi.models.tables import score_table, score_table_name
 
 OnStage = Callable[[str], None]
 #: Of a larger cohort a sample of so many members is learned from, or tested on: 100 tags of them are 240 MB.
 MOST_ROWS = 300_000
+#: So many members are scored at a time.
+PAGE = 200_000
 
 
 def train_purchases(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
@@ -47,10 +50,12 @@ def train_propensity(
     as_of: datetime,
     stage: OnStage,
     on_fold: OnFold | None = None,
+    champion: Version | None = None,
 ) -> Trained:
     """Read the cohorts, choose on the training ones, learn, judge once on the test ones.
 
-    `on_fold` is told which of how many folds is being learned from, within a stage.
+    `on_fold` is told which of how many folds is being learned from, within a stage. The `champion` is scored on the
+    same test cohorts where it did not learn from what came after their instant.
 
     Raises
     ------
@@ -58,7 +63,9 @@ def train_propensity(
         The outcome of a cohort is not known before `as_of`.
     """
     given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
-    cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect) for cohort, role in given]
+    rival = _trees_of(champion, model, catalog) if champion is not None else None
+    also = rival.feature_names_in_ if rival is not None else ()
+    cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect, also) for cohort, role in given]
     zone = catalog.world.zone
     plans.check_order(cohorts, zone)
     for cohort in cohorts:
@@ -88,12 +95,57 @@ def train_propensity(
         propensity.figures_on(t, chance, model.baseline, strongest, protected)
         for t, chance in zip(tests, chances, strict=True)
     ]
+    if champion is not None and rival is not None:
+        for test, chance, figures in zip(tests, chances, found, strict=True):
+            if champion.learned_until is not None and champion.learned_until <= test.as_of:
+                other = _chances(rival, test, model, catalog)
+                figures["champion"] = propensity.beside_champion(test, chance, other, champion.version)
     judgement = propensity.judge(found)
     window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}
     params = {"settings": settings, **propensity.SETTINGS[settings], "trees": trees.trees_, "seed": propensity.SEED}
     metrics = propensity.metrics(rows, validation, found, trees, judgement)
-    metrics |= {"left_out": left_out, "reference": reference(train[-1].frame, chances[-1])}
+    metrics |= {"left_out": left_out, "reference": drift.reference(train[-1].frame, chances[-1])}
     return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
+
+
+def _trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityModel | None:
+    """The trees of a kept version; None where a tag it learned from is gone, so that it cannot be asked."""
+    trees = PropensityModel.from_json(version.artifact)
+    return trees if set(trees.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
+
+
+def _chances(trees: PropensityModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
+    known = catalog.world.tags_of(model.subject)
+    types = {name: known[name] for name in trees.feature_names_in_}
+    frame = feature_frame(cohort.known, types, propensity.microseconds(cohort.as_of))
+    return trees.predict_proba(frame)[:, 1]
+
+
+def challenged(
+    engine: Engine, model: ModelDef, versions: Sequence[Version], catalog: Catalog, stage: OnStage
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Score kept versions of a propensity model side by side on its newest test cohort.
+
+    Returns
+    -------
+    tuple
+        The cohort, and per version its figures: ``version``, ``fair`` (it learned nothing from after the cohort's
+        instant), and where it can still be asked ``auc``, ``brier``, ``gains``, and ``difference`` to the first one.
+    """
+    asked = [(one, _trees_of(one, model, catalog)) for one in versions]
+    also = sorted({name for _, trees in asked if trees is not None for name in trees.feature_names_in_})
+    plan = plans.cohort_plans(model, model.test[-1], "test", catalog, engine.dialect, also)
+    rows, _ = read_cohorts(engine, model, [plan], feature_types(model, catalog), catalog, stage)
+    test, found, first = rows[0], [], None
+    for one, trees in asked:
+        until = one.learned_until
+        figures: dict[str, Any] = {"version": one.version, "fair": until is not None and until <= test.as_of}
+        if trees is not None:
+            chance = _chances(trees, test, model, catalog)
+            first = chance if first is None else first
+            figures |= propensity.side_by_side(test, chance, first)
+        found.append(figures)
+    return test.to_json(), found
 
 
 def with_cohorts(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime) -> ModelDef:
@@ -188,23 +240,28 @@ def write_scores(
     as_of: datetime,
     *,
     built: Mapping[str, Stored],
-) -> int:
-    """Score members as of an instant with a kept model and replace its score table; return how many.
+    then: Mapping[str, Any] | None = None,
+) -> tuple[int, dict[str, Any] | None]:
+    """Score members as of an instant with a kept model and replace its score table; return how many, and the drift.
 
-    `built` says where tags of that very instant are kept, so that they need not be computed again.
+    `built` says where tags of that very instant are kept, so that they need not be computed again. Trees score a page
+    of members at a time. With `then`, the reference of a training, the drift since it is measured.
     """
+    seen = drift.Seen(then) if then else None
     if model.estimator == "purchases":
-        columns = _purchase_scores(engine, model, catalog, artifact, as_of)
+        parts = iter([_purchase_scores(engine, model, catalog, artifact, as_of)])
     elif model.estimator == "clusters":
-        columns = assigned_clusters(engine, model, catalog, artifact, as_of, built=built)
+        parts = iter([assigned_clusters(engine, model, catalog, artifact, as_of, built=built)])
     else:
-        columns = _propensity_scores(engine, model, catalog, artifact, as_of, built)
-    table = score_table(model, catalog.world)
-    ids = columns["id"]
-    instant = pa.array([as_of.astimezone(UTC).replace(tzinfo=None)] * len(ids), pa.timestamp("us"))
+        parts = _propensity_scores(engine, model, catalog, artifact, as_of, built, seen)
+    table, written = score_table(model, catalog.world), 0
+    instant = as_of.astimezone(UTC).replace(tzinfo=None)
     with engine.transaction():
         engine.create(table, replace=True)
-        return engine.append(table.name, pa.table({**columns, "as_of": instant}))
+        for columns in parts:
+            instants = pa.array([instant] * len(columns["id"]), pa.timestamp("us"))
+            written += engine.append(table.name, pa.table({**columns, "as_of": instants}))
+    return written, seen.drift() if seen is not None else None
 
 
 def feature_types(model: ModelDef, catalog: Catalog) -> dict[str, Type]:
@@ -288,18 +345,44 @@ def _propensity_scores(
     artifact: Mapping[str, Any],
     as_of: datetime,
     built: Mapping[str, Stored],
-) -> dict[str, Any]:
+    seen: drift.Seen | None,
+) -> Iterator[dict[str, Any]]:
     # What this version learned from, which an edited definition may not name any more.
     trees = PropensityModel.from_json(artifact)
     names, types = trees.feature_names_in_, catalog.world.tags_of(model.subject)
-    rows = engine.query(plans.scored_plan(model, names, catalog, engine.dialect, as_of, built))
-    frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
-    reasons = propensity.explain(trees, frame)
-    return {
-        "id": rows["id"],
-        "score": pa.array(trees.predict_proba(frame)[:, 1], pa.float64()),
-        **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
-    }
+    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, built)
+    for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
+        frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+        reasons, score = propensity.explain(trees, frame), trees.predict_proba(frame)[:, 1]
+        if seen is not None:
+            seen.add(frame, score)
+        yield {
+            "id": rows["id"],
+            "score": pa.array(score, pa.float64()),
+            **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
+        }
+
+
+def _pages(engine: Engine, plan: Plan, name: str, members: str) -> Iterator[pa.Table]:
+    """The rows of a plan in the order of their ids, at most `PAGE` at a time where the members are many.
+
+    Then they are written down once and read page by page, so that memory holds one page whatever the engine.
+    """
+    if members not in engine.tables() or engine.value(f"select count(*) from {engine.dialect.ident(members)}") <= PAGE:
+        yield engine.query(plan)
+        return
+    passing = f"_{name}_rows"
+    quoted, last = engine.dialect.ident(passing), ""
+    engine.build(plan, passing)
+    try:
+        while True:
+            page = engine.query(f"select * from {quoted}{last} order by id limit {PAGE}")
+            if not len(page):
+                return
+            yield page
+            last = f" where id > {engine.dialect.literal(page['id'][-1].as_py())}"
+    finally:
+        engine.drop(passing)
 
 
 def _floats(rows: pa.Table) -> dict[str, FloatArray]:

@@ -19,7 +19,8 @@ from gongbi.catalog.encode import to_json
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
-from gongbi.models.base import Trained, canonical_json, digest
+from gongbi.models.base import Trained, Version, canonical_json, digest
+from gongbi.models.limits import limits
 from gongbi.models.run import (
     assigned_clusters,
     train_clusters,
@@ -179,7 +180,9 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "trained_at": shown.trained_at.isoformat(),
         "window": {name: value for name, value in shown.window.items() if name != "made_from"},
         "params": shown.params,
-        "metrics": shown.metrics,
+        "metrics": {key: value for key, value in shown.metrics.items() if key != "reference"},
+        "drift": _drift(ctx, name, shown.version),
+        "limits": limits(model, shown.metrics, _drift(ctx, name, shown.version)),
         "calibration": calibration_words(shown.metrics),
         "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
         "versions": [_version_json(version) for version in versions],
@@ -211,7 +214,7 @@ def assign_clusters(ctx: Ports, name: str, as_of: str | datetime | None = None) 
     if champion is None:
         raise NotYet(f"The model {name!r} was not trained yet.", hint="Run `gongbi train` first.")
     built = _built(ctx, model.subject, instant)
-    columns = assigned_clusters(ctx.engine, model, catalog, _artifact(ctx, champion), instant, built=built)
+    columns = assigned_clusters(ctx.engine, model, catalog, artifact_of(ctx, champion), instant, built=built)
     counted = Counter(columns["cluster"].to_pylist())
     return {
         "model": name,
@@ -220,6 +223,14 @@ def assign_clusters(ctx: Ports, name: str, as_of: str | datetime | None = None) 
         "sizes": {str(cluster): counted[cluster] for cluster in sorted(counted)},
         "table": pa.table(columns),
     }
+
+
+def _drift(ctx: Ports, name: str, version: int) -> dict[str, Any] | None:
+    """How far members had moved when a version last scored them; None where it did not."""
+    known = ctx.store.settings.get(f"scores.{name}") or {}
+    if known.get("version") != version or not known.get("drift"):
+        return None
+    return {**known["drift"], "as_of": known["as_of"]}
 
 
 def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
@@ -267,7 +278,9 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
             built = _built(ctx, model.subject, as_of)
             trained = train_clusters(ctx.engine, model, catalog, as_of, stages.begin, built=built)
         else:
-            trained = train_propensity(ctx.engine, learned, catalog, as_of, stages.begin, stages.fold)
+            kept = registry.champion(model.model)
+            rival = version_of(ctx, kept) if kept is not None and _is_whole(ctx, kept) else None
+            trained = train_propensity(ctx.engine, learned, catalog, as_of, stages.begin, stages.fold, rival)
         version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]
@@ -281,14 +294,14 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
         "reason": judgement["reason"],
         "as_of": as_of.isoformat(),
         "rows": rows,
-        "scored": _score(ctx, model, catalog, as_of),
+        "scored": score(ctx, model, catalog, as_of),
         "headline": version.metrics.get("headline"),
         "sentence": version.metrics.get("sentence"),
         "seconds": round(time.monotonic() - started, 3),
     }
 
 
-def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> int | None:
+def score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> int | None:
     """Score with the champion unless its scores of this instant, data and definition are there; how many, or None."""
     champion = ctx.store.models.champion(model.model)
     if champion is None:
@@ -306,9 +319,11 @@ def _score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> in
     if known and known.get("key") == key and table in ctx.engine.tables():
         return int(known["scored"])
     ctx.progress(f"{model.model}: score", 0)
-    artifact, built = _artifact(ctx, champion), _built(ctx, model.subject, as_of)
-    scored = write_scores(ctx.engine, model, catalog, artifact, as_of, built=built)
-    ctx.store.settings.set(setting, {"key": key, "scored": scored}, ctx.now())
+    artifact, built = artifact_of(ctx, champion), _built(ctx, model.subject, as_of)
+    then = champion.metrics.get("reference")
+    scored, drift = write_scores(ctx.engine, model, catalog, artifact, as_of, built=built, then=then)
+    about = {"version": champion.version, "as_of": as_of.isoformat(), "drift": drift}
+    ctx.store.settings.set(setting, {"key": key, "scored": scored, **about}, ctx.now())
     return scored
 
 
@@ -377,7 +392,7 @@ def _register(ctx: Ports, trained: Trained, key: Mapping[str, Any]) -> Model:
     )
 
 
-def _artifact(ctx: Ports, version: Model) -> Mapping[str, Any]:
+def artifact_of(ctx: Ports, version: Model) -> Mapping[str, Any]:
     """Read a kept model; a file that is gone or was changed is not used."""
     if not _is_whole(ctx, version):
         raise WorkspaceProblem(
@@ -386,6 +401,13 @@ def _artifact(ctx: Ports, version: Model) -> Mapping[str, Any]:
         )
     found: Mapping[str, Any] = json.loads((ctx.root / version.artifact_path).read_bytes())
     return found
+
+
+def version_of(ctx: Ports, version: Model) -> Version:
+    """A kept version with what it scores with, and until when it learned."""
+    taught = [c for c in version.metrics.get("cohorts", []) if c["role"] == "train"]
+    until = max((datetime.fromisoformat(c["matures"]) for c in taught), default=None)
+    return Version(version.version, artifact_of(ctx, version), until)
 
 
 def _is_whole(ctx: Ports, version: Model) -> bool:

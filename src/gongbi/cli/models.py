@@ -1,0 +1,85 @@
+"""Models: figures, cards, and which version is in use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gongbi.cli.calls import call, emit
+from gongbi.cli.options import HERE, As, Json, Where
+from gongbi.cli.output import show_models
+
+Name = Annotated[str, typer.Argument(help="The model.")]
+Version = Annotated[int, typer.Argument(help="The version.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; put on record.")]
+#: What `gongbi models` does where no other of its commands is named.
+DEFAULT = "show"
+
+
+class _OrOne(TyperGroup):
+    """`gongbi models` and `gongbi models NAME` show; a model that is called like a command is shown by `show NAME`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in where the first word is not one."""
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+models_app = typer.Typer(cls=_OrOne, help="Models with their figures; which version is in use. 模型。")
+
+
+@models_app.command(DEFAULT)
+def models(
+    name: Annotated[str | None, typer.Argument(help="One model's card.")] = None,
+    assign: Annotated[bool, typer.Option("--assign", help="File members by the clusters of this model.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="With --assign: ISO date or instant.")] = None,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """Models with their figures; with a name its card. 模型。"""
+    if assign and name:
+        emit(call(workspace, None, "assign_clusters", name=name, as_of=as_of), as_json)
+    elif assign or as_of:
+        raise typer.BadParameter("--assign needs the name of a model, and --as-of needs --assign.")
+    elif name:
+        emit(call(workspace, None, "model_card", name=name), as_json)
+    else:
+        emit(call(workspace, None, "models"), as_json, show_models)
+
+
+@models_app.command("compare")
+def compare(name: Name, workspace: Where = HERE, as_json: Json = False) -> None:
+    """The version in use and its challenger side by side on the newest outcome. 比较版本。"""
+    emit(call(workspace, None, "compare_models", name=name), as_json)
+
+
+@models_app.command("promote")
+def promote(
+    name: Name, version: Version, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None
+) -> None:
+    """Put a version in use by your word, with a reason. 启用。"""
+    emit(call(workspace, actor, "promote_model", name=name, version=version, why=why), as_json)
+
+
+@models_app.command("rollback")
+def rollback(
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="The version; the one in use before otherwise.")] = None,
+    why: Why = "",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Put an earlier version in use again, with a reason. 回退。"""
+    emit(call(workspace, actor, "rollback_model", name=name, version=version, why=why), as_json)
+
+
+@models_app.command("retire")
+def retire(
+    name: Name, version: Version, why: Why = "", workspace: Where = HERE, as_json: Json = False, actor: As = None
+) -> None:
+    """Take a version out of use, with a reason. 退役。"""
+    emit(call(workspace, actor, "retire_model", name=name, version=version, why=why), as_json)

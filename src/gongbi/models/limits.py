@@ -1,0 +1,139 @@
+"""What a model cannot be asked to tell, in words, from its own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gongbi.catalog.base import ModelDef, Words
+
+FEW = 500
+#: So many names are told.
+NAMED = 5
+
+
+def limits(model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+    """The known limits of a version, for its card: what was seen of it, and what was never looked at."""
+    found: list[Words] = []
+    if metrics.get("tests"):
+        test = metrics["tests"][-1]
+        found += _of_test(test)
+        found += _of_groups(test)
+    if drift is not None:
+        found += _of_drift(drift)
+    if left_out := metrics.get("left_out"):
+        names = ", ".join(one["cohort"] for one in left_out)
+        found.append(
+            Words(
+                f"这些批次没有足够的结果可学，已略去：{names}。",
+                f"Cohorts with too few outcomes were left out: {names}.",
+            )
+        )
+    if model.estimator == "propensity" and not (metrics.get("tests") or [{}])[-1].get("fairness"):
+        found.append(
+            Words(
+                "没有声明受保护的标签，公平性未检验。",
+                "No protected tag is declared, so fairness was not looked at.",
+            )
+        )
+    if model.estimator == "propensity":
+        found.append(
+            Words(
+                "分数说明谁更可能，不说明联系谁会改变什么：那要用增益（uplift）模型和对照实验。",
+                "The score says who tends to do it, not whom a contact changes: that takes an uplift model and a"
+                " randomised trial.",
+            )
+        )
+    return [words.to_json() for words in found]
+
+
+def _of_test(test: Mapping[str, Any]) -> list[Words]:
+    found, area = [], test["auc"]
+    if test["positives"] < FEW:
+        found.append(
+            Words(
+                f"检验批次只有 {test['positives']:,} 人有此结果，数字的区间宽。",
+                f"Only {test['positives']:,} members of the test had the outcome, so its intervals are wide.",
+            )
+        )
+    gap = test.get("difference")
+    if gap is not None and gap["low"] <= 0:
+        tag = test["baseline"]["tag"]
+        worse = gap["high"] < 0
+        found.append(
+            Words(
+                f"排序不如只看 {tag}。" if worse else f"没有显示出比只看 {tag} 更好。",
+                f"It ranks worse than {tag} alone." if worse else f"It is not shown to rank better than {tag} alone.",
+            )
+        )
+    best = test.get("strongest_tag")
+    if best is not None and best["difference"]["low"] <= 0:
+        found.append(
+            Words(
+                f"没有显示出比只看单个标签 {best['tag']} 更好。",
+                f"It is not shown to rank better than the single tag {best['tag']}.",
+            )
+        )
+    if area["low"] <= 0.5:
+        found.append(Words("没有显示出比随机更好。", "It is not shown to be better than chance."))
+    off = [b for b in test["calibration"] if not b["low"] <= b["predicted"] <= b["high"]]
+    if len(off) * 2 > len(test["calibration"]):
+        found.append(
+            Words(
+                "多数得分段的概率与实际不符：只用它排序，不要当作概率。",
+                "In most groups by score the probability misses what was seen: rank by it, do not read it as a chance.",
+            )
+        )
+    return found
+
+
+def _of_groups(test: Mapping[str, Any]) -> list[Words]:
+    weak = [
+        f"{tag} = {one['level']}"
+        for tag, levels in test.get("by_group", {}).items()
+        for one in levels
+        if one["auc"] is not None and one["auc"]["low"] <= 0.5
+    ]
+    unequal = [
+        f"{tag} = {one['level']}"
+        for tag, levels in test.get("fairness", {}).items()
+        for one in levels
+        if one["difference"] is not None and not one["difference"]["low"] <= 0 <= one["difference"]["high"]
+    ]
+    found = []
+    if weak:
+        names = ", ".join(weak[:NAMED])
+        found.append(
+            Words(f"在这些人中没有显示出排序能力：{names}。", f"It is not shown to rank among {names}."),
+        )
+    if unequal:
+        names = ", ".join(unequal[:NAMED])
+        found.append(
+            Words(
+                f"得分最高的五分之一里，这些人的入选率与其他人不同：{names}。使用前请确认有正当理由。",
+                f"Among the best-scored fifth these are chosen at another rate than the others: {names}. See that there"
+                " is a good reason before you use it.",
+            )
+        )
+    return found
+
+
+def _of_drift(drift: Mapping[str, Any]) -> list[Words]:
+    changed = [one["tag"] for one in drift["features"] if one["verdict"] == "changed"]
+    found = []
+    if drift["score"]["verdict"] == "changed":
+        found.append(
+            Words(
+                "得分的分布与训练时明显不同，请重新训练。",
+                "The scores are distributed otherwise than at the training: train it again.",
+            )
+        )
+    if changed:
+        names = ", ".join(changed[:NAMED]) + (", …" if len(changed) > NAMED else "")
+        found.append(
+            Words(
+                f"这些标签的分布自训练以来明显变化：{names}。",
+                f"These tags have changed much since the training: {names}.",
+            )
+        )
+    return found
