@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from gongbi.cli.calls import emit
+from gongbi.cli.library import show_done
 from gongbi.cli.moments import CLOCK
 from gongbi.core.clock import local_time, parse_instant
 
@@ -54,6 +55,12 @@ def test_the_zone_is_said_in_chinese(monkeypatch: pytest.MonkeyPatch, capsys: py
 )
 def test_where_no_instant_is_shown_no_zone_is_said(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     emit(answer, as_json=False)
+    assert "Shanghai" not in capsys.readouterr().out
+
+
+def test_an_instant_that_is_not_printed_needs_no_zone(capsys: pytest.CaptureFixture[str]) -> None:
+    draft = {"kind": "tag", "name": "a.b", "version": 1, "state": "review", "at": INSTANT, "changes": []}
+    emit([draft], False, show_done)
     assert "Shanghai" not in capsys.readouterr().out
 
 

@@ -324,9 +324,14 @@ class SegmentDef:
         """What is true of its members, its limit included."""
         if self.limit is None:
             return self.expr
-        seed = (self.draw or "").replace("'", "''")
-        by = self.order.strip() if self.order else f"lot('{seed}')"
-        return f"place(if({self.expr.strip()}, {by}, null)) <= {self.limit}"
+        return limited(self.expr, self.limit, order=self.order, draw=self.draw)
+
+
+def limited(expr: str, limit: int, *, order: str | None = None, draw: str | None = None) -> str:
+    """At most so many of those for whom an expression is true: the largest by `order`, or by lot with a seed."""
+    seed = (draw or "").replace("'", "''")
+    by = order.strip() if order else f"lot('{seed}')"
+    return f"place(if({expr.strip()}, {by}, null)) <= {limit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ CHINESE: Mapping[str, str] = {
     "actor": "操作人",
     "as_of": "截止时刻",
     "at": "时间",
+    "at_most": "至多",
     "attributes": "属性",
     "base_share": "基准占比",
     "build": "版本",

@@ -32,6 +32,22 @@ class Clock:
 CLOCK = Clock()
 
 
+class _Moment(str):
+    """An instant in the zone, which knows whether it was printed: not all of an answer is."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        CLOCK.told = True
+        return str.__str__(self)
+
+    def __format__(self, how: str) -> str:
+        return format(str(self), how)
+
+    def __getitem__(self, part: Any) -> str:
+        return str(self)[part]
+
+
 def in_zone(value: Any) -> Any:
     """An answer with its instants as texts in the zone; tables of an engine stay, their cells are said one by one."""
     if isinstance(value, Mapping):
@@ -39,10 +55,10 @@ def in_zone(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [in_zone(one) for one in value]
     if isinstance(value, datetime):
-        return CLOCK.say(value)
+        return _Moment(local_time(value, CLOCK.zone))
     if isinstance(value, str) and _ISO.fullmatch(value):
         try:
-            return CLOCK.say(datetime.fromisoformat(value))
+            return _Moment(local_time(datetime.fromisoformat(value), CLOCK.zone))
         except ValueError:  # A text of the customer's that only looks like one.
             return value
     return value

@@ -162,7 +162,7 @@ def plain(value: Any) -> Any:
 _SHOWN = {
     "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
-    "segment": ("segment", "name", "subject", "count", "of", "problem"),
+    "segment": ("segment", "name", "subject", "count", "of", "at_most", "problem"),
     "p_adjusted": (
         "tag",
         "label",
@@ -226,7 +226,7 @@ _MEASURED = ("value", "mean")
 _CHANCES = ("p_value", "p_adjusted", "q_value")
 
 #: Columns that are left out where no row has anything there.
-_RARE = ("problem", "error", "failed", "repaired", "defining")
+_RARE = ("at_most", "problem", "error", "failed", "repaired", "defining")
 
 #: Headings that say nothing when what is below them is the answer itself.
 _BARE = ("table", "rows")

@@ -9,9 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from gongbi.cli.calls import call, emit
+from gongbi.cli.library import show_done
+from gongbi.cli.messages import language
 from gongbi.cli.options import HERE, As, Columns, Json, Overwrite, Reveal, Subject, Where
+from gongbi.cli.output import show
 
 Order = Annotated[list[str] | None, typer.Option("--order", help="Sort by this, largest first; repeatable.")]
+By = Annotated[str | None, typer.Option("--order", help="With --limit: choose the largest by this.")]
+Most = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, by --order or --draw.")]
 Draw = Annotated[str | None, typer.Option("--draw", help="Choose by lot, by this seed, instead of by order.")]
 Why = Annotated[str, typer.Option("--why", help="What the list is for; kept with it.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Make a further version of a list that is there.")]
@@ -22,18 +27,57 @@ segment_app = typer.Typer(help="Count, list and compare groups. 客群：计数�
 @segment_app.command("list")
 def segment_list(workspace: Where = HERE, as_json: Json = False) -> None:
     """Saved segments with their sizes. 已保存客群。"""
-    emit(call(workspace, None, "segments"), as_json)
+    emit(call(workspace, None, "segments"), as_json, _show_segments)
+
+
+def _show_segments(found: list[dict[str, Any]]) -> None:
+    """Each with its condition and, where it holds at most so many, how these are chosen."""
+    show([{**one, "at_most": _at_most(one)} for one in found])
+
+
+def _at_most(one: dict[str, Any]) -> str:
+    if one["limit"] is None:
+        return ""
+    if language() == "zh":
+        return f"{one['limit']:,}，按 {one['order']}" if one["order"] else f"{one['limit']:,}，随机（{one['draw']}）"
+    return f"{one['limit']:,} by {one['order']}" if one["order"] else f"{one['limit']:,} by lot ({one['draw']})"
 
 
 @segment_app.command("count")
 def segment_count(
     expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    limit: Most = None,
+    order: By = None,
+    draw: Draw = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
 ) -> None:
     """How many members a condition holds for. 计数。"""
-    emit(call(workspace, None, "count", expression=expression, subject=subject), as_json)
+    given = {"subject": subject, "limit": limit, "order": order, "draw": draw}
+    emit(call(workspace, None, "count", expression=expression, **given), as_json)
+
+
+@segment_app.command("new")
+def segment_new(
+    name: Annotated[str, typer.Argument(help="Its name; afterwards it is segment.NAME.")],
+    expression: Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")],
+    limit: Most = None,
+    order: By = None,
+    draw: Draw = None,
+    zh: Annotated[str, typer.Option("--zh", help="What people call it in Chinese.")] = "",
+    en: Annotated[str, typer.Option("--en", help="What people call it in English.")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.")] = "",
+    why: Annotated[str, typer.Option("--why", help="What it is for; put on record.")] = "",
+    subject: Subject = "customer",
+    workspace: Where = HERE,
+    as_json: Json = False,
+    actor: As = None,
+) -> None:
+    """Keep a condition as a draft of a segment. 另存为客群草稿。"""
+    given: dict[str, Any] = {"limit": limit, "order": order, "draw": draw, "title": {"zh": zh, "en": en}}
+    given |= {"owner": owner, "why": why, "subject": subject}
+    emit([call(workspace, actor, "save_segment", name=name, expression=expression, **given)], as_json, show_done)
 
 
 @segment_app.command("members")

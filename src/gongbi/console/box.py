@@ -292,6 +292,9 @@ class Box:
             async def keep() -> None:
                 listing.keep(self.page, expression, subject, called, self.write)
 
+            async def save() -> None:
+                listing.save(self.page, expression, subject, called)
+
             async def attempt() -> None:
                 await listing.tried(self.page, expression, subject)
 
@@ -299,6 +302,7 @@ class Box:
                 await listing.as_sql(self.page, "segment_sql", **asked)
 
             for key, icon, act in (
+                ("box.save", "bookmark_add", save),
                 ("list.keep", "playlist_add", keep),
                 ("list.try", "science", attempt),
                 ("list.sql", "code", statement),
@@ -309,28 +313,6 @@ class Box:
                         await act()
 
                 ui.button(t(key), icon=icon, on_click=pressed).props("flat dense no-caps").classes("g-btn")
-            if not re.fullmatch(r"\s*segment\.\w+\s*", expression):
-                ui.button(t("box.save"), icon="bookmark_add", on_click=self._save).props("flat dense no-caps").classes(
-                    "g-btn"
-                )
-
-    def _save(self) -> None:
-        t = self.page.t
-        about = "" if self.subject == "customer" else f"  subject: {self.subject}\n"
-        body = "\n".join(f"    {line.strip()}" for line in self.expression.strip().splitlines())
-        head = f"- segment: my_segment\n{about}  name: {{zh: 我的客群, en: My segment}}\n"
-        yaml = f"{head}  expr: >\n{body}\n  owner: marketing\n"
-        with ui.dialog() as dialog, ui.card().classes("g-dialog"):
-            with ui.element("h2"):
-                ui.label(t("box.save"))
-            ui.label(t("box.save_about")).classes("g-about")
-            parts.code(yaml)
-            with ui.element("div").classes("g-chips"):
-                copy = ui.button(t("box.copy"), icon="content_copy").props("unelevated no-caps").classes("g-btn")
-                copy.on_click(lambda: ui.clipboard.write(yaml))
-                copy.on_click(lambda: ui.notify(t("box.copied")))
-                ui.button(t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")
-        dialog.open()
 
     def _bars(self, insight: Mapping[str, Any]) -> None:
         """The most different bins, at most two of a tag."""

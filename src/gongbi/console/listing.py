@@ -141,6 +141,52 @@ def keep(page: Page, expression: str, subject: str, tags: Mapping[str, str], don
         answer = ui.element("div").props('aria-live="polite"')
 
 
+def save(page: Page, expression: str, subject: str, tags: Mapping[str, str]) -> None:
+    """Save a condition as a draft of a segment; with a limit it holds the first by a tag, or some by lot."""
+    t = page.t
+    dialog, card = dialog_of(t("box.save"), t("box.save_about"))
+    with card:
+        with ui.element("div").classes("g-form-row"):
+            zh, en = _field(t("box.name_zh")), _field(t("box.name_en"))
+        name = _field(t("box.code"))
+        with ui.element("div").classes("g-form-row"):
+            limit = ui.number(t("box.limit"), min=1, precision=0).props("outlined dense clearable")
+            ways = {"lot": t("list.by_lot")} | {tag: t("list.top", tag=w) for tag, w in tags.items()}
+            way = ui.select(ways, value="lot", label=t("list.way"), with_input=True).props("outlined dense")
+            way.bind_visibility_from(limit, "value", backward=bool)
+            seed = _field(t("list.seed"), "1")
+            seed.bind_visibility_from(way, "value", backward=lambda v: v == "lot")
+            chosen = ui.element("div")
+            seed.move(chosen)
+            chosen.bind_visibility_from(limit, "value", backward=bool)
+        why = _field(t("list.why"))
+
+        async def go() -> None:
+            most = int(limit.value) if limit.value else None
+            lot = way.value == "lot"
+            answer.clear()
+            with page.problems(answer):
+                await page.call(
+                    "save_segment",
+                    name=name.value.strip(),
+                    expression=expression,
+                    subject=subject,
+                    limit=most,
+                    order=way.value if most and not lot else None,
+                    draw=(seed.value or "1") if most and lot else None,
+                    title={"zh": zh.value.strip(), "en": en.value.strip()},
+                    why=why.value,
+                )
+                dialog.close()
+                ui.notify(t("box.saved"), type="positive")
+                ui.navigate.to("/segments")
+
+        with ui.element("div").classes("g-chips"):
+            ui.button(t("box.save"), icon="bookmark_add", on_click=go).props("unelevated no-caps").classes("g-btn")
+            ui.button(t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")
+        answer = ui.element("div").props('aria-live="polite"')
+
+
 async def as_sql(page: Page, verb: str, **given: Any) -> None:
     """Show a group or a tag as one statement, to be copied."""
     t = page.t

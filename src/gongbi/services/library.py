@@ -27,6 +27,7 @@ from gongbi.services.governance import (
     same,
 )
 from gongbi.services.impact import all_users, check_in_force, key_from
+from gongbi.services.segments import condition, ordered_by
 from gongbi.store.definitions import Definition as Kept
 from gongbi.store.definitions import NewDefinition, State
 
@@ -70,6 +71,56 @@ def save_tag(ctx: Context, definition: Mapping[str, Any], *, kind: str = "tag", 
     if applied.drafted:
         _note(ctx, "draft", key, why)
     return _state(ctx, _waiting(ctx, key))
+
+
+def save_segment(
+    ctx: Context,
+    name: str,
+    expression: str,
+    *,
+    subject: str = "customer",
+    limit: int | None = None,
+    order: str | None = None,
+    draw: str | None = None,
+    title: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
+    owner: str = "",
+    why: str = "",
+) -> dict[str, Any]:
+    """Keep a condition as a draft of a segment.
+
+    Parameters
+    ----------
+    name, expression
+        What it is called, afterwards ``segment.NAME``, and the condition, or the name of another segment.
+    limit, order, draw
+        At most so many: the largest by `order`, an expression or a tag's name, or, with a seed in `draw`, by lot.
+    title, about
+        Its name and what it is for: ``zh``, ``en``.
+    why
+        What the change is for; put on record.
+
+    Returns
+    -------
+    dict
+        As of `save_tag`.
+    """
+    _, owner_of = condition(ctx, expression, subject)
+    known = expression.strip().removeprefix("segment.")
+    given: dict[str, Any] = {
+        "segment": name.strip(),
+        "expr": f"segment.{known}" if known in ctx.catalog().segments else expression.strip(),
+        "subject": owner_of,
+        "limit": limit,
+        "order": None if order is None else ordered_by(ctx, order, owner_of),
+        "draw": draw,
+        "name": {key: text for key, text in (title or {}).items() if text},
+        "about": {key: text for key, text in (about or {}).items() if text},
+        "owner": owner.strip(),
+    }
+    return save_tag(
+        ctx, {key: value for key, value in given.items() if value not in (None, {}, "")}, kind="segment", why=why
+    )
 
 
 def _checked(ctx: Context, drafts: Sequence[Definition]) -> None:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gongbi.catalog.base import limited
 from gongbi.catalog.catalog import model_tags, titles
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request
@@ -86,15 +87,58 @@ def instant(ctx: Context, subject: str) -> datetime:
     return build.as_of if build is not None else ctx.as_of(None)
 
 
-def count(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
+def narrowed(
+    ctx: Context, expression: str, subject: str, limit: int | None, order: str | None, draw: str | None
+) -> str:
+    """A condition with a limit as one expression; `order` may be a tag by its name.
+
+    Raises
+    ------
+    InvalidInput
+        A limit below 1, one without `order` or `draw` or with both, or either without a limit.
+    """
+    if limit is None and order is None and draw is None:
+        return expression
+    if limit is None or checked(limit) < 1 or (order is None) == (draw is None):
+        raise InvalidInput(
+            "A limit from 1 and one of `order` and `draw` go together.",
+            hint="For example --limit 1000 --order value.spend, or --limit 1000 --draw spring.",
+        )
+    catalog = ctx.catalog()
+    name = expression.strip().removeprefix("segment.")
+    expr = f"segment.{name}" if name in catalog.segments else expression
+    return limited(expr, limit, order=ordered_by(ctx, order, subject) if order else None, draw=draw)
+
+
+def ordered_by(ctx: Context, order: str, subject: str) -> str:
+    """What members are ordered by, as an expression; a tag may be called by its name alone."""
+    bare = order.strip().removeprefix("tag.")
+    return f"tag.{bare}" if bare in ctx.catalog().world.tags_of(subject) else order
+
+
+def count(
+    ctx: Context,
+    expression: str,
+    *,
+    subject: str = "customer",
+    limit: int | None = None,
+    order: str | None = None,
+    draw: str | None = None,
+) -> dict[str, Any]:
     """How many members an expression, or a saved segment, holds for.
+
+    Parameters
+    ----------
+    limit, order, draw
+        At most so many of them, as a segment keeps it: the largest by `order`, or, with a seed in `draw`, by lot.
 
     Returns
     -------
     dict
         ``count``, ``of`` (all known members), ``as_of``, ``expression``, ``subject``, ``warnings``.
     """
-    wanted = request(ctx, expression, subject)
+    _, subject = condition(ctx, expression, subject)
+    wanted = request(ctx, narrowed(ctx, expression, subject, limit, order, draw), subject)
     ctx.progress("count", 0)
     found = count_members(ctx.engine, ctx.catalog().world, wanted)
     return {
@@ -246,8 +290,9 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each segment. Where one cannot be counted yet, because a tag was not built or a model not trained, its
-        ``count`` and ``of`` are None and ``problem`` says why (``code``, ``message``, ``hint``).
+        One for each segment: its ``expr`` and, where it has one, its ``limit`` with ``order`` or ``draw``.
+        Where one cannot be counted yet, because a tag was not built or a model not trained, its ``count`` and ``of``
+        are None and ``problem`` says why (``code``, ``message``, ``hint``).
     """
     catalog = ctx.catalog()
     found = []
@@ -258,6 +303,7 @@ def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:
             "name": segment.name.to_json(),
             "about": segment.about.to_json(),
             "expr": segment.expr,
+            **{key: getattr(segment, key) for key in ("limit", "order", "draw")},
             "owner": segment.owner,
             "uses": sorted(ir.tags_used(catalog.conditions[segment.segment])),
         }

@@ -21,6 +21,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "scheme": ("filing", "scheme"),
     "libraries": ("filing", "libraries"),
     "save_tag": ("library", "save_tag"),
+    "save_segment": ("library", "save_segment"),
     "drafts": ("library", "drafts"),
     "submit_tag": ("library", "submit_tag"),
     "approve_tag": ("library", "approve_tag"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gongbi.console import groups, listing, parts
+from gongbi.console import groups, library, listing, parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named
@@ -26,6 +26,8 @@ async def build(page: Page) -> None:
     with actions:
         paste = ui.button(page.t("list.title"), icon="group_add").props("outline no-caps").classes("g-btn")
         paste.on_click(lambda: listing.hand_in(page, box.subject, list(box.identifiers), box.write))
+    waiting = [one for one in await page.call("drafts") if one["kind"] == "segment"]
+    library.drafts(page, waiting)
     with parts.card(page.t("segments.saved"), page.t("segments.saved_about")):
         parts.later(page, lambda: _saved(page, box))
     with parts.card(page.t("groups.overlap"), page.t("groups.overlap_about")):
@@ -76,12 +78,23 @@ def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
                 "share": page.format.percent(share),
                 "share_share": share or 0,
                 "share_sort": share or 0,
-                "about": page.words(s["about"]),
+                "about": " · ".join(part for part in (page.words(s["about"]), _at_most(page, s, box)) if part),
                 "owner": s["owner"] or "",
             }
         )
     rows.sort(key=lambda r: -r["size_sort"])
     parts.table(page, columns, rows, label=page.t("segments.saved"), per_page=20)
+
+
+def _at_most(page: Page, segment: Mapping[str, Any], box: Box) -> str:
+    """How those are chosen whom a segment with a limit holds."""
+    if segment["limit"] is None:
+        return ""
+    n = page.format.number(segment["limit"])
+    if segment["draw"]:
+        return page.t("segments.at_most_lot", n=n, seed=segment["draw"])
+    tag = box.names.get(segment["order"].removeprefix("tag."), segment["order"])
+    return page.t("segments.at_most_by", n=n, tag=tag)
 
 
 PAGE = PageDef("/segments", "segments", build)
