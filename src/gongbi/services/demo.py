@@ -1,11 +1,13 @@
-"""The main job from end to end: definitions, data, tags, predictions, one campaign, the report."""
+"""The main job from end to end: definitions, data, tags, predictions, one campaign, personas, the report."""
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from typing import Any
 
-from gongbi.services import build, campaigns, definitions, given, models, report, sources
+from gongbi.errors import NotYet
+from gongbi.services import build, campaigns, definitions, given, models, personas, report, sources
 from gongbi.services.context import Context
 
 
@@ -24,7 +26,26 @@ def demo(ctx: Context) -> dict[str, Any]:
     models.train_on_record(ctx)
     for name in ctx.catalog().campaigns:
         campaigns.campaign(ctx, name)
+    draw(ctx)
     return report.report(ctx)
+
+
+def draw(ctx: Context) -> list[str]:
+    """Draw the personas of each cast that has none; a cast whose clusters were not learned waits for them.
+
+    Returns
+    -------
+    list of str
+        Casts that were drawn.
+    """
+    drawn = list[str]()
+    for name in ctx.catalog().casts:
+        if ctx.store.personas.list(name):
+            continue
+        with contextlib.suppress(NotYet):
+            personas.make_personas(ctx, name)
+            drawn.append(name)
+    return drawn
 
 
 def give(ctx: Context) -> list[str]:
