@@ -10,7 +10,9 @@ from typing import Any
 from gongbi.catalog.base import CastDef, Words
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.drawn import fitting
+from gongbi.catalog.masking import Privacy, masked
 from gongbi.catalog.portraits import PERSONA_FIELDS
+from gongbi.catalog.titles import score_title
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
 from gongbi.portraits.avatar import avatar
 from gongbi.portraits.personas import Trait, drawn, petals, title
@@ -19,6 +21,7 @@ from gongbi.services import customers, segments
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable
 from gongbi.services.insight import insight
+from gongbi.services.privacy import id_grade
 from gongbi.store.personas import Interview, Persona
 
 LANGUAGES = ("zh", "en")
@@ -67,6 +70,7 @@ def personas(ctx: Context, cast: str | None = None) -> dict[str, Any]:
     catalog = ctx.catalog()
     chosen = [catalog.cast(cast)] if cast is not None else list(catalog.casts.values())
     said = ctx.store.interviews.list()
+    grades = {one.cast: id_grade(catalog, one.subject) for one in chosen}
     return {
         "casts": [
             {
@@ -76,7 +80,9 @@ def personas(ctx: Context, cast: str | None = None) -> dict[str, Any]:
                 "subject": one.subject,
                 "fields": list(PERSONA_FIELDS),
                 "personas": [
-                    _shown(persona, [i for i in said if (i.cast, i.persona) == (one.cast, persona.key)])
+                    _shown(
+                        persona, [i for i in said if (i.cast, i.persona) == (one.cast, persona.key)], grades[one.cast]
+                    )
                     for persona in ctx.store.personas.list(one.cast)
                 ],
             }
@@ -269,16 +275,20 @@ def _drawn(ctx: Context, cast: CastDef, number: int, condition: str) -> dict[str
 def _trait(catalog: Catalog, subject: str, tag: str) -> Trait:
     definition = catalog.tags.get(tag)
     type_ = catalog.world.tags_of(subject)[tag]
-    name = definition.name if definition is not None else Words(tag, tag)
-    return Trait(name, definition.unit if definition is not None else None, type_.name == "boolean")
+    name = definition.name if definition is not None else Words(**score_title(catalog, tag))
+    if definition is None:
+        return Trait(name, None, type_.name == "boolean")
+    return Trait(name, definition.unit, type_.name == "boolean", definition.called)
 
 
-def _shown(persona: Persona, said: Sequence[Interview]) -> dict[str, Any]:
+def _shown(persona: Persona, said: Sequence[Interview], grade: Privacy) -> dict[str, Any]:
     body = persona.body
     fields = {name: list(body["fields"].get(name, ())) for name in PERSONA_FIELDS}
     for one in sorted(said, key=lambda one: one.id):
         for quote in one.quotes if one.consent else ():
-            source = {"interview": one.id, "by": one.conducted_by, "on": one.conducted_on, "member": one.member}
+            # Who spoke is told by an id that says nothing of the person.
+            who = masked(one.member, grade)
+            source = {"interview": one.id, "by": one.conducted_by, "on": one.conducted_on, "member": who}
             fields[quote["field"]].append({"zh": quote["words"], "en": quote["words"], "source": source})
     return {
         "key": persona.key,
