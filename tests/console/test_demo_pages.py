@@ -105,6 +105,16 @@ def test_a_group_of_what_makers_wrote_is_counted_compared_and_looked_into(
     until(lambda: str(count) in visit.count(), "the size of the group")
     visit.open(f"/insight?e={quote(ACTIVE)}")
     seen(visit, str(count))
+    with gongbi.open(visit.served.root) as ws:
+        found = ws.call("insight", expression=ACTIVE)
+    beyond = sum(row["p_adjusted"] is not None and row["p_adjusted"] < 0.05 for row in found["rows"])
+    said = {
+        "group": f"{count:,}",
+        "base": f"{found['base_size']:,}",
+        "n": f"{found['compared']:,}",
+        "sure": f"{beyond}",
+    }
+    seen(visit, texts.text(language, "contrast.said", **said))
     assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
     assert visit.complaints() == []
 
@@ -117,6 +127,10 @@ def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, di
     made = {tag["name"][language] for name, tag in library.items() if name.startswith(("stage.", "taste."))}
     speaking = [one for one in told if any(name in json.dumps(one, ensure_ascii=False) for name in made)]
     assert speaking, "some persona stands out by what a maker wrote"
+    visit.open("/models", language)
+    seen(visit, texts.text(language, "clusters.candidates"))
+    until(lambda: "TGI" in visit.body(), "what sets a cluster apart")
+    assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
     visit.open("/personas", language)
     seen(visit, speaking[0]["name"][language])
     visit.open(f"/personas/{cast['cast']}/{speaking[0]['key']}")

@@ -15,9 +15,9 @@ from gongbi.catalog import forms
 from gongbi.catalog.catalog import PURCHASE_SCORES
 from gongbi.catalog.forms.read import ABOUT_FACT, BESIDE, MEASURES, SIGNS, STATES
 from gongbi.catalog.makers import MAKERS, form
-from gongbi.console.box import shorter
 from gongbi.console.conditions import ADDS, FIGURES, ROW_ADDS
 from gongbi.console.entries import PHRASES, read_value
+from gongbi.console.format import shorter
 from gongbi.console.frame import NAVIGATION
 from gongbi.console.texts import LANGUAGES, TEXTS, text
 from gongbi.core.clock import CALENDAR, ROLLING

@@ -33,6 +33,7 @@ expr: not (tag.spend.orders >= 2)
 tag: person.town
 name: {zh: 城市, en: Town}
 expr: customer.town
+labels: {上海: {zh: 上海市, en: Shanghai}}
 ---
 tag: person.local
 name: {zh: 本地, en: Local}
@@ -80,6 +81,19 @@ def test_each_sentence_is_a_figure_that_a_count_gives_again(ws: Workspace) -> No
             assert f"{100 * source['share']:.0f}%" in said["zh"]
             assert f"{100 * source['share']:.0f}%" in said["en"]
             assert str(source["n"]) in source_words(source, "en")
+
+
+def test_a_value_is_said_by_its_label_and_kept_as_it_is_in_the_source(ws: Workspace) -> None:
+    (said,) = [
+        one
+        for one in ws.call("persona", cast="people", key="regulars")["fields"]["background"]
+        if one["source"]["tag"] == "person.town"
+    ]
+    assert said["source"]["label"] == "上海"
+    assert "上海市" in said["zh"]
+    assert "Town is Shanghai" in said["en"]
+    (tag,) = [tag for tag in ws.call("tags") if tag["tag"] == "person.town"]
+    assert tag["labels"] == {"上海": {"zh": "上海市", "en": "Shanghai"}}
 
 
 def test_a_field_that_no_figure_speaks_of_stays_empty(ws: Workspace) -> None:

@@ -214,6 +214,8 @@ class TagDef:
     keep
         How many builds of its subject are kept beside the current one, for its former values; the most that a tag asks
         for counts.
+    labels
+        What people call its values: value → words, ``gold: {zh: 金, en: Gold}``. Expressions keep the values.
     """
 
     tag: str
@@ -234,6 +236,7 @@ class TagDef:
     pii: Privacy | None = None
     expires: str | None = None
     keep: int | None = None
+    labels: Mapping[str, Words] = field(default_factory=dict)
     place: Place | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -249,6 +252,19 @@ class TagDef:
             raise InvalidDefinition(f"Tag {self.tag!r} has an empty `expr`.", hint="Write an `expr` or a `maker`.")
         if self.expr.strip() and self.maker is not None:
             raise InvalidDefinition(f"Tag {self.tag!r} has an `expr` and a `maker`.", hint="Leave one of them out.")
+        known = {str(value) for value in self.closed}
+        for value in self.labels if known else ():
+            if value not in known:
+                raise InvalidDefinition(
+                    f"Tag {self.tag!r} labels {value!r}, which is none of its values.",
+                    hint=f"Its values: {', '.join(sorted(known))}.",
+                )
+
+    @property
+    def called(self) -> Mapping[str, Words]:
+        """What people call its values: as it says, else as its maker does."""
+        usual = self.maker.labels() if self.maker is not None else {}
+        return {**usual, **self.labels}
 
     @property
     def expression(self) -> str:

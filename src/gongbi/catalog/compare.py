@@ -35,6 +35,7 @@ KEYS: Mapping[str, tuple[str, str]] = {
     "pii": ("隐私级别", "privacy grade"),
     "expires": ("到期日", "expiry"),
     "keep": ("保留构建数", "kept builds"),
+    "labels": ("取值名称", "names of values"),
 }
 
 

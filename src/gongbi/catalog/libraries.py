@@ -165,6 +165,7 @@ def completed(tags: Mapping[str, TagDef]) -> dict[str, TagDef]:
                     about=base.about if tag.about == NO_WORDS else tag.about,
                     owner=tag.owner or base.owner,
                     pii=base.pii if tag.pii is None else tag.pii,
+                    labels={**base.labels, **tag.labels} if not tag.closed else tag.labels or base.labels,
                 )
         return done[tag.tag]
 

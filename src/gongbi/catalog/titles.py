@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from gongbi.catalog.catalog import Catalog
+from collections.abc import Mapping
+
+from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.mapping import SourceDef
 from gongbi.catalog.naming import Words
 from gongbi.core.voice import Title, Titles
 
 #: What the end of a fact that lasts is called where its source does not say.
 END: Title = ("结束时间", "end")
+#: What a purchase model's scores are called, after the model's own name.
+SCORES: Mapping[str, Title] = {
+    "alive": ("存活概率", "probability alive"),
+    "purchases": ("预期购买次数", "expected purchases"),
+    "value": ("预期价值", "expected value"),
+}
 
 
 def titles_of(catalog: Catalog) -> Titles:
@@ -32,6 +40,16 @@ def titles_of(catalog: Catalog) -> Titles:
             ways |= _ways(source, subjects)
     tags = {t.tag: _title(t.name) for t in catalog.tags.values() if _named(t.name)}
     return Titles(facts, subjects, tags, columns, attributes, ways)
+
+
+def score_title(catalog: Catalog, tag: str) -> dict[str, str]:
+    """What a score of a model is called, in both languages; the tag itself where no model writes it."""
+    for model in catalog.models.values():
+        if (column := model_tags(model).get(tag)) is not None:
+            zh, en = model.name.zh or model.model, model.name.en or model.model
+            part = SCORES.get(column)
+            return {"zh": f"{zh} · {part[0]}", "en": f"{en} · {part[1]}"} if part else {"zh": zh, "en": en}
+    return {"zh": tag, "en": tag}
 
 
 def _ways(source: SourceDef, subjects: dict[str, Title]) -> dict[str, tuple[Title, str]]:

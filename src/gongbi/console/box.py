@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, groups, listing, parts
+from gongbi.console import groups, listing, parts
 from gongbi.console.completion import entries
 from gongbi.console.conditions import Conditions, write_into
 from gongbi.console.counting import Counter
@@ -26,9 +26,8 @@ from gongbi.errors import Cancelled, GongbiError
 
 #: Seconds without a key before a question is asked.
 PAUSE = 0.25
-SAMPLE, BARS = 20, 16
+SAMPLE = 20
 AREA = "expression"
-MOST = 400.0
 
 
 class Box:
@@ -44,8 +43,9 @@ class Box:
         self.form: Conditions | None = None
         self.fields: Sequence[Mapping[str, Any]] = ()
         self.identifiers: Sequence[str] = ()
-        self.names = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags}
-        self.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        page.learn(tags)
+        page.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        self.names = page.names
 
     def address(self, expression: str, subject: str = "customer") -> str:
         """Where the box opens with an expression."""
@@ -316,48 +316,13 @@ class Box:
 
     def _bars(self, insight: Mapping[str, Any]) -> None:
         """The most different bins, at most two of a tag."""
-        page, seen, chosen = self.page, dict[str, int](), list[dict[str, Any]]()
-        for row in insight["rows"]:
-            if row["tgi"] is None or seen.get(row["tag"], 0) >= 2 or len(chosen) >= BARS:
-                continue
-            seen[row["tag"]] = seen.get(row["tag"], 0) + 1
-            chosen.append(row)
-        if not chosen:
-            parts.empty(page, "box.too_few", icon="stacked_bar_chart")
+        if not groups.apart(self.page, insight["rows"], self.page.t("box.tgi")):
+            parts.empty(self.page, "box.too_few", icon="stacked_bar_chart")
             return
-        rows = []
-        for row in chosen:
-            name, label = self.names.get(row["tag"], row["tag"]), page.format.value(shorter(row["label"]))
-            title = f"{name} {label}" if label.startswith(("<", "≥")) else f"{name} = {label}"
-            span = f"{row['low']:.0f} – {row['high']:.0f}" if row["low"] is not None else "—"
-            tip = [
-                f"<b>{escape(title)}</b>",
-                f"TGI {row['tgi']:.1f} ({page.t('box.interval')} {span})",
-                page.t("box.in_group", share=page.format.percent(row["share"]), n=page.format.number(row["support"])),
-                page.t(
-                    "box.in_base", share=page.format.percent(row["base_share"]), n=page.format.number(row["base_count"])
-                ),
-            ]
-            rows.append(
-                {
-                    "name": title,
-                    "tgi": row["tgi"],
-                    "shown": min(row["tgi"], MOST),
-                    "tip": "<br>".join(tip),
-                }
-            )
-        parts.chart(charts.diverging(rows, most=MOST), page.t("box.tgi"), height=44 + 27 * len(rows))
-        ui.label(page.t("box.tgi_note")).classes("g-about")
-        self._left_out(insight["left_out"])
-
-    def _left_out(self, tags: Sequence[Mapping[str, Any]]) -> None:
-        """Which tags could not be compared, and why."""
-        colon, comma = ("：", "、") if self.page.language == "zh" else (": ", ", ")
-        why: dict[str, list[str]] = {}
-        for tag in tags:
-            why.setdefault(tag["reason"][self.page.language], []).append(self.names.get(tag["tag"], tag["tag"]))
-        for reason, names in why.items():
-            ui.label(comma.join(names) + colon + reason).classes("g-about")
+        ui.label(self.page.t("box.tgi_note")).classes("g-about")
+        more = f"/insight?{urlencode({'e': self.expression, 'subject': self.subject})}"
+        ui.link(self.page.t("box.more"), more).classes("g-link")
+        groups.left_out(self.page, insight["left_out"])
 
     def _columns(self) -> list[str]:
         """The tags that the expression names, then usual ones."""
@@ -378,21 +343,11 @@ class Box:
         for record in found["rows"]:
             row = {"id": str(record["id"]), "id_to": f"/customer/{self.subject}/{record['key']}"}
             for i, c in enumerate(columns):
-                row[f"c{i}"] = page.format.value(record.get(c), units.get(c))
+                row[f"c{i}"] = page.value({"tag": c, "unit": units.get(c)}, record.get(c))
             rows.append(row)
         about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
         with parts.card(page.t("box.sample"), about):
             parts.table(page, heads, rows, label=page.t("box.sample"), per_page=10)
-
-
-def shorter(label: str) -> str:
-    """A range with as many digits as say something: 4.28504 – 6993.323 becomes 4.29 – 6,993."""
-
-    def rounded(found: re.Match[str]) -> str:
-        number = float(found.group())
-        return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-    return re.sub(r"\d+\.\d{2,}", rounded, label)
 
 
 def score_name(page: Page, model: Mapping[str, Any], tag: str) -> str:

@@ -9,11 +9,12 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gongbi.console import charts, parts
-from gongbi.console.box import shorter
 from gongbi.console.frame import Page
 
 #: Traits shown per cluster.
 TRAITS = 6
+#: From this index on a trait is commoner among them.
+OVER = 120
 
 
 def show(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
@@ -31,6 +32,7 @@ def show(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> Non
         parts.stat(page.t("clusters.stability"), number(head["stability"], 2), page.t("clusters.stability_about"))
     with ui.element("div").classes("g-honest").props('role="note"'):
         ui.label(page.words(metrics["sentence"]))
+    (tag,) = card["tags"]
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("clusters.candidates"), page.t("clusters.candidates_about"), classes="s6"):
             _candidates(page, metrics["candidates"])
@@ -40,7 +42,7 @@ def show(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> Non
             options = charts.rows(names, [one["share"] for one in sizes], page.t("models.share"), value=charts.PERCENT)
             parts.chart(options, page.t("clusters.sizes"), height=60 + 34 * len(sizes))
         for one in metrics["clusters"]:
-            condition = f"tag.{card['tags'][0]} = {one['cluster']}"
+            condition = f"tag.{tag} = {one['cluster']}"
             with parts.card(page.t("clusters.one", n=one["cluster"]), page.t("clusters.traits"), classes="s6"):
                 parts.later(page, lambda condition=condition: _profile(page, condition, card))  # type: ignore[misc]
                 ui.link(page.t("clusters.open"), f"/segments?e={quote(condition)}").classes("g-link")
@@ -69,19 +71,17 @@ def _candidates(page: Page, candidates: list[Mapping[str, Any]]) -> None:
 
 
 async def _profile(page: Page, condition: str, card: Mapping[str, Any]) -> None:
-    found = await page.call("insight", expression=condition, limit=40)
+    found = await page.call("insight", expression=condition, limit=200)
     own = set(card["tags"])
-    library = {
-        t["tag"]: page.words(t["name"], t["tag"])
-        for t in await page.call("tags", subject=card["definition"].get("subject", "customer"))
-    }
+    page.learn(await page.call("tags", subject=card["definition"].get("subject", "customer")))
     rows, seen = [], set()
-    for row in found["rows"]:
+    # What many of them have is remembered better than what they lack.
+    for row in sorted(found["rows"], key=lambda row: (row["tgi"] or 0) < OVER):
         # One line per tag: the fifths of a number say the same thing five times.
         if row["tag"] in own or row["tag"] in seen or not row["tgi"] or row["kind"] == "absent":
             continue
         seen.add(row["tag"])
-        name = f"{library.get(row['tag'], row['tag'])} {shorter(row['label'])}"
+        name = page.trait(row["tag"], row["label"])
         value = f"{page.format.percent(row['share'], 0)} · TGI {page.format.number(row['tgi'], 0)}"
         rows.append((name, value, row["share"], ""))
         if len(rows) == TRAITS:

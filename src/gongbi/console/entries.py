@@ -11,7 +11,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gongbi.catalog.forms import NO_VALUE, Compare, Kind, Phrase, Value
+from gongbi.catalog.forms import NO_VALUE, Compare, Field, Kind, Phrase, Value
 from gongbi.console.frame import Page
 from gongbi.core.clock import CALENDAR, PERIODS, ROLLING
 
@@ -81,10 +81,17 @@ def one(value: Value | None, kind: Kind, label: str, given: Callable[[Value | No
     box.on_value_change(lambda e: change(e.value or ""))
 
 
+def tag_of(what: object) -> str:
+    """The tag that a condition compares; empty where it compares something else."""
+    name = what.name if isinstance(what, Field) else ""
+    return name.removeprefix("tag.") if name.startswith("tag.") else ""
+
+
 def _several(page: Page, row: Compare, kind: Kind, listed: Sequence[Any], given: Given) -> None:
     many = row.operator == "in"
     chosen = [_shown(value) for value in row.values]
-    options = {name: page.format.value(name) for name in dict.fromkeys([*map(str, listed), *chosen])}
+    tag = {"tag": tag_of(row.what)}
+    options = {name: page.value(tag, name) for name in dict.fromkeys([*map(str, listed), *chosen])}
     # A value that nobody has yet may be typed as well.
     box = ui.select(
         options,

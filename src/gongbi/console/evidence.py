@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -63,7 +63,7 @@ async def show_evidence(
         if not known.get("given"):
             parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
         if past is not None:
-            _history(page, past, tag["unit"])
+            _history(page, past, tag["unit"], lambda value: page.value({**tag, "unit": None}, value))
         if known.get("maker") == "manual":
             given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
         _given(page, found["steps"][0]["given"])
@@ -94,7 +94,7 @@ def _steps(page: Page, steps: Sequence[Mapping[str, Any]]) -> None:
                 "id": step["tag"],
                 "name": page.words(step["name"], step["tag"]),
                 "name_to": f"/tags/{quote(step['tag'])}",
-                "value": page.format.value(step["value"], step["unit"]),
+                "value": page.value(step, step["value"]),
                 "said": page.words(step["said"]),
             }
             for step in steps[1:]
@@ -127,7 +127,7 @@ def _given(page: Page, values: Sequence[Mapping[str, Any]]) -> None:
     parts.table(page, columns, rows, label=page.t("given.history"), per_page=6)
 
 
-def _history(page: Page, past: Mapping[str, Any], unit: str | None) -> None:
+def _history(page: Page, past: Mapping[str, Any], unit: str | None, said: Callable[[Any], str]) -> None:
     """The values over time: a line of steps where they are numbers or few names."""
     values = past["values"]
     ui.label(page.t("evidence.history", n=page.format.number(past["points"]))).classes("g-label")
@@ -135,10 +135,10 @@ def _history(page: Page, past: Mapping[str, Any], unit: str | None) -> None:
         ui.label(page.t("evidence.no_history")).classes("g-about")
         return
     numbers = all(one["number"] is not None for one in values)
-    names = list(dict.fromkeys(page.format.value(one["value"]) for one in values))
+    names = list(dict.fromkeys(said(one["value"]) for one in values))
     points: list[tuple[str, Any]] = []
     for one in values:
-        value = float(one["number"]) if numbers else names.index(page.format.value(one["value"]))
+        value = float(one["number"]) if numbers else names.index(said(one["value"]))
         if points and points[-1][0] < one["from"] and points[-1][1] is not None:
             points.append((one["from"], points[-1][1]))
         points += [(one["from"], value), (one["to"] or past["until"], value)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gongbi.console.words import UNITS, VALUES
+from gongbi.console.words import VALUES
+from gongbi.translation.units import UNITS
 
 DASH = "—"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -123,6 +125,16 @@ class Format:
         if found.get("low") is None or found.get("high") is None:
             return one(middle)
         return f"{one(middle)} ({one(found['low'])} – {one(found['high'])})"
+
+
+def shorter(label: str) -> str:
+    """A range with as many digits as say something: 4.28504 – 6993.323 becomes 4.29 – 6,993."""
+
+    def rounded(found: re.Match[str]) -> str:
+        number = float(found.group())
+        return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+    return re.sub(r"\d+\.\d{2,}", rounded, label)
 
 
 def _moment(value: Any) -> datetime | date | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from nicegui import Client, run, ui
 
 from gongbi.console import parts
-from gongbi.console.format import Format
+from gongbi.console.format import Format, shorter
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
 from gongbi.console.who import actor_of, chooser
 from gongbi.errors import GongbiError, NotYet
@@ -81,8 +81,9 @@ class Page:
         self.ws: Workspace = self.console.ws
         self.format = Format(self.language, self.ws.settings.zone)
         self.overview: dict[str, Any] = {}
-        #: Tag → what people call it, where a page has asked for it.
+        #: Tag → what people call it, and what they call its values, where a page has asked for them.
         self.names: dict[str, str] = {}
+        self.labels: dict[str, Mapping[str, Any]] = {}
         self.header_facts: ui.element | None = None
 
     def t(self, key: str, **values: Any) -> str:
@@ -100,10 +101,33 @@ class Page:
         other = "en" if self.language == "zh" else "zh"
         return str(words.get(self.language) or words.get(other) or fallback)
 
+    def learn(self, tags: Iterable[Mapping[str, Any]]) -> None:
+        """Keep what tags of the library and their values are called."""
+        for tag in tags:
+            self.names[tag["tag"]] = self.words(tag["name"], tag["tag"])
+            self.labels[tag["tag"]] = tag.get("labels") or {}
+
     def value(self, tag: Mapping[str, Any], value: Any) -> str:
         """A value of a tag of the library: its label, where the definition has one, else as such values are shown."""
-        label = (tag.get("labels") or {}).get(str(value))
-        return self.words(label) if label else self.format.value(value, tag.get("unit"))
+        labels = tag.get("labels") or self.labels.get(str(tag.get("tag"))) or {}
+        if label := labels.get(str(value)):
+            return self.words(label)
+        if labels and isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            comma = "、" if self.language == "zh" else ", "
+            return comma.join(self.value({"labels": labels}, one) for one in value)
+        if labels and isinstance(value, Mapping) and set(value) == {"value", "share"}:
+            return f"{self.value({'labels': labels}, value['value'])} {self.format.percent(value['share'], 0)}"
+        return self.format.value(value, tag.get("unit"))
+
+    def bin(self, tag: str, label: str) -> str:
+        """A bin of a tag, as groups are compared by: a value's label, or a range with few digits."""
+        known = self.labels.get(tag, {}).get(label)
+        return self.words(known) if known else self.format.value(shorter(label))
+
+    def trait(self, tag: str, label: str) -> str:
+        """A tag and one of its bins: ``Age = 25-34``, ``Trips ≥ 40``."""
+        name, shown = self.names.get(tag, tag), self.bin(tag, label)
+        return f"{name} {shown}" if shown.startswith(("<", "≥")) else f"{name} = {shown}"
 
     @property
     def who(self) -> str:

@@ -24,7 +24,7 @@ def by_hand(page: Page, tag: str, member: Any, value: Any) -> None:
         with place:
             with ui.element("div").classes("g-form-row"):
                 if names:
-                    options = {name: page.format.value(name) for name in names}
+                    options = {name: page.value({"tag": tag}, name) for name in names}
                     shown = value if value in names else None
                     box: Any = ui.select(options, value=shown, label=t("given.value")).props("options-dense clearable")
                 else:
@@ -40,7 +40,7 @@ def by_hand(page: Page, tag: str, member: Any, value: Any) -> None:
                     chosen = box.value if box.value not in ("", None) else None
                     done = await page.call("set_tag", tag=tag, id=str(member), value=chosen, why=why.value or "")
                     with said:
-                        shown = page.format.value(done["value"])
+                        shown = page.value({"tag": tag}, done["value"])
                         ui.label(t("given.saved", value=shown, when=page.format.instant(done["since"])))
                         ui.label(t("given.build")).classes("g-about")
 

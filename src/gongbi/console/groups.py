@@ -1,13 +1,57 @@
-"""Groups beside each other: which condition removes whom, and whom saved segments share."""
+"""Groups beside each other: which condition removes whom, what sets one apart, and whom saved segments share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from nicegui import ui
+
 from gongbi.console import charts, parts
 from gongbi.console.frame import Page
+
+#: Bars of a chart of what sets a group apart, and the longest of them.
+BARS, MOST = 16, 400.0
+
+
+def apart(page: Page, rows: Sequence[Mapping[str, Any]], label: str) -> bool:
+    """Draw the most different bins, at most two of a tag; say whether there was one."""
+    seen, chosen = dict[str, int](), list[Mapping[str, Any]]()
+    for row in rows:
+        if row["tgi"] is None or seen.get(row["tag"], 0) >= 2 or len(chosen) >= BARS:
+            continue
+        seen[row["tag"]] = seen.get(row["tag"], 0) + 1
+        chosen.append(row)
+    bars = []
+    for row in chosen:
+        title = page.trait(row["tag"], row["label"])
+        percent, number = page.format.percent, page.format.number
+        tip = [
+            f"<b>{escape(title)}</b>",
+            f"TGI {row['tgi']:.1f} ({page.t('box.interval')} {interval(row)})",
+            page.t("box.in_group", share=percent(row["share"]), n=number(row["support"])),
+            page.t("box.in_base", share=percent(row["base_share"]), n=number(row["base_count"])),
+        ]
+        bars.append({"name": title, "tgi": row["tgi"], "shown": min(row["tgi"], MOST), "tip": "<br>".join(tip)})
+    if bars:
+        parts.chart(charts.diverging(bars, most=MOST), label, height=44 + 27 * len(bars))
+    return bool(bars)
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """The bounds of an index."""
+    return f"{row['low']:.0f} – {row['high']:.0f}" if row["low"] is not None else "—"
+
+
+def left_out(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
+    """Which tags could not be compared, and why."""
+    colon, comma = ("：", "、") if page.language == "zh" else (": ", ", ")
+    why: dict[str, list[str]] = {}
+    for tag in tags:
+        why.setdefault(tag["reason"][page.language], []).append(page.names.get(tag["tag"], tag["tag"]))
+    for reason, names in why.items():
+        ui.label(comma.join(names) + colon + reason).classes("g-about")
 
 
 def waterfall(

@@ -202,9 +202,17 @@ def table(
 
 _CELLS = {
     "code": '<q-td :props="props"><code class="g-mono g-nowrap">{{ props.row.NAME }}</code></q-td>',
-    "mono": '<q-td :props="props"><code class="g-mono">{{ props.row.NAME }}</code></q-td>',
+    # A name breaks after its dots and underscores, never within a word.
+    "mono": (
+        '<q-td :props="props"><code class="g-mono g-parts">'
+        '<template v-for="part in String(props.row.NAME).match(/[^._\\/]*[._\\/]?/g)">{{ part }}<wbr></template>'
+        "</code></q-td>"
+    ),
     "link": '<q-td :props="props"><a class="g-link" :href="props.row.NAME_to">{{ props.row.NAME }}</a></q-td>',
-    "chip": '<q-td :props="props"><span :class="`g-chip ${props.row.NAME_colour}`">{{ props.row.NAME }}</span></q-td>',
+    "chip": (
+        '<q-td :props="props"><span v-if="props.row.NAME" :class="`g-chip ${props.row.NAME_colour}`">'
+        "{{ props.row.NAME }}</span></q-td>"
+    ),
     "bar": (
         '<q-td :props="props"><div class="g-bar" :title="props.row.NAME">'
         '<div><i :style="{width: (100 * (props.row.NAME_share ?? 0)) + `%`}"></i></div>'

@@ -7,6 +7,7 @@ from functools import partial
 from gongbi.catalog import forms
 from gongbi.catalog.forms import Compare, Formula, Group, InSegment, Measure, Operand, Phrase, Row, Text
 from gongbi.console.conditions import Conditions
+from gongbi.console.entries import tag_of
 from gongbi.console.formulas import fact_of
 from gongbi.console.formulas import said as formula_said
 from gongbi.console.texts import TEXTS
@@ -35,7 +36,7 @@ def _row(c: Conditions, row: Row, fact: str) -> str:
             key = f"not_{row.operator}" if row.negated else row.operator
             operator = t(f"form.op.{key}") if f"form.op.{key}" in TEXTS else key
             comma = "、" if c.page.language == "zh" else ", "
-            values = [c.page.format.value(v) for v in row.values]
+            values = [c.page.value({"tag": tag_of(row.what)}, v) for v in row.values]
             values += [_what(c, row.other, fact)] if row.other is not None else []
             return f"{_what(c, row.what, fact)} {operator} {comma.join(values)}"
         case Group():

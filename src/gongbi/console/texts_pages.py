@@ -187,6 +187,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "差异最大的在前，每个标签至多两条；悬停可看人数与区间。",
         "Most different first, at most two bars of a tag; hover for support and interval.",
     ),
+    "box.more": ("换对照、看区间与校正", "Another base, intervals and correction"),
     "box.no_tgi": ("先写一个条件", "Write a condition first"),
     "box.no_tgi.next": ("这里会显示这群人最突出的标签。", "The tags that set the group apart appear here."),
     "box.too_few": ("人数太少，无法比较", "Too few to compare"),

@@ -120,5 +120,5 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "worklists.whose": ("负责人", "Whose work"),
     "worklists.nobody": ("名单上没有人", "Nobody is on the list"),
     "worklists.nobody.next": ("数据更新后再来看。", "Come back after new data."),
-    "worklists.excel": ("导出 EXCEL", "Export EXCEL"),
+    "worklists.excel": ("导出 Excel", "Export Excel"),
 }

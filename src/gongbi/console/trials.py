@@ -44,9 +44,9 @@ async def tried(page: Page, definition: Mapping[str, Any]) -> None:
         longest = max((one["count"] for one in found["top"]), default=1)
         if found["top"] and found["distinct"] <= 40:
             rows = [(v["value"], number(v["count"]), v["count"] / longest, "") for v in found["top"]]
-            parts.bars([(page.format.value(value), *more) for value, *more in rows])
+            parts.bars([(page.value(definition, value), *more) for value, *more in rows])
         columns = [{"name": "id", "label": "ID"}, {"name": "value", "label": t("form.value")}]
-        members = [{"id": str(row["id"]), "value": page.format.value(row["value"])} for row in found["rows"]]
+        members = [{"id": str(row["id"]), "value": page.value(definition, row["value"])} for row in found["rows"]]
         parts.table(page, columns, members, label=t("list.try"), per_page=8)
         await cost(page, found["subject"])
         ui.button(t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gongbi.catalog.base import Words
+from gongbi.translation.units import UNITS
 
 #: Sentences of one field.
 MOST_SENTENCES = 3
@@ -26,6 +27,15 @@ class Trait:
     name: Words
     unit: str | None
     is_truth: bool
+    labels: Mapping[str, Words] = field(default_factory=dict)
+
+    def called(self, label: str) -> tuple[str, str]:
+        """A value or a range as people call it, in Chinese and English."""
+        if label in self.labels:
+            words = self.labels[label]
+            return words.zh or words.en, words.en or words.zh
+        short = plain(label)
+        return short, short.replace("_", " ")
 
 
 def sentence(row: Mapping[str, Any], trait: Trait, of: int) -> dict[str, Any]:
@@ -39,7 +49,7 @@ def sentence(row: Mapping[str, Any], trait: Trait, of: int) -> dict[str, Any]:
         Members of the group.
     """
     zh_name, en_name = trait.name.zh or row["tag"], trait.name.en or row["tag"]
-    label = plain(row["label"])
+    zh_label, en_label = trait.called(row["label"])
     share, base = f"{100 * row['share']:.0f}%", f"{100 * row['base_share']:.0f}%"
     unit = f" {trait.unit}" if trait.unit and row["kind"] == "range" else ""
     if trait.is_truth:
@@ -47,8 +57,9 @@ def sentence(row: Mapping[str, Any], trait: Trait, of: int) -> dict[str, Any]:
         zh = f"{share} 的人“{zh_name}”为{'是' if yes else '否'}"
         en = f"{en_name}: {'yes' if yes else 'no'} for {share}"
     else:
-        zh = f"{share} 的人{zh_name}为 {label}{unit}"
-        en = f"{en_name} is {label}{unit} for {share}"
+        zh_unit = f" {UNITS.get(trait.unit or '', trait.unit)}" if unit else ""
+        zh = f"{share} 的人{zh_name}为 {zh_label}{zh_unit}"
+        en = f"{en_name} is {en_label}{unit} for {share}"
     zh, en = f"{zh}，全体为 {base}{_times_zh(row)}。", f"{en}, against {base} of everybody{_times_en(row)}."
     source = {key: row[key] for key in ("tag", "label", "kind", "share", "base_share", "tgi", "low", "high")}
     return {"zh": zh, "en": en, "source": source | {"n": row["support"], "of": of}}
@@ -113,14 +124,14 @@ def petals(rows: Sequence[Mapping[str, Any]], traits: Mapping[str, Trait]) -> li
     for row in rows:
         if row["kind"] in ("value", "range") and row["tag"] not in found and _sets_apart(row):
             name = traits[row["tag"]].name
-            label = plain(row["label"])
+            zh_label, en_label = traits[row["tag"]].called(row["label"])
             found[row["tag"]] = {
                 "tag": row["tag"],
                 "label": row["label"],
                 "tgi": row["tgi"],
                 "share": row["share"],
-                "zh": _called(name.zh or row["tag"], label, "是", "否"),
-                "en": _called(name.en or row["tag"], label, "yes", "no"),
+                "zh": _called(name.zh or row["tag"], zh_label, "是", "否"),
+                "en": _called(name.en or row["tag"], en_label, "yes", "no"),
             }
         if len(found) == PETALS:
             break

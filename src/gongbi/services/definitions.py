@@ -286,8 +286,12 @@ def tags(
 
 
 def _labels(catalog: Catalog) -> dict[str, dict[str, dict[str, str]]]:
-    """Tag → its values → what people call them, where a grading says so."""
-    found = {}
+    """Tag → its values → what people call them, where its definition or a grading says so."""
+    found = {
+        name: {value: words.to_json() for value, words in tag.called.items()}
+        for name, tag in catalog.tags.items()
+        if tag.called
+    }
     for grading in catalog.gradings.values():
         for part, words in (("type", grading.types), ("post", grading.posts)):
             found[f"grade.{grading.grading}.{part}"] = {value: word.to_json() for value, word in words.items()}

@@ -9,6 +9,7 @@ from gongbi.catalog import forms
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.finding import fit
 from gongbi.catalog.lists import TAG as LIST
+from gongbi.catalog.titles import score_title
 from gongbi.core.relations import ways
 from gongbi.core.world import Hop
 from gongbi.errors import UnknownName
@@ -115,7 +116,7 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             found.append(
                 _field(f"tag.{tag}", "tag", str(type_), values if whole else [])
                 | {
-                    "title": definition.name.to_json() if definition else _score(catalog, tag),
+                    "title": definition.name.to_json() if definition else score_title(catalog, tag),
                     "category": definition.category if definition else "预测/模型",
                     "unit": definition.unit if definition else None,
                 }
@@ -194,11 +195,6 @@ def _field(name: str, group: str, type_: str, values: Sequence[Any]) -> dict[str
     shown = [] if kind in ("boolean", "date", "list") else list(values)
     return {"name": name, "group": group, "title": title, "kind": kind, "type": type_, "values": shown,
             "category": "", "unit": None}  # fmt: skip
-
-
-def _score(catalog: Catalog, tag: str) -> dict[str, str]:
-    model = next((m for m in catalog.models.values() if tag in model_tags(m)), None)
-    return model.name.to_json() if model is not None else {"zh": tag, "en": tag}
 
 
 def _allowed(catalog: Catalog, subject: str, attribute: str) -> list[Any]:

@@ -155,7 +155,7 @@ def hidden(
         channel), ``base_rate`` (share of the group among those compared), ``rows``: ``tag``, ``label``, ``outside``
         (members with the trait outside the channel), ``there`` (of those compared, how many with the trait are in the
         group), ``rate`` (their share), ``lift`` with ``low`` and ``high``, ``q_value``, ``members_are`` (an expression
-        for the audience outside), surest lift first; ``excluded``, ``as_of``, ``warnings``.
+        for the audience outside), surest lift first, none of nobody; ``excluded``, ``as_of``, ``warnings``.
     """
     if min_support < 0 or (limit is not None and limit < 0):
         raise InvalidInput("`min_support` and `limit` are 0 or more.")
@@ -179,7 +179,9 @@ def hidden(
     for index in indices(list(places.values()), counts, min_support=min_support):
         assert index.q_value is not None
         sure = index.low is not None and index.low > 100 and index.q_value <= FALSE_DISCOVERIES
-        if not sure or index.kind in ("absent", "other"):
+        outside_too = index.base_count - (index.support if channel is None else 0)
+        # A trait that nobody outside has leads to nobody.
+        if not sure or index.kind in ("absent", "other") or not outside_too:
             continue
         assert index.tgi is not None
         assert index.low is not None
@@ -189,7 +191,7 @@ def hidden(
             {
                 "tag": index.tag,
                 "label": index.label,
-                "outside": index.base_count - (index.support if channel is None else 0),
+                "outside": outside_too,
                 "there": index.support,
                 "rate": index.support / index.base_count,
                 "lift": index.tgi / 100,

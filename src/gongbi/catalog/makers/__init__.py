@@ -105,6 +105,35 @@ class Maker:
         listed = getattr(self.maker, "values", None)
         return tuple(listed()) if listed is not None else ()
 
+    def labels(self) -> dict[str, Words]:
+        """What people call its values, where these are the names that a maker gives unless told others."""
+        if not isinstance(self.maker, LifeCycle | Periodicity | Rfm | Trend):
+            return {}
+        return {value: Words(*USUAL[value]) for value in self.values() if value in USUAL}
+
+
+#: The names that makers give unless told others, in words.
+USUAL: Mapping[str, tuple[str, str]] = {
+    "never": ("从未", "Never"),
+    "new": ("新客", "New"),
+    "active": ("活跃", "Active"),
+    "slipping": ("流失风险", "Slipping"),
+    "lost": ("已流失", "Lost"),
+    "falling": ("下降", "Falling"),
+    "steady": ("平稳", "Steady"),
+    "rising": ("上升", "Rising"),
+    "regular": ("规律", "Regular"),
+    "loose": ("松散", "Loose"),
+    "irregular": ("不规律", "Irregular"),
+    "important_value": ("重要价值", "Important: value"),
+    "general_value": ("一般价值", "General: value"),
+    "important_develop": ("重要发展", "Important: develop"),
+    "general_develop": ("一般发展", "General: develop"),
+    "important_keep": ("重要保持", "Important: keep"),
+    "general_keep": ("一般保持", "General: keep"),
+    "important_win_back": ("重要挽留", "Important: win back"),
+    "general_win_back": ("一般挽留", "General: win back"),
+}
 
 #: Maker → its class.
 MAKERS: Mapping[str, type[Any]] = {

@@ -50,7 +50,7 @@ async def _examples(page: Page) -> dict[str, Any]:
     rows = []
     for record in found["table"].to_pylist():
         row = {"id": str(record["id"]), "id_to": f"/customer/customer/{quote(str(record['id']))}"}
-        rows.append(row | {c: page.format.value(record[c], by_name[c]["unit"]) for c in columns})
+        rows.append(row | {c: page.value(by_name[c], record[c]) for c in columns})
     return {"columns": [(c, page.words(by_name[c]["name"], c)) for c in columns], "rows": rows} if rows else {}
 
 
@@ -78,6 +78,7 @@ async def one(page: Page) -> None:
         parts.problem(page, error)
         return
     library = {t["tag"]: t for t in await page.call("tags", subject=subject)}
+    page.learn(library.values())
     heading = f"{one_of(subject, page.language)} {found['id']}"
     with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
         if subject == "customer":

@@ -56,7 +56,10 @@ def _grading(page: Page, found: Mapping[str, Any]) -> None:
 def _matrix(page: Page, found: Mapping[str, Any]) -> None:
     cells = {(cell["type"], cell["level"]): cell for cell in found["cells"]}
     most = max([1, *(cell["members"] for cell in found["cells"])])
-    with ui.element("table").classes("g-matrix").props(f'aria-label="{page.t("grading.matrix")}"'):
+    with (
+        ui.element("div").classes("g-scroll"),
+        ui.element("table").classes("g-matrix").props(f'aria-label="{page.t("grading.matrix")}"'),
+    ):
         with ui.element("tr"):
             for heading in (
                 page.t("grading.level"),
@@ -82,7 +85,7 @@ def _cell(page: Page, found: Mapping[str, Any], cell: Mapping[str, Any], most: i
             ui.link(number(cell["members"]), target).classes("g-cell-count")
             if cell["due"]:
                 parts.chip(page.t("grading.due_n", n=number(cell["due"])), "gold")
-        value = f"{number(cell['volume'], 0)} {found['unit'] or ''}".strip()
+        value = f"{number(cell['volume'], 0)} {page.format.unit(found['unit'])}".strip()
         ui.label(value).classes("g-note")
         moves = page.t("grading.moves", up=number(cell["up"]), down=number(cell["down"]), left=number(cell["left"]))
         ui.label(moves).classes("g-note")

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 from nicegui import ui
 
 from gongbi.console import charts, parts
-from gongbi.console.box import score_name, shorter
+from gongbi.console.box import score_name
+from gongbi.console.contrast import Contrast, repeated
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named, one_of
@@ -21,7 +22,9 @@ DAYS, MONTHS, TOP = 90, 6, 20
 #: Members that are named of those who came and went.
 SHOWN = 40
 #: Topics of tags that change with what members do.
-MOVING = ("rfm.", "life", "value.")
+MOVING = ("rfm.group", "stage.", "rfm.", "life")
+#: A tag of more values than these is cut into ranges.
+MOST_VALUES = 12
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -39,13 +42,17 @@ async def build(page: Page) -> None:
     found = await page.call("count", expression=chosen, subject=subject)
     _choose(page, saved, chosen, found)
     look = Look(page, chosen, found["subject"], await page.call("tags"), await page.call("models"))
+    others = {s["segment"]: page.words(s["name"], s["segment"]) for s in saved if s["subject"] == found["subject"]}
+    others.pop(chosen.removeprefix("segment."), None)
+    contrast = Contrast(page, chosen, found["subject"], others)
+    look.part("apart", contrast.apart)
     with ui.element("div").classes("g-grid"):
         look.part("drill", look.by_tag(look.drill), classes="s7")
         look.part("growth", look.growth, classes="s5")
     with ui.element("div").classes("g-grid"):
         look.part("changes", look.changes, classes="s5")
         look.part("success", look.success, classes="s7")
-    look.part("hidden", look.hidden)
+    look.part("hidden", contrast.hidden)
     look.part("flows", look.by_tag(look.flows))
     with ui.element("div").classes("g-grid"):
         look.part("funnel", look.funnel, classes="s5")
@@ -78,12 +85,13 @@ class Look:
 
     def __init__(self, page: Page, expression: str, subject: str, tags: Rows, models: Rows) -> None:
         self.page, self.expression, self.subject = page, expression, subject
-        self.tags = {t["tag"]: page.words(t["name"], t["tag"]) for t in tags if t["subject"] == subject}
-        few = [t["tag"] for t in tags if t["subject"] == subject and 2 <= (t["distinct"] or 0) <= 12]
-        # Those that change with what members do come first.
-        few.sort(key=lambda tag: not tag.startswith(MOVING))
-        self.few = {tag: self.tags[tag] for tag in few}
-        self.tags |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        page.learn(own := [t for t in tags if t["subject"] == subject])
+        page.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        self.tags = page.names
+        # Those of few values that change with what members do come first, then others of few values, then all.
+        cut = [t for t in own if (t["distinct"] or 0) >= 2 and not t["type"].startswith(("list", "distribution"))]
+        cut.sort(key=lambda t: (t["distinct"] > MOST_VALUES, not t["tag"].startswith(MOVING)))
+        self.few = {t["tag"]: self.tags[t["tag"]] for t in cut}
 
     def part(self, key: str, fill: Callable[[], Awaitable[None]], *, classes: str = "") -> None:
         """A card whose content comes when it is there."""
@@ -126,7 +134,7 @@ class Look:
         given = {"expression": self.expression, "subject": self.subject, "by": [tag]}
         found = await self.page.call("drill", **given)
         rows, t = found["rows"], self.page.t
-        names = [self.page.format.value(shorter(row["labels"][0])) for row in rows]
+        names = [self.page.bin(tag, row["labels"][0]) for row in rows]
         series = [(t("insight.share"), "share"), (t("insight.base_share"), "base_share")]
         options = charts.beside(names, [(name, [row[key] for row in rows]) for name, key in series])
         with place:
@@ -226,7 +234,7 @@ class Look:
         parts.chart(options, t("insight.success"), height=200)
         heads = [
             {"name": "period", "label": t("insight.period")},
-            {"name": "days", "label": t("insight.days"), "classes": "g-nowrap"},
+            {"name": "days", "label": t("insight.days")},
             {"name": "members", "label": t("insight.after"), "align": "right"},
             {"name": "mean", "label": t("insight.mean"), "align": "right"},
             {"name": "daily", "label": t("insight.daily"), "align": "right"},
@@ -291,46 +299,13 @@ class Look:
         number, unit = text.split()
         return f"{number} {self.page.t(f'maker.unit.{unit}')}"
 
-    async def hidden(self) -> None:
-        """Traits of the group, and how many outside have them."""
-        page, t = self.page, self.page.t
-        found = await page.call("hidden", expression=self.expression, subject=self.subject, limit=TOP)
-        if not found["rows"]:
-            parts.empty(page, "insight.no_hidden", icon="visibility_off")
-            return
-        heads = [
-            {"name": "trait", "label": t("insight.trait"), "kind": "link"},
-            {"name": "outside", "label": t("insight.outside"), "align": "right"},
-            {"name": "lift", "label": t("insight.lift"), "align": "right"},
-            {"name": "interval", "label": t("insight.interval"), "align": "right"},
-        ]
-        rows = []
-        for i, row in enumerate(found["rows"]):
-            label = page.format.value(shorter(row["label"]))
-            sign = "" if label.startswith(("<", "≥")) else "= "
-            to = urlencode({"e": row["members_are"], "subject": self.subject})
-            rows.append(
-                {
-                    "id": str(i),
-                    "trait": f"{self.tags.get(row['tag'], row['tag'])} {sign}{label}",
-                    "trait_to": f"/segments?{to}",
-                    "outside": page.format.number(row["outside"]),
-                    "outside_sort": row["outside"],
-                    "lift": page.format.number(row["lift"], 2),
-                    "lift_sort": row["lift"],
-                    "interval": f"{row['low']:.2f} – {row['high']:.2f}",
-                    "interval_sort": row["low"],
-                }
-            )
-        parts.table(page, heads, rows, label=t("insight.hidden"), per_page=10)
-        self.left_out(found["excluded"])
-
     async def flows(self, tag: str, place: ui.element) -> None:
         """Where everybody was, and is now."""
         end = datetime.fromisoformat(self.page.overview["as_of"])
         since = (end - timedelta(days=DAYS)).isoformat()
         found = await self.page.call("flows", by=tag, since=since, subject=self.subject)
-        names = {state: self.page.words(words) for state, words in found["names"].items()}
+        names = {state["state"]: self.page.bin(tag, state["state"]) for state in found["states"]}
+        names |= {state: self.page.words(words) for state, words in found["names"].items()}
         links = [
             (0, names.get(row["from"], row["from"]), names.get(row["to"], row["to"]), row["n"]) for row in found["rows"]
         ]
@@ -437,7 +412,7 @@ class Look:
         ]
         rows = []
         for row in found["rows"]:
-            why = [f"{self.tags.get(r['tag'], r['tag'])} = {page.format.value(r['value'])}" for r in row["reasons"]]
+            why = [f"{self.tags.get(r['tag'], r['tag'])} = {page.value(r, r['value'])}" for r in row["reasons"]]
             to = f"/customer/{self.subject}/{row['id']}"
             rows.append(
                 {
@@ -450,7 +425,7 @@ class Look:
             )
         parts.table(page, heads, rows, label=t("insight.alike"), per_page=10)
         self._keep()
-        self.left_out(found["excluded"])
+        repeated(page, found["excluded"])
         if found["suspicious"]:
             ui.label(t("insight.suspicious", names=self._named(found["suspicious"]))).classes("g-about")
 
@@ -487,12 +462,6 @@ class Look:
             words = t("insight.kept_draft") if draft else t("insight.kept_tag", n=number(kept["good"]))
             ui.link(f"{kept['tag']}: {words}", f"/tags/{quote(kept['tag'])}").classes("g-link")
 
-    def left_out(self, excluded: Sequence[Mapping[str, Any]]) -> None:
-        """Which tags only repeat the definition."""
-        if excluded:
-            names = self._named([one["tag"] for one in excluded])
-            ui.label(self.page.t("insight.excluded", names=names)).classes("g-about")
-
     def _named(self, tags: Sequence[str]) -> str:
         comma = "、" if self.page.language == "zh" else ", "
         return comma.join(self.tags.get(tag, tag) for tag in tags)
@@ -524,7 +493,9 @@ class Look:
     def _columns(self) -> dict[str, str]:
         """What tells the rows of the subject's facts apart: texts of theirs and of what they name; and their words."""
         world, found = self._world(), list[str]()
-        for name in self._facts():
+        sizes = self.page.overview.get("facts", {})
+        # What happens most is what people ask about first.
+        for name in sorted(self._facts(), key=lambda fact: -sizes.get(fact, {}).get("rows", 0)):
             assert world is not None
             fact = world.facts[name]
             found += [f"{fact.name}.{c}" for c, type_ in fact.columns.items() if type_.name == "text"]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gongbi.console import charts, clusters, parts
+from gongbi.console.box import score_name
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
@@ -25,7 +26,8 @@ async def build(page: Page) -> None:
         ui.button(page.t("models.runs"), icon="history", on_click=lambda: ui.navigate.to("/runs")).props(
             "outline no-caps"
         ).classes("g-btn")
-    page.names = {tag["tag"]: page.words(tag["name"], tag["tag"]) for tag in await page.call("tags")}
+    page.learn(await page.call("tags"))
+    page.names |= {tag: score_name(page, model, tag) for model in found for tag in model["tags"]}
     for model in found:
         if model["newest"] is None:
             with parts.card(page.words(model["name"], model["model"])):

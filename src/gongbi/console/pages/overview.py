@@ -139,7 +139,7 @@ async def _rfm(page: Page) -> None:
         parts.empty(page, "overview.no_rfm", icon="donut_large", command="gongbi build")
         return
     top = found[0]["top"]
-    names = [page.format.value(v["value"]) for v in top]
+    names = [page.value(found[0], v["value"]) for v in top]
     parts.chart(
         charts.rows(names, [v["count"] for v in top], page.t("overview.members")), page.t("overview.rfm"), height=290
     )

@@ -62,7 +62,7 @@ async def _list(page: Page, one: Mapping[str, Any]) -> None:
         await download(page, "export_worklist", f"{one['worklist']}-{stamp}.xlsx", **given)
 
     _table(page, found)
-    ui.button(page.t("worklists.excel"), icon="download", on_click=save).props("flat no-caps")
+    ui.button(page.t("worklists.excel"), icon="download", on_click=save).props("outline no-caps").classes("g-btn")
 
 
 def _table(page: Page, found: Mapping[str, Any]) -> None:
