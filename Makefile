@@ -107,6 +107,7 @@ lock: | $(VENV)/.uv  ## Write the locks again (UPGRADE=1: with the newest versio
 	$(COMPILE) pyproject.toml locks/build.in --extra demo --output-file locks/demo.txt
 	$(COMPILE) pyproject.toml locks/build.in --all-extras --constraint locks/demo.txt --output-file locks/dev.txt
 	$(COMPILE) locks/rivals.in --constraint locks/dev.txt --output-file locks/rivals.txt
+	$(COMPILE) locks/rivals-models.in --output-file locks/rivals-models.txt
 	@! grep -nE '://|--(extra-)?index-url|--find-links|file:' locks/*.txt || { echo "A lock carries an address." >&2; exit 1; }
 
 clean:  ## Remove what was made here: .venv, caches, built pages
