@@ -252,6 +252,14 @@ class PurchaseModel(LikelihoodModel):
             found[name] = self._waited(params, x, end, share * ever)[inverse]
         return found
 
+    def predict_chance(
+        self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike, *, covariates: Any = None
+    ) -> FloatArray:
+        """Return the probability that each customer buys at least once in (T, T + horizon], shape (n_customers,)."""
+        params, (x, t_x, end), inverse = self._asked(frequency, recency, T, covariates)
+        later = np.full(len(x), checked_horizon(horizon))
+        return (self._alive(params, x, t_x, end) * self._wait(params, x, end, later))[inverse]
+
     def expected_purchases(self, t: ArrayLike, *, covariates: Any = None) -> FloatArray:
         """Return the repeat purchases of a random new customer up to time t; the same shape as t.
 

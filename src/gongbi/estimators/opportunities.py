@@ -135,6 +135,22 @@ class BetaGeoBetaBinomModel(PurchaseModel):
         found: FloatArray = (alpha + x) / (alpha + beta + end) * total
         return found
 
+    def _wait(self, params: Params, x: FloatArray, end: FloatArray, t: FloatArray) -> FloatArray:
+        refuse_where(t != np.floor(t), "a horizon must be a whole number of opportunities")
+        total = np.zeros_like(x)
+        for j, chance in enumerate(self._chances(params, x, end, int(t.max(initial=0))), start=1):
+            total += np.where(j <= t, chance, 0.0)
+        return total
+
+    def _chances(self, params: Params, x: FloatArray, end: FloatArray, count: int) -> Iterator[FloatArray]:
+        """Yield how likely the next purchase of one alive at T + 1 is at the first opportunity, the second, ..."""
+        alpha, beta, gamma, delta = params
+        buying, passing = alpha + x, beta + end - x
+        chance = buying / (buying + passing)
+        for j in range(1, count + 1):
+            yield chance
+            chance = chance * (passing + j - 1) / (buying + passing + j) * (delta + end + j) / (gamma + delta + end + j)
+
     def _new(self, params: Params, t: FloatArray) -> FloatArray:
         # A new customer may leave before the first opportunity.
         zeros = np.zeros(len(t))
@@ -156,15 +172,9 @@ class BetaGeoBetaBinomModel(PurchaseModel):
         """
         tail = (1 - checked_level(level)) / 2
         params, (x, t_x, end), inverse = self._asked(frequency, recency, T, covariates)
-        alpha, beta, gamma, delta = params
-        buying, passing = alpha + x, beta + end - x
-        chance = buying / (buying + passing)
-        chances = []
-        for j in range(1, FARTHEST + 1):
-            chances.append(chance)
-            chance = chance * (passing + j - 1) / (buying + passing + j) * (delta + end + j) / (gamma + delta + end + j)
+        chances = list(self._chances(params, x, end, FARTHEST))
         by_then = np.cumsum(chances, axis=0)
-        ever = by_then[-1] + chance * FARTHEST / (buying + gamma)
+        ever = by_then[-1] + chances[-1] * FARTHEST / (params[0] + x + params[2])
         found = {"probability": (self._alive(params, x, t_x, end) * ever)[inverse]}
         for name, share in (("median", 0.5), ("low", tail), ("high", 1 - tail)):
             first = (by_then < share * ever).sum(axis=0) + 1.0

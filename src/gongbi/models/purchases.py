@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.errors import DidNotConverge, GongbiError, InvalidInput
 from gongbi.estimators.checks import FloatArray
-from gongbi.estimators.purchases import BetaGeoModel
+from gongbi.estimators.histories import PurchaseModel
+from gongbi.estimators.pareto import ParetoNBDModel
+from gongbi.estimators.purchases import BetaGeoModel, ModifiedBetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
 from gongbi.models.base import Figures, Judgement, Trained
@@ -24,6 +26,12 @@ DAYS = 7.0
 SEED = 20170101
 RESAMPLES = 1000
 GROUPS = 6
+#: What may say how often somebody buys.
+OFTEN: Mapping[str, type[PurchaseModel]] = {
+    "beta_geo": BetaGeoModel,
+    "modified_beta_geo": ModifiedBetaGeoModel,
+    "pareto_nbd": ParetoNBDModel,
+}
 #: What may say how much a purchase is worth, by the name that figures and kept models give it.
 SPEND_MODELS: Mapping[str, type[GammaGammaModel | AverageSpend]] = {
     "gamma_gamma": GammaGammaModel,
@@ -68,7 +76,7 @@ class PurchaseModels:
         if not back.any():
             raise InvalidInput("Nobody bought on a second day, so there is nothing to learn purchases from.")
         often = BetaGeoModel().fit(history.frequency, history.recency, history.age)
-        return cls(often, _fit_spend(history.frequency[back], history.mean_spend[back]))
+        return cls(often, fit_spend(history.frequency[back], history.mean_spend[back]))
 
     @property
     def spend_model(self) -> str:
@@ -106,7 +114,7 @@ class PurchaseModels:
         return cls(often, much)
 
 
-def _fit_spend(frequency: FloatArray, mean: FloatArray) -> GammaGammaModel | AverageSpend:
+def fit_spend(frequency: FloatArray, mean: FloatArray) -> GammaGammaModel | AverageSpend:
     """Learn how much; where no model of it can be had, that is no reason to know nothing of how often."""
     plain = AverageSpend().fit(frequency, mean)
     if _all_equal(mean):
