@@ -24,8 +24,6 @@ from common import HERE, RESULTS, surroundings
 from scale_tags import definitions, some, tags
 
 import gongbi
-from gongbi.core.advance import with_states
-from gongbi.core.changes import split
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.plan import Plan
 from gongbi.services.context import Context
@@ -33,12 +31,17 @@ from gongbi.services.insight import insight
 from gongbi.services.overlap import overlap
 from gongbi.services.segments import count
 from gongbi.tags.base import TagColumn
+from gongbi.tags.buckets import buckets, build_in_buckets
 from gongbi.tags.run import build_tags, describe_tags
 
-PARTS = ("data", "ingest", "build", "width", "each", "advance", "count", "insight", "rivals", "sizes", "spark")
+PARTS = (
+    *("data", "ingest", "build", "width", "each", "publish", "advance"),
+    *("count", "insight", "rivals", "sizes", "spark"),
+)
 #: The last day of the made-up data, and the end of it.
 YESTERDAY, TODAY = datetime(2024, 12, 30, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)
 OURS, HAND = "bench_build", "bench_handwritten"
+DRAFTS = ("bench_ranks", "bench_bucket")
 FIVE = (
     "tag.order.n_90 >= {n} and tag.trait.city in ('上海', '北京', '深圳') and tag.rfm.monetary >= 4"
     " and tag.view.n_30 > 2 and tag.message.share_365 > 0.2"
@@ -59,9 +62,27 @@ def timed(work: Callable[[], Any]) -> float:
     return round(time.perf_counter() - started, 3)
 
 
+def told(side: str, seconds: float) -> None:
+    """Say how a side did: a run at size takes long, and may be stopped."""
+    sys.stderr.write(f"{side}: {seconds} s\n")
+
+
 def peak_gb() -> float:
     """The most memory that this process held."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+
+
+def build_all(ctx: Context, request: Request, into: str) -> int:
+    """A whole build as the product makes it, in buckets of members where memory is short; return how many buckets."""
+    engine, world = ctx.engine, ctx.catalog().world
+    n = buckets(request.columns, ctx.rows(f"member_{request.subject}"), engine.capabilities.memory)
+    if n == 1:
+        build_tags(engine, world, request, into)
+    else:
+        build_in_buckets(engine, world, request, into, n, DRAFTS)
+        for draft in DRAFTS:
+            engine.drop(draft)
+    return n
 
 
 def handwritten(as_of: datetime) -> Plan:
@@ -104,29 +125,27 @@ class Bench:
         """The whole build and the statement by hand, in turn, the same table from both."""
         with self.open() as ws:
             ctx: Context = ws.context
-            engine, world = ctx.engine, ctx.catalog().world
-            expressions = ctx.catalog().tags_of("customer")
+            engine, expressions = ctx.engine, ctx.catalog().tags_of("customer")
             request = Request("customer", expressions, TODAY, {}, single=ctx.single("customer"))
             columns = [TagColumn(name, e.type) for name, e in expressions.items()]
-            ours, hand, statistics, states = [], [], [], split(expressions, world)
+            ours, hand, statistics, parts = [], [], [], []
             for _ in range(self.given.rounds):
+                ours.append(timed(lambda: parts.append(build_all(ctx, request, OURS))))
+                told("ours", ours[-1])
                 hand.append(timed(lambda: engine.build(handwritten(TODAY), HAND)))
-                ours.append(timed(lambda: build_tags(engine, world, request, OURS)))
+                told("by hand", hand[-1])
                 statistics.append(timed(lambda: describe_tags(engine, OURS, columns, self.given.customers)))
             if wrong := differences(engine):
                 sys.exit(f"The statement written by hand does not give the build's table: {wrong}")
             engine.drop(HAND)
-            more = Request(request.subject, with_states(expressions, states), TODAY, {}, single=request.single)
-            stated = timed(lambda: build_tags(engine, world, more, OURS))
             engine.drop(OURS)
         return {
             "tags": len(columns),
-            "states": len(states.states),
+            "buckets": parts[-1],
             "equal": True,
             "seconds": min(ours),
             "handwritten_seconds": min(hand),
             "ratio": round(min(ours) / min(hand), 2),
-            "with_states_seconds": stated,
             "statistics_seconds": min(statistics),
             "peak_gb": peak_gb(),
         }
@@ -141,7 +160,7 @@ class Bench:
                 columns = {name: e for name, e in ctx.catalog().tags_of("customer").items() if name in names}
                 request = Request("customer", columns, TODAY, {}, single=ctx.single("customer"))
                 found[str(len(columns))] = timed(
-                    lambda r=request: build_tags(ctx.engine, ctx.catalog().world, r, OURS)  # type: ignore[misc]
+                    lambda r=request: build_all(ctx, r, OURS)  # type: ignore[misc]
                 )
             ctx.engine.drop(OURS)
         return {"seconds": found}
@@ -157,7 +176,7 @@ class Bench:
             ctx: Context = ws.context
             expressions, world = ctx.catalog().tags_of("customer"), ctx.catalog().world
             request = Request("customer", expressions, TODAY, {}, single=ctx.single("customer"))
-            build_tags(ctx.engine, world, request, OURS)
+            build_all(ctx, request, OURS)
             stored = {name: Stored(OURS, name) for name in expressions}
             for kind, names in kinds.items():
                 chosen = names[:: max(len(names) // per_kind, 1)][:per_kind]
@@ -170,6 +189,12 @@ class Bench:
             ctx.engine.drop(HAND)
         scaled = sum(mean(seconds) * len(kinds[kind]) for kind, seconds in taken.items())
         return {"tried": sum(map(len, taken.values())), "scaled_seconds": round(scaled, 1), "by_kind": taken}
+
+    def publish(self) -> dict[str, Any]:
+        """All that `gongbi build` does: the build with the states of later ones, statistics, limits, the pointer."""
+        with self.open() as ws:
+            seconds = timed(lambda: ws.build(as_of=TODAY, full=True, force=True))
+        return {"seconds": seconds, "peak_gb": peak_gb()}
 
     def advance(self) -> dict[str, Any]:
         """One more day, against the whole build of that day."""
