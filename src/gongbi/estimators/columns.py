@@ -123,16 +123,26 @@ def _is_missing(value: Any) -> bool:
 
 
 def _categories(values: Any) -> dict[Any, int]:
-    present = {value for value in values.tolist() if not _is_missing(value)}
+    present = {value for value in _distinct(values)[1] if not _is_missing(value)}
     # Sorted, so that the order of the rows does not change the model; by kind first, as kinds do not compare.
     return {value: code for code, value in enumerate(sorted(present, key=lambda value: (type(value).__name__, value)))}
 
 
 def _codes(values: Any, known: dict[Any, int]) -> FloatArray:
     nan = float("nan")
-    return np.array(
-        [nan if _is_missing(value) else known.get(value, nan) for value in values.tolist()], dtype=np.float64
-    )
+    numbers, distinct = _distinct(values)
+    # The last entry is that of missing values, whose number is -1.
+    codes = [nan if _is_missing(value) else known.get(value, nan) for value in distinct]
+    found: FloatArray = np.array([*codes, nan], dtype=np.float64)[numbers]
+    return found
+
+
+def _distinct(values: Any) -> tuple[Any, list[Any]]:
+    """Return for each entry the position of its value among the different ones, -1 where it is missing, and these."""
+    import pandas as pd
+
+    numbers, distinct = pd.factorize(np.asarray(values) if isinstance(values, np.ndarray) else values)
+    return numbers, list(distinct.tolist())
 
 
 def _numbers(name: str, values: Any) -> FloatArray:

@@ -55,7 +55,7 @@ def qini_curve(y: ArrayLike, treatment: ArrayLike, score: ArrayLike) -> QiniCurv
     InvalidInput
         When the arrays differ in length, or an arm has nobody.
     """
-    trial = _Ranked.of(y, treatment, score)
+    trial = Ranked.of(y, treatment, score)
     sums = trial.sums(np.ones(len(trial.order)))
     share, gain = _gain(sums)
     return QiniCurve(np.r_[0.0, share], np.r_[0.0, gain], _area(share, gain), _auuc(sums))
@@ -95,7 +95,7 @@ def uplift_quality(
 
     Members are drawn with replacement, the same draws for every score, so that differences are paired.
     """
-    ranked = {name: _Ranked.of(y, treatment, score) for name, score in scores.items()}
+    ranked = {name: Ranked.of(y, treatment, score) for name, score in scores.items()}
     if not all(0 < reach <= 1 for reach in reaches):
         raise InvalidInput(f"A share of the ranking lies between 0 and 1, not at {list(reaches)}.")
     n = len(np.asarray(treatment))
@@ -122,7 +122,7 @@ def uplift_quality(
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
+class Ranked:
     """A trial in the order of a score: which rows, where each group of equal scores ends, arm and outcome."""
 
     order: IntArray
@@ -131,7 +131,7 @@ class _Ranked:
     y: FloatArray
 
     @classmethod
-    def of(cls, y: ArrayLike, treatment: ArrayLike, score: ArrayLike) -> _Ranked:
+    def of(cls, y: ArrayLike, treatment: ArrayLike, score: ArrayLike) -> Ranked:
         outcome, treated, scores = checked_trial(y, treatment, score)
         order = np.argsort(-scores, kind="stable")
         ends = np.flatnonzero(np.diff(scores[order], append=np.inf) != 0)
@@ -144,6 +144,10 @@ class _Ranked:
         parts = np.stack([wt, w - wt, wt * self.y, (w - wt) * self.y])
         found: FloatArray = np.cumsum(parts, axis=1)[:, self.ends]
         return found
+
+    def area(self, weight: FloatArray) -> float:
+        """The Qini area where each row, as first given, counts so many times."""
+        return _area(*_gain(self.sums(weight)))
 
 
 def _gain(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -182,6 +186,12 @@ def _figures(sums: FloatArray, reaches: Sequence[float]) -> FloatArray:
     uplift = _differences(np.stack(at), float("nan"))
     found: FloatArray = np.r_[1000 * _area(share, gain), 1000 * _auuc(sums), uplift]
     return found
+
+
+def figures_of(y: ArrayLike, treatment: ArrayLike, score: ArrayLike, reaches: Sequence[float] = REACHES) -> FloatArray:
+    """Return area and AUUC, both times 1000, and the uplift at each reach; `uplift_quality` adds intervals."""
+    trial = Ranked.of(y, treatment, score)
+    return _figures(trial.sums(np.ones(len(trial.order))), reaches)
 
 
 @dataclass(frozen=True, slots=True)
