@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.uplift import UpliftModel as UpliftModel
     from gongbi.estimators.uplift import XLearner as XLearner
     from gongbi.estimators.uplift_tree import UpliftTree as UpliftTree
+    from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
 
 #: Where each estimator lives, by the name that may be imported from here.
 ESTIMATORS = {
@@ -34,6 +35,7 @@ ESTIMATORS = {
     "ParetoNBDModel": "gongbi.estimators.pareto",
     "PropensityModel": "gongbi.estimators.propensity",
     "TLearner": "gongbi.estimators.uplift",
+    "TextClassifier": "gongbi.estimators.text.classifier",
     "UpliftModel": "gongbi.estimators.uplift",
     "UpliftTree": "gongbi.estimators.uplift_tree",
     "XLearner": "gongbi.estimators.uplift",

@@ -1,0 +1,8 @@
+"""Text, Chinese first: what is said, how it is meant, what it is about, and whether that is rising.
+
+- `classifier`: `TextClassifier`, sentiment or type of complaint from labelled texts, in seconds;
+- `complaints`: `ComplaintModel`, types in levels, by a taxonomy of the user's own;
+- `moods`: moods and sign of a text by a small list of words, without training;
+- `words`, `topics`: words that tell texts apart, and what texts are about;
+- `bursts`: topics that are rising, and thresholds of early warning.
+"""

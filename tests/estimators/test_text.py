@@ -1,0 +1,104 @@
+"""Texts: n-grams against a plain count, labels that can be learned, moods by their words."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.text.classifier import TextClassifier
+from gongbi.estimators.text.moods import moods
+from gongbi.estimators.text.ngrams import Grams, hashed, weighted
+from gongbi.estimators.text.normal import normal
+
+GOOD = ["房间干净舒适", "服务热情，下次还来", "早餐丰盛，很满意", "位置方便，性价比高"]
+BAD = ["房间又脏又吵", "服务冷漠，再也不来", "早餐难吃，很失望", "位置偏僻，太贵了"]
+
+
+def made_up(n: int = 60) -> tuple[list[str], list[str]]:
+    """Texts of two kinds with a shared filler, in a fixed order."""
+    texts = [f"{(GOOD if i % 2 else BAD)[i // 2 % 4]}第{i % 7}天" for i in range(n)]
+    return texts, ["good" if i % 2 else "bad" for i in range(n)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text(alphabet="好坏不很a 😀", max_size=8), min_size=1, max_size=6))
+def test_hashed_ngrams_are_those_of_a_plain_loop_over_each_text(texts: list[str]) -> None:
+    owner, gram = hashed(texts, 3, 20)
+    got = Counter(owner.tolist())
+    assert [got[i] for i in range(len(texts))] == [sum(max(0, len(t) - n + 1) for n in (1, 2, 3)) for t in texts]
+    for i, text in enumerate(texts):
+        pieces = [text[k : k + n] for n in (1, 2, 3) for k in range(len(text) - n + 1)]
+        assert Counter(Counter(gram[owner == i].tolist()).values()) == Counter(Counter(pieces).values())
+
+
+def test_counts_hold_only_ngrams_of_enough_texts_and_rows_get_unit_length() -> None:
+    texts = ["好好", "好坏", "坏"]
+    counts = Grams.learn(texts, 2, 18, 2).counts(texts)
+    assert sorted(counts.toarray().sum(axis=1).tolist()) == [1, 2, 2]
+    rows = weighted(counts, np.ones(counts.shape[1])).toarray()
+    assert np.allclose((rows**2).sum(axis=1), 1)
+    assert Grams.learn(texts, 2, 18, 2).counts(["", "猫"]).nnz == 0
+
+
+def test_a_text_is_the_same_in_full_width_in_traditional_characters_and_with_more_blanks() -> None:
+    assert normal("服務 　熱情！ＯＫ") == normal("服务 热情!ok")
+
+
+def test_a_classifier_tells_kinds_apart_and_survives_json_and_pickle() -> None:
+    texts, labels = made_up()
+    model = TextClassifier().fit(texts, labels)
+    unseen = ["房间脏，难吃", "干净，很满意，下次还来"]
+    assert model.predict(unseen).tolist() == ["bad", "good"]
+    chance = model.predict_proba(unseen)
+    assert np.allclose(chance.sum(axis=1), 1)
+    kept = TextClassifier.from_json(json.loads(json.dumps(model.to_json())))
+    assert np.allclose(kept.predict_proba(unseen), chance, atol=1e-5)
+    assert np.allclose(pickle.loads(pickle.dumps(model)).predict_proba(unseen), chance)
+    again = clone(model).fit(texts, labels)
+    assert np.array_equal(again.predict_proba(unseen), chance)
+    assert model.predict_proba([]).shape == (0, 2)
+
+
+def test_three_labels_and_an_empty_text_have_chances_that_sum_to_one() -> None:
+    texts, labels = made_up()
+    texts, labels = [*texts, *["发货慢，等了很久", "快递慢，没到"] * 10], [*labels, *["late"] * 20]
+    model = TextClassifier().fit(texts, labels)
+    assert model.classes_.tolist() == ["bad", "good", "late"]
+    assert model.predict(["快递慢"]).tolist() == ["late"]
+    assert np.allclose(model.predict_proba(["", None]).sum(axis=1), 1)
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
+    with pytest.raises(NotFitted):
+        TextClassifier().predict(["好"])
+    with pytest.raises(InvalidInput, match="same label"):
+        TextClassifier().fit(["好", "坏"], [1, 1])
+    with pytest.raises(InvalidInput, match="one text"):
+        TextClassifier().fit(["好", "坏", "坏"], [1, 0, 0])
+    with pytest.raises(InvalidInput, match="share no characters"):
+        TextClassifier().fit(["一", "二", "三", "四"], [1, 0, 1, 0])
+    with pytest.raises(InvalidInput, match="2 texts and 1 labels"):
+        TextClassifier().fit(["好", "坏"], [1])
+    with pytest.raises(InvalidInput, match="which is no text"):
+        TextClassifier().fit([1, 2], [0, 1])  # type: ignore[list-item]
+    with pytest.raises(InvalidInput, match="one text"):
+        TextClassifier().fit("好坏", [0, 1])
+
+
+def test_words_of_moods_are_counted_the_longest_first_and_turned_by_a_no() -> None:
+    found = moods(["非常满意，谢谢", "不满意，太脏了", "并不是很方便", "今天星期三", None])
+    assert found.balance[0] == 1
+    assert found.balance[1] == -1
+    assert found.balance[2] == -1
+    assert np.isnan(found.balance[3:]).all()
+    assert found.strongest()[1] in ("disappointment", "disgust")
+    assert found.strongest()[3] is None
+    assert not moods(["ambassador"]).counts.any()
