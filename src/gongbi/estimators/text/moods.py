@@ -72,7 +72,8 @@ def moods(texts: Iterable[str | None]) -> Moods:
 @cache
 def _words() -> tuple[re.Pattern[str], dict[str, int], tuple[str, ...], tuple[int, ...]]:
     words: dict[str, int] = {}
-    names, signs = [], []
+    names: list[str] = []
+    signs: list[int] = []
     for line in files("gongbi.estimators.text").joinpath("moods.txt").read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
