@@ -16,12 +16,12 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
     from gongbi.estimators.spend import AverageSpend as AverageSpend
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
+    from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
     from gongbi.estimators.uplift import DRLearner as DRLearner
     from gongbi.estimators.uplift import TLearner as TLearner
     from gongbi.estimators.uplift import UpliftModel as UpliftModel
     from gongbi.estimators.uplift import XLearner as XLearner
     from gongbi.estimators.uplift_tree import UpliftTree as UpliftTree
-    from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
 
 #: Where each estimator lives, by the name that may be imported from here.
 ESTIMATORS = {
