@@ -202,7 +202,13 @@ class Workspace(PortraitVerbs):
             context.stoppable() if cancelled is not None else nullcontext(),
             taking_turns(context) if verb in CHANGING else nullcontext(),
         ):
-            return VERBS[verb](context, **params)
+            try:
+                return VERBS[verb](context, **params)
+            except UnknownName as error:
+                from gongbi.services.hints import with_likely_name
+
+                with_likely_name(context, error)
+                raise
 
     # -- verbs, spelled out -----------------------------------------------------------------------
 

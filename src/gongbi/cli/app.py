@@ -20,9 +20,10 @@ from gongbi.cli.evaluate import evaluate_app
 from gongbi.cli.groups import segment_app
 from gongbi.cli.messages import line_of, parsed
 from gongbi.cli.models import models_app
-from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
+from gongbi.cli.options import HERE, As, Json, Overwrite, Reveal, Subject, Where
 from gongbi.cli.output import (
     show_applied,
+    show_built,
     show_campaign,
     show_campaigns,
     show_cancelled,
@@ -43,12 +44,17 @@ from gongbi.errors import Cancelled, GongbiError
 from gongbi.packs import demo as pack
 from gongbi.packs import demos
 
-#: The commands in the order in which one works; those that are not here come after.
-_ORDER = (
-    *("init", "demo", "apply", "ingest", "build", "serve", "customer", "segment", "tags", "search", "explain"),
-    *("history", "train", "models", "evaluate", "campaign", "report", "worklist", "grading", "personas", "interviews"),
-    *("sources", "quality", "lineage", "makers", "requests", "runs", "export", "bench"),
-)
+#: The commands by what one is at, in the order in which one works; those that are not here come after.
+_GROUPS = {
+    "Begin 开始": ("init", "demo", "apply", "ingest", "build", "serve"),
+    "Customers and tags 客户与标签": (
+        *("customer", "tags", "search", "explain", "history", "makers", "quality", "lineage", "requests"),
+    ),
+    "Groups 客群": ("segment", "grading", "personas", "interviews", "worklist"),
+    "Predictions and campaigns 预测与活动": ("train", "models", "evaluate", "campaign", "report"),
+    "Housekeeping 运维": ("sources", "runs", "export", "bench"),
+}
+_ORDER = tuple(name for names in _GROUPS.values() for name in names)
 
 
 class _InOrder(TyperGroup):
@@ -58,6 +64,15 @@ class _InOrder(TyperGroup):
         """Names of the commands, in their order."""
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command, told to which group it belongs."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            others = "More 其他"
+            of = next((group for group, names in _GROUPS.items() if cmd_name in names), others)
+            command.rich_help_panel = of  # type: ignore[attr-defined]
+        return command
 
 
 app = typer.Typer(
@@ -227,7 +242,7 @@ def build(
 ) -> None:
     """Compute all tags. 计算标签。"""
     given = {"as_of": as_of, "subjects": subject or None, "force": force, "accept": accept, "full": full}
-    emit(call(workspace, actor, "build", **given), as_json)
+    emit(call(workspace, actor, "build", **given), as_json, show_built)
 
 
 @app.command()
@@ -259,15 +274,18 @@ def makers(
 def customer(
     id: Annotated[str, typer.Argument(help="An id, or kind:value of an identifier.")],  # noqa: A002
     tag: Annotated[str | None, typer.Option("--tag", help="Show the facts behind this tag.")] = None,
+    reveal: Reveal = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
+    actor: As = None,
 ) -> None:
     """One customer: identifiers, attributes, tags, time line. 客户画像。"""
+    given = {"id": id, "subject": subject, "reveal": reveal}
     if tag is not None:
-        emit(call(workspace, None, "evidence", id=id, tag=tag, subject=subject), as_json)
+        emit(call(workspace, actor, "evidence", tag=tag, **given), as_json)
     else:
-        emit(call(workspace, None, "customer", id=id, subject=subject), as_json)
+        emit(call(workspace, actor, "customer", **given), as_json)
 
 
 @app.command()

@@ -41,6 +41,7 @@ CHINESE: Mapping[str, str] = {
     "kind": "种类",
     "label": "取值",
     "low": "下限",
+    "made": "如何算出",
     "mean": "平均",
     "members": "成员数",
     "model": "模型",

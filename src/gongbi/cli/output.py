@@ -163,6 +163,7 @@ _SHOWN = {
     "value": ("tag", "value", "unit", "name", "category"),
     "tag": ("tag", "name", "subject", "category", "type", "unit", "coverage", "distinct", "mean"),
     "segment": ("segment", "name", "subject", "count", "of", "at_most", "problem"),
+    "made": ("subject", "build", "as_of", "members", "tags", "seconds", "reused", "current", "made"),
     "p_adjusted": (
         "tag",
         "label",
@@ -226,7 +227,7 @@ _MEASURED = ("value", "mean")
 _CHANCES = ("p_value", "p_adjusted", "q_value")
 
 #: Columns that are left out where no row has anything there.
-_RARE = ("at_most", "problem", "error", "failed", "repaired", "defining")
+_RARE = ("made", "at_most", "problem", "error", "failed", "repaired", "defining")
 
 #: Headings that say nothing when what is below them is the answer itself.
 _BARE = ("table", "rows")
@@ -368,8 +369,17 @@ def show_applied(report: Mapping[str, Any]) -> None:
     names = {key: ", ".join(report[key]) for key in ("added", "changed", "drafted", "retired") if report[key]}
     counts = {kind: n for kind, n in report["counts"].items() if n}
     rest = {"unchanged": report["unchanged"], "counts": counts, "tags": report["tags"]}
-    reviewed = {kind: mode for kind, mode in report["governance"].items() if mode != "open"}
+    unverified = "须审核（姓名未经验证）" if language() == "zh" else "reviewed (names are not verified yet)"
+    reviewed = {kind: unverified for kind, mode in report["governance"].items() if mode == "reviewed"}
     show(names | {key: value for key, value in rest.items() if value} | ({"governance": reviewed} if reviewed else {}))
+
+
+def show_built(report: Mapping[str, Any]) -> None:
+    """Print what a build did, each subject with how its tags came about."""
+    from gongbi.cli.work import made_words
+
+    zh = language() == "zh"
+    show({**report, "builds": [{**one, "made": made_words(one["made"], zh=zh)} for one in report["builds"]]})
 
 
 def show_ingest(report: Mapping[str, Any]) -> None:

@@ -88,6 +88,27 @@ def cancel_lines(run: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} is {run['status']}."
 
 
+#: Why a build computed everything → in both languages.
+WHOLE = {
+    "asked": ("按要求全部计算", "everything, as asked"),
+    "first": ("首次，全部计算", "everything: the first build"),
+    "sources": ("数据源有变，全部计算", "everything: sources have changed"),
+    "undone": ("有加载被撤销，全部计算", "everything: a load was undone"),
+    "few": ("成员不多，全部计算更快", "everything: with so few members that is sooner"),
+    "most": ("大多数成员有变，全部计算", "everything: most members had changed"),
+}
+
+
+def made_words(made: Mapping[str, Any], *, zh: bool) -> str:
+    """How a build came about: all computed, and why; or from which build, for how many members again."""
+    if not made:
+        return ""
+    if made["start"] is None:
+        return WHOLE[made["why"]][0 if zh else 1]
+    start, n, share = made["start"], made["touched"], made["share"]
+    return f"接着版本 {start}，重算 {n:,} 位（{share:.1%}）" if zh else f"from build {start}, {n:,} again ({share:.1%})"
+
+
 def status_words(run: Mapping[str, Any]) -> str:
     """A run's status, and whether it was asked to stop."""
     asked = run["status"] == "running" and run.get("cancel_requested")

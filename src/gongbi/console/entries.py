@@ -13,7 +13,7 @@ from nicegui import ui
 
 from gongbi.catalog.forms import NO_VALUE, Compare, Field, Kind, Phrase, Value
 from gongbi.console.frame import Page
-from gongbi.core.clock import CALENDAR, PERIODS, ROLLING
+from gongbi.core.clock import CALENDAR, PERIODS, ROLLING, WORKDAY
 
 Given = Callable[[tuple[Value, ...]], None]
 
@@ -150,7 +150,9 @@ def unit(page: Page, value: str, ask: str, put: Callable[[str], None]) -> None:
     if ask == "period":
         options = {period: page.t(f"maker.unit.calendar_{period}") for period in PERIODS}
     else:
-        options = {one: page.t(f"maker.unit.{one}") for one in (*ROLLING, *(() if ask == "rolling" else CALENDAR))}
+        options = {
+            one: page.t(f"maker.unit.{one}") for one in (*ROLLING, *(() if ask == "rolling" else (*CALENDAR, WORKDAY)))
+        }
     box = ui.select(options | ({} if value in options else {value: value}), value=value)
     box.props("outlined dense options-dense").classes("g-pick").props["aria-label"] = page.t("maker.unit")
     box.on_value_change(lambda e: put(e.value))

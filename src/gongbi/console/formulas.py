@@ -15,7 +15,7 @@ from gongbi.catalog.forms import Argument, Compare, Field, Formula, Group, Kind,
 from gongbi.console import entries
 from gongbi.console.texts import TEXTS
 from gongbi.console.words import named
-from gongbi.core.clock import CALENDAR, PERIODS, ROLLING
+from gongbi.core.clock import CALENDAR, PERIODS, ROLLING, WORKDAY
 from gongbi.core.functions import CATALOGUE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Get = Callable[[], Any]
 Put = Callable[..., None]
 #: Functions that say yes or no, whose type is told by what they are given.
 YES_NO = ("in_random_share", "has", "has_any", "has_all", "overlaps", "within_m", "in_area")
-UNITS = (*ROLLING, *CALENDAR, *PERIODS)
+UNITS = (*ROLLING, *CALENDAR, WORKDAY, *PERIODS)
 
 
 def called(page: Page, function: str) -> str:

@@ -18,7 +18,7 @@ from gongbi.console import parts, trials
 from gongbi.console.counting import Counter
 from gongbi.console.frame import Page
 from gongbi.console.words import named
-from gongbi.core.clock import CALENDAR, ROLLING
+from gongbi.core.clock import CALENDAR, ROLLING, WORKDAY
 from gongbi.errors import Cancelled, GongbiError
 
 #: Seconds without a change before the draft is computed.
@@ -195,7 +195,7 @@ class MakerForm:
         with ui.element("div").classes("g-form-row"):
             box = ui.input(label, value=number, placeholder=usual.partition(" ")[0]).props("outlined dense stack-label")
             box.on_value_change(lambda e: change(n=e.value or ""))
-            units = {unit: self.page.t(f"maker.unit.{unit}") for unit in (*ROLLING, *CALENDAR)}
+            units = {unit: self.page.t(f"maker.unit.{unit}") for unit in (*ROLLING, *CALENDAR, WORKDAY)}
             self._select(units, state["unit"], self.page.t("maker.unit")).on_value_change(
                 lambda e: change(unit=e.value)
             )

@@ -109,9 +109,16 @@ def problem(page: Page, error: GongbiError, *, source: str = "", fix: Callable[[
 
 def warnings(page: Page, found: Iterable[Mapping[str, Any]]) -> None:
     """What must be known beside an answer; a sentence that several rows carry is said once."""
-    for words in dict.fromkeys(page.words(said) for said in found):
+    for words in dict.fromkeys(_warning(page, said) for said in found):
         with ui.element("div").classes("g-honest").props('role="note"'):
             ui.label(words)
+
+
+def _warning(page: Page, said: Mapping[str, Any]) -> str:
+    """A warning in words of a page: what is masked is not shown by an option of a command here."""
+    if said.get("code") != "masked":
+        return page.words(said)
+    return page.t("privacy.masked", names=("、" if page.language == "zh" else ", ").join(said["columns"]))
 
 
 def uncounted(page: Page, segments: Iterable[Mapping[str, Any]]) -> None:

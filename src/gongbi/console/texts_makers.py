@@ -37,6 +37,7 @@ MAKERS: dict[str, tuple[str, str]] = {
     "maker.unit.calendar_month": ("自然月", "calendar months"),
     "maker.unit.calendar_quarter": ("自然季", "calendar quarters"),
     "maker.unit.calendar_year": ("自然年", "calendar years"),
+    "maker.unit.workday": ("工作日", "working days"),
     "maker.about.metric": (
         "一种事实的统计值：多少次、多少天、多少金额、距今多久。",
         "A figure of the rows of one fact: how many, on how many days, how much, how long ago.",

@@ -132,9 +132,10 @@ def check_reveal(ctx: Context, reveal: str | None) -> None:
     if reveal is None:
         return
     if not reveal.strip():
-        raise InvalidInput("To see masked values needs a reason.", hint="Say it after `--reveal`; it is put on record.")
+        raise InvalidInput("To see masked values needs a reason.", hint="Say why; it is put on record.")
     if ctx.actor.strip().casefold() in NOBODY:
-        raise Refused("Masked values are shown to a named person only.", hint="Say who asks: `--as NAME`.")
+        hint = "Say who asks: `--as NAME`, or the name at the top of a page."
+        raise Refused("Masked values are shown to a named person only.", hint=hint)
 
 
 def hide(

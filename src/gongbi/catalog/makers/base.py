@@ -21,7 +21,7 @@ Takes = Literal[
 ]
 
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,4}) ([a-z_]+?)s?")
-_UNITS: Final = (*clock.ROLLING, *clock.CALENDAR)
+_UNITS: Final = (*clock.ROLLING, *clock.CALENDAR, clock.WORKDAY)
 
 
 class ShortForm(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -88,7 +88,28 @@ async def one(page: Page) -> None:
                 year = ui.button(page.t("yearbook.title"), icon="auto_stories")
                 year.on_click(lambda: ui.navigate.to(target))
                 year.props("outline no-caps").classes("g-btn")
+    whole = ui.element("div").classes("g-page")
+
+    def draw(found: Mapping[str, Any]) -> None:
+        whole.clear()
+        with whole:
+            _portrait(page, found, library, given, draw)
+
+    draw(found)
+
+
+def _portrait(
+    page: Page,
+    found: Mapping[str, Any],
+    library: Mapping[str, Mapping[str, Any]],
+    given: str,
+    draw: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """Everything about a member below the heading; drawn anew where masked values are shown to somebody."""
     parts.warnings(page, found["warnings"])
+    if any(said.get("code") == "masked" for said in found["warnings"]):
+        show = ui.button(page.t("privacy.reveal"), icon="visibility").props("outline dense no-caps").classes("g-btn")
+        show.on_click(lambda: _reveal(page, found["subject"], given, draw))
     with parts.card():
         _header(page, found)
     show_timeline(page, found)
@@ -105,6 +126,33 @@ async def one(page: Page) -> None:
             parts.empty(page, "customer.no_tags", icon="sell", command="gongbi build")
         return
     Tags(page, found, library).show()
+
+
+def _reveal(page: Page, subject: str, given: str, draw: Callable[[Mapping[str, Any]], None]) -> None:
+    """Ask why masked values are to be seen, and show them; the service puts name and reason on record."""
+    with ui.dialog(value=True) as dialog, ui.card().classes("g-dialog"):
+        with ui.element("h2"):
+            ui.label(page.t("privacy.reveal"))
+        why = ui.input(page.t("privacy.why")).props("outlined dense autofocus").classes("g-wide")
+        said = ui.element("div").props('aria-live="polite"')
+
+        async def go() -> None:
+            said.clear()
+            try:
+                found = await page.call("customer", id=given, subject=subject, events=EVENTS, reveal=why.value or "")
+            except GongbiError as error:
+                with said:
+                    parts.problem(page, error)
+                return
+            dialog.close()
+            draw(found)
+
+        why.on("keydown.enter", go)
+        with ui.element("div").classes("g-chips"):
+            ui.button(page.t("privacy.reveal"), icon="visibility", on_click=go).props("unelevated no-caps").classes(
+                "g-btn"
+            )
+            ui.button(page.t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")
 
 
 def _header(page: Page, found: Mapping[str, Any]) -> None:
