@@ -367,6 +367,8 @@ class Cohort:
         ISO date or instant by which the population is known; `as_of` where absent. A mailing list is settled before
         a campaign begins but comes on record with its first day: without this the list would still be empty. Give
         the earliest instant that will do, since it is the only part that sees beyond `as_of` and picks the members.
+    treated
+        For ``uplift``: who of them was treated, where that differs from the model's own `treated`.
     """
 
     name: str
@@ -374,6 +376,7 @@ class Cohort:
     population: str
     target: str
     known_by: str | None = None
+    treated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,8 +388,8 @@ class ModelDef:
     model
         Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
     estimator
-        ``purchases`` (BG/NBD and Gamma-Gamma), ``propensity`` (boosted trees, calibrated) or ``clusters`` (groups of
-        members who are alike).
+        ``purchases`` (BG/NBD and Gamma-Gamma), ``propensity`` (boosted trees, calibrated), ``uplift`` (what a
+        treatment changes for each member) or ``clusters`` (groups of members who are alike).
     fact, amount, horizon_days
         For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
     features
@@ -394,13 +397,17 @@ class ModelDef:
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
         without history, whose value of today might know what came after.
     target, population
-        For ``propensity``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is asked about
-        (all members where absent). The cohorts then follow from the instant of the training: the newest one whose
-        outcome is known is the test, and those before it, one horizon apart, are learned from.
+        For ``propensity`` and ``uplift``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is
+        asked about (all members where absent). The cohorts then follow from the instant of the training: the newest
+        one whose outcome is known is the test, and those before it, one horizon apart, are learned from.
     cohorts
         At most so many of those before it are learned from, where the data reach so far back.
     train, test
-        For ``propensity``: cohorts; test cohorts are later than every train cohort.
+        For ``propensity`` and ``uplift``: cohorts; test cohorts are later than every train cohort. An ``uplift`` model
+        without a test is tested on members of its training cohorts who are drawn by lot and not learned from.
+    treated, randomised
+        For ``uplift``: who of the population was treated, a boolean expression that is read at `known_by`, or looks at
+        what came after with ``ahead(n, unit)``; and whether that was decided by lot. Only then is its report a proof.
     score
         For ``propensity``: the population expression scored now (the `population`, or all members, where absent). For
         ``purchases``: who is scored. For ``clusters``: who is learned from and assigned.
@@ -416,7 +423,7 @@ class ModelDef:
     """
 
     model: str
-    estimator: Literal["purchases", "propensity", "clusters"]
+    estimator: Literal["purchases", "propensity", "uplift", "clusters"]
     name: Words = NO_WORDS
     subject: str = "customer"
     fact: str | None = None
@@ -429,6 +436,8 @@ class ModelDef:
     cohorts: int = 3
     train: tuple[Cohort, ...] = ()
     test: tuple[Cohort, ...] = ()
+    treated: str | None = None
+    randomised: bool = False
     score: str | None = None
     baseline: str | None = None
     groups: tuple[str, ...] = ()
@@ -460,6 +469,8 @@ class ModelDef:
             raise InvalidDefinition(
                 f"Model {self.model!r} needs a `target`, or `features`, `train` and `test`.",
             )
+        if self.estimator == "uplift":
+            self._check_uplift()
         if self.estimator == "clusters" and not self.features:
             raise InvalidDefinition(f"Model {self.model!r} needs `features`.")
         if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:
@@ -470,6 +481,15 @@ class ModelDef:
             raise InvalidDefinition(
                 f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
                 hint="Move the test cohort later: a model must be judged on what came after it.",
+            )
+
+    def _check_uplift(self) -> None:
+        if not self.target and not (self.features and self.train):
+            raise InvalidDefinition(f"Model {self.model!r} needs a `target`, or `features` and `train`.")
+        if not self.treated and not all(cohort.treated for cohort in (*self.train, *self.test)):
+            raise InvalidDefinition(
+                f"Model {self.model!r} needs `treated`: who of the population was treated.",
+                hint="E.g. treated: exists(mailed) filter (where wave = 3); randomised: true where lots were drawn.",
             )
 
 

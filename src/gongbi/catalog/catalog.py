@@ -52,7 +52,7 @@ from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
-from gongbi.core.types import DOUBLE, INTEGER, Type
+from gongbi.core.types import DOUBLE, INTEGER, TEXT, Type
 from gongbi.core.world import (
     AttributeShape,
     End,
@@ -407,14 +407,22 @@ def _model_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
     found: dict[tuple[str, str], Type] = {}
     for model in models.values():
         for name in model_tags(model):
-            found[model.subject, name] = INTEGER if model.estimator == "clusters" else DOUBLE
+            found[model.subject, name] = _score_type(model, name)
     return found
+
+
+def _score_type(model: ModelDef, tag: str) -> Type:
+    if model.estimator == "clusters":
+        return INTEGER
+    return TEXT if model.estimator == "uplift" and tag.endswith(".group") else DOUBLE
 
 
 def model_tags(model: ModelDef) -> dict[str, str]:
     """Tags that a model writes → column of its score table."""
     if model.estimator == "propensity":
         return {f"model.{model.model}": "score"}
+    if model.estimator == "uplift":
+        return {f"model.{model.model}": "score", f"model.{model.model}.group": "group"}
     if model.estimator == "clusters":
         return {f"cluster.{model.model}": "cluster"}
     return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
@@ -558,19 +566,21 @@ def _check_model(model: ModelDef, catalog: Catalog) -> None:
         for tag in (*model.groups, *model.protected):
             if (subject, tag) not in catalog.expressions:
                 raise UnknownName(f"tag of {subject}", tag, catalog.tags_of(subject))
-        if model.target is not None:
-            check_condition(model.target, world, subject, ahead=True)
-        if model.population is not None:
-            check_condition(model.population, world, subject)
-        for cohort in (*model.train, *model.test):
-            check_condition(cohort.population, world, subject)
-            check_condition(cohort.target, world, subject, ahead=True)
-        if model.score is not None:
-            check_condition(model.score, world, subject)
+        _check_conditions(model, world)
         if model.baseline is not None and model.baseline not in world.tags_of(subject):
             raise UnknownName(f"tag of {subject}", model.baseline, world.tags_of(subject))
     except GongbiError as error:
         raise (error.at(model.place) if model.place else error) from None
+
+
+def _check_conditions(model: ModelDef, world: World) -> None:
+    cohorts = (*model.train, *model.test)
+    now = [model.population, model.score, *(cohort.population for cohort in cohorts)]
+    later = [model.target, model.treated, *(one for cohort in cohorts for one in (cohort.target, cohort.treated))]
+    for ahead, texts in ((False, now), (True, later)):
+        for text in texts:
+            if text is not None:
+                check_condition(text, world, model.subject, ahead=ahead)
 
 
 def _check_campaign(campaign: CampaignDef, catalog: Catalog) -> None:

@@ -31,7 +31,7 @@ from gongbi.errors import GongbiError, Place
 _TEXTS: Mapping[str, Sequence[str]] = {
     "segment": ("expr",),
     "grading": ("first", "volume", "contact"),
-    "model": ("score", "target", "population"),
+    "model": ("score", "target", "population", "treated"),
     "campaign": ("eligible", "score", "received", "responded", "outcome"),
     "worklist": ("expr", "by"),
 }
@@ -105,6 +105,8 @@ def _texts(definition: Definition) -> Iterator[tuple[str, str]]:
             for cohort in getattr(definition, which):
                 yield f"{which}.population", cohort.population
                 yield f"{which}.target", cohort.target
+                if cohort.treated:
+                    yield f"{which}.treated", cohort.treated
     if isinstance(definition, YearbookDef):
         yield from (("figures", figure.expr) for figure in definition.figures)
         yield from (("charts", chart.expr) for chart in definition.charts)

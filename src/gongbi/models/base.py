@@ -34,6 +34,8 @@ class CohortPlans:
         What was known of them before `as_of`: ``id`` and one column per tag. It reads the input ``_members``.
     target
         What came after: ``id`` and the boolean ``yes``. It reads the input ``_members``.
+    treated
+        Of uplift models who was treated, in the same manner; None of others.
     """
 
     name: str
@@ -43,6 +45,7 @@ class CohortPlans:
     members: Plan
     features: Plan
     target: Plan
+    treated: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

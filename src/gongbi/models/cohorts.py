@@ -72,7 +72,8 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
     test, *train = [as_of - i * span for i in range(1, model.cohorts + 2)]
     if begin is not None:
         train = [at for at in train if at - span >= begin] or [at for at in train[:1] if at > begin]
-    if not train:
+    alone = not train and model.estimator == "uplift" and (begin is None or test > begin)
+    if not train and not alone:
         needed = clock.local_date(test - span, catalog.world.zone)
         raise NotYet(
             f"The data are too short to train the model {model.model!r}: it looks {span.days} days ahead, and needs"
@@ -97,8 +98,9 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
         population=None,
         cohorts=3,
         features=tuple(allowed_features(model, catalog)),
-        train=tuple(reversed(cohorts[1:])),
-        test=(cohorts[0],),
+        # One trial is enough for an uplift model: part of its members are held out by lot.
+        train=tuple(reversed(cohorts[1:])) if not alone else tuple(cohorts),
+        test=(cohorts[0],) if not alone else (),
         score=model.score or model.population,
     )
 

@@ -83,7 +83,20 @@ def cohort_plans(
         _where(subject, population, known_by, catalog, dialect),
         _among_members(_request(subject, with_used(names, catalog, subject), as_of), names, catalog, dialect),
         _target(subject, target, as_of, catalog, dialect),
+        _treated(model, cohort, as_of, known_by, catalog, dialect),
     )
+
+
+def _treated(
+    model: ModelDef, cohort: Cohort, as_of: datetime, known_by: datetime, catalog: Catalog, dialect: Dialect
+) -> Plan | None:
+    text = cohort.treated or model.treated
+    if text is None or model.estimator != "uplift":
+        return None
+    treated = check_condition(text, catalog.world, model.subject, ahead=True, place=model.place)
+    # What looks ahead is read from the instant on; what does not, once it is on record.
+    at = as_of if horizon(treated) is not None else known_by
+    return _target(model.subject, treated, at, catalog, dialect)
 
 
 def features_read(model: ModelDef, catalog: Catalog) -> list[str]:

@@ -61,6 +61,7 @@ class CohortRows:
     members: int = 0
     positives: int = 0
     known: Any = None
+    treated: NDArray[np.bool_] | None = None
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -89,6 +90,7 @@ def cohort_rows(
     groups: Mapping[str, Type] | None = None,
     members: int = 0,
     positives: int = 0,
+    treated: Any = None,
 ) -> CohortRows:
     """Put together what the plans of a cohort gave; both tables have one row per member, in the same order.
 
@@ -107,8 +109,9 @@ def cohort_rows(
         plain = _plain(only[baseline].to_numpy(), 1)
     ids = target["id"].to_numpy(zero_copy_only=False)
     frame = feature_frame(features, types, microseconds(as_of))
+    arm = np.asarray(treated["yes"].to_numpy(zero_copy_only=False), dtype=bool) if treated is not None else None
     split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
-    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features)
+    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm)
 
 
 def microseconds(instant: datetime) -> int:

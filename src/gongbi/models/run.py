@@ -21,7 +21,7 @@ from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import OnFold, PropensityModel
-from gongbi.models import drift, propensity, purchases
+from gongbi.models import drift, propensity, purchases, uplift
 from gongbi.models import plan as plans
 from gongbi.models.base import CohortPlans, Trained, Version
 from gongbi.models.cohorts import derived, facts_of, sensitive_tags, target_of
@@ -66,15 +66,7 @@ def train_propensity(
     rival = _trees_of(champion, model, catalog) if champion is not None else None
     also = rival.feature_names_in_ if rival is not None else ()
     cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect, also) for cohort, role in given]
-    zone = catalog.world.zone
-    plans.check_order(cohorts, zone)
-    for cohort in cohorts:
-        if cohort.matures > as_of:
-            raise NotYet(
-                f"The outcome of cohort {cohort.name!r} is known on {local_date(cohort.matures, zone)},"
-                f" after {local_date(as_of, zone)}.",
-                hint="Train as of a later instant, or take the cohort out.",
-            )
+    _check_known(cohorts, as_of, catalog.world.zone)
     types = feature_types(model, catalog)
     if not types:
         raise InvalidInput(
@@ -106,6 +98,34 @@ def train_propensity(
     metrics = propensity.metrics(rows, validation, found, trees, judgement)
     metrics |= {"left_out": left_out, "reference": drift.reference(train[-1].frame, chances[-1])}
     return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
+
+
+def train_uplift(engine: Engine, model: ModelDef, catalog: Catalog, as_of: datetime, stage: OnStage) -> Trained:
+    """Read the trials, learn from the earlier, judge on the later, or on members held out by lot where there is none.
+
+    Raises
+    ------
+    NotYet
+        The outcome of a cohort is not known before `as_of`.
+    """
+    given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+    cohorts = [plans.cohort_plans(model, cohort, role, catalog, engine.dialect) for cohort, role in given]
+    _check_known(cohorts, as_of, catalog.world.zone)
+    types = feature_types(model, catalog)
+    rows, left_out = read_cohorts(engine, model, cohorts, types, catalog, stage)
+    stage("fit")
+    return uplift.learn(model, rows, as_of, left_out)
+
+
+def _check_known(cohorts: Sequence[CohortPlans], as_of: datetime, zone: str) -> None:
+    plans.check_order(cohorts, zone)
+    for cohort in cohorts:
+        if cohort.matures > as_of:
+            raise NotYet(
+                f"The outcome of cohort {cohort.name!r} is known on {local_date(cohort.matures, zone)},"
+                f" after {local_date(as_of, zone)}.",
+                hint="Train as of a later instant, or take the cohort out.",
+            )
 
 
 def _trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityModel | None:
@@ -252,6 +272,8 @@ def write_scores(
         parts = iter([_purchase_scores(engine, model, catalog, artifact, as_of)])
     elif model.estimator == "clusters":
         parts = iter([assigned_clusters(engine, model, catalog, artifact, as_of, built=built)])
+    elif model.estimator == "uplift":
+        parts = _uplift_scores(engine, model, catalog, artifact, as_of, built, seen)
     else:
         parts = _propensity_scores(engine, model, catalog, artifact, as_of, built, seen)
     table, written = score_table(model, catalog.world), 0
@@ -291,6 +313,7 @@ def _read(
         groups=groups,
         members=count,
         positives=positives,
+        treated=engine.query(cohort.treated, inputs={plans.MEMBERS: members}) if cohort.treated is not None else None,
     )
 
 
@@ -360,6 +383,31 @@ def _propensity_scores(
             "id": rows["id"],
             "score": pa.array(score, pa.float64()),
             **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
+        }
+
+
+def _uplift_scores(
+    engine: Engine,
+    model: ModelDef,
+    catalog: Catalog,
+    artifact: Mapping[str, Any],
+    as_of: datetime,
+    built: Mapping[str, Stored],
+    seen: drift.Seen | None,
+) -> Iterator[dict[str, Any]]:
+    kept = uplift.Kept.from_json(artifact)
+    names, types = kept.model.feature_names_in_, catalog.world.tags_of(model.subject)
+    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, built)
+    for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
+        frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+        effect, without, group = kept.score(frame)
+        if seen is not None:
+            seen.add(frame, effect)
+        yield {
+            "id": rows["id"],
+            "score": pa.array(effect, pa.float64()),
+            "without": pa.array(without, pa.float64()),
+            "group": pa.array(group, pa.string()),
         }
 
 

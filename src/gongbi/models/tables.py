@@ -32,6 +32,13 @@ def score_table(model: ModelDef, world: World) -> Table:
             Column("clarity", DOUBLE, "0 halfway to the next centre, 1 on its own."),
             as_of,
         ]
+    elif model.estimator == "uplift":
+        columns = [
+            Column("score", DOUBLE, "What the treatment changes in the probability of the outcome."),
+            Column("without", DOUBLE, "Probability of the outcome without treatment."),
+            Column("group", TEXT, "persuadable, sure_thing, lost_cause or sleeping_dog."),
+            as_of,
+        ]
     else:
         reasons = [
             Column(f"reason_{i}", TEXT, "A tag, its value and, in brackets, what it adds to the log-odds.")

@@ -81,12 +81,15 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
         return _shape(expr)
 
     def cohort(one: Cohort) -> Any:
-        return [one.name, one.as_of, one.known_by, said(one.population), said(one.target, ahead=True)]
+        own = [one.name, one.as_of, one.known_by, said(one.population), said(one.target, ahead=True)]
+        return [*own, said(one.treated, ahead=True)] if one.treated is not None else own
 
     cohorts = [[cohort(one) for one in some] for some in (model.train, model.test)]
     own = [*plain, feature_names(model, catalog), cohorts, said(model.score), model.baseline]
     if model.target is not None:
         own += [said(model.target, ahead=True), said(model.population), model.cohorts]
+    if model.estimator == "uplift":
+        own += [said(model.treated, ahead=True), model.randomised]
     if model.estimator == "clusters":
         own += [model.fewest, model.most]
     of_tags = definition_digests(catalog, model.subject)

@@ -26,6 +26,7 @@ from gongbi.models.run import (
     train_clusters,
     train_propensity,
     train_purchases,
+    train_uplift,
     with_cohorts,
     write_scores,
 )
@@ -235,7 +236,7 @@ def _drift(ctx: Ports, name: str, version: int) -> dict[str, Any] | None:
 
 def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
     """What the newest test says of predicted probabilities against what was seen; None for other models."""
-    if not metrics.get("tests"):
+    if not metrics.get("tests") or "calibration" not in metrics["tests"][-1]:
         return None
     test = metrics["tests"][-1]
     groups, error = test["calibration"], test["expected_calibration_error"]
@@ -277,6 +278,8 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
         elif model.estimator == "clusters":
             built = _built(ctx, model.subject, as_of)
             trained = train_clusters(ctx.engine, model, catalog, as_of, stages.begin, built=built)
+        elif model.estimator == "uplift":
+            trained = train_uplift(ctx.engine, learned, catalog, as_of, stages.begin)
         else:
             kept = registry.champion(model.model)
             rival = version_of(ctx, kept) if kept is not None and _is_whole(ctx, kept) else None
