@@ -48,11 +48,12 @@ from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, t
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
 from gongbi.catalog.mentions import tags_mentioned
+from gongbi.catalog.predictions import check_model, written_tags
+from gongbi.catalog.predictions import model_tags as model_tags
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
-from gongbi.core.types import DOUBLE, INTEGER, TEXT, Type
 from gongbi.core.world import (
     AttributeShape,
     End,
@@ -64,13 +65,6 @@ from gongbi.core.world import (
     World,
 )
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, Place, UnknownName, WrongType
-
-#: Tags that a purchase model writes, after ``model.NAME.``.
-PURCHASE_SCORES: Mapping[str, str] = {
-    "alive": "probability",
-    "purchases": "purchases",
-    "value": "money",
-}
 
 
 @dataclass(frozen=True)
@@ -231,7 +225,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
     world = World(
         subjects=_with_given(_subject_shapes(subjects, sources), tags),
         facts=_with_changes(_fact_shapes(subjects, sources), tags, segments, subjects),
-        tags=_model_tags(models) | list_tags(lists),
+        tags=written_tags(models) | list_tags(lists),
         segments={s.segment: (s.subject, s.expression) for s in segments.values()},
         zone=zone,
         relations=_relation_shapes(sources),
@@ -403,31 +397,6 @@ def _grouping(source: SourceDef) -> Grouping | None:
     return Grouping(source.from_.fact, tuple(source.from_.group_by), columns, kept, source.place)
 
 
-def _model_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
-    found: dict[tuple[str, str], Type] = {}
-    for model in models.values():
-        for name in model_tags(model):
-            found[model.subject, name] = _score_type(model, name)
-    return found
-
-
-def _score_type(model: ModelDef, tag: str) -> Type:
-    if model.estimator == "clusters":
-        return INTEGER
-    return TEXT if model.estimator == "uplift" and tag.endswith(".group") else DOUBLE
-
-
-def model_tags(model: ModelDef) -> dict[str, str]:
-    """Tags that a model writes → column of its score table."""
-    if model.estimator == "propensity":
-        return {f"model.{model.model}": "score"}
-    if model.estimator == "uplift":
-        return {f"model.{model.model}": "score", f"model.{model.model}.group": "group"}
-    if model.estimator == "clusters":
-        return {f"cluster.{model.model}": "cluster"}
-    return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
-
-
 def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[str, str], Expr], World]:
     """Check tags, each after those it uses, so that their types are known."""
     uses: dict[str, set[str]] = {}
@@ -555,32 +524,11 @@ def _kinds(values: Iterable[Any]) -> set[str]:
 
 
 def _check_model(model: ModelDef, catalog: Catalog) -> None:
-    world, subject = catalog.world, model.subject
     try:
-        if model.estimator == "purchases":
-            fact = world.fact(model.fact or "")
-            amount = fact.column(model.amount or "")
-            if amount is None or not amount.is_number:
-                raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
-        catalog.features(model.features, subject)
-        for tag in (*model.groups, *model.protected):
-            if (subject, tag) not in catalog.expressions:
-                raise UnknownName(f"tag of {subject}", tag, catalog.tags_of(subject))
-        _check_conditions(model, world)
-        if model.baseline is not None and model.baseline not in world.tags_of(subject):
-            raise UnknownName(f"tag of {subject}", model.baseline, world.tags_of(subject))
+        catalog.features(model.features, model.subject)
+        check_model(model, catalog.world)
     except GongbiError as error:
         raise (error.at(model.place) if model.place else error) from None
-
-
-def _check_conditions(model: ModelDef, world: World) -> None:
-    cohorts = (*model.train, *model.test)
-    now = [model.population, model.score, *(cohort.population for cohort in cohorts)]
-    later = [model.target, model.treated, *(one for cohort in cohorts for one in (cohort.target, cohort.treated))]
-    for ahead, texts in ((False, now), (True, later)):
-        for text in texts:
-            if text is not None:
-                check_condition(text, world, model.subject, ahead=ahead)
 
 
 def _check_campaign(campaign: CampaignDef, catalog: Catalog) -> None:
