@@ -9,5 +9,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
 - `clusters`: `MixedClusters`, who is alike;
+- `text`: `TextClassifier`, sentiment and other labels of texts; moods by words;
+- `graph`: `Circles`, who belongs together; who matters in a network, households, referrals, rivals;
 - `stats`: intervals, ranking quality, calibration, arms of experiments, matched comparisons.
 """

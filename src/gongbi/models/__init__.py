@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these lines to the table.
     from gongbi.estimators.clusters import MixedClusters as MixedClusters
+    from gongbi.estimators.graph.circles import Circles as Circles
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
@@ -28,6 +29,7 @@ ESTIMATORS = {
     "AverageSpend": "gongbi.estimators.spend",
     "BetaGeoBetaBinomModel": "gongbi.estimators.opportunities",
     "BetaGeoModel": "gongbi.estimators.purchases",
+    "Circles": "gongbi.estimators.graph.circles",
     "DRLearner": "gongbi.estimators.uplift",
     "GammaGammaModel": "gongbi.estimators.spend",
     "MixedClusters": "gongbi.estimators.clusters",
