@@ -8,6 +8,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
 - `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
+- `price`, `pricing`: `PriceElasticity`, how sales answer to price; the best price within limits, ladders, fairness;
 - `clusters`: `MixedClusters`, who is alike;
 - `text`: `TextClassifier`, sentiment and other labels of texts; moods by words;
 - `graph`: `Circles`, who belongs together; who matters in a network, households, referrals, rivals;

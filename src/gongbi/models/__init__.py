@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.graph.circles import Circles as Circles
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
+    from gongbi.estimators.price import PriceElasticity as PriceElasticity
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
@@ -35,6 +36,7 @@ ESTIMATORS = {
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
     "ParetoNBDModel": "gongbi.estimators.pareto",
+    "PriceElasticity": "gongbi.estimators.price",
     "PropensityModel": "gongbi.estimators.propensity",
     "TLearner": "gongbi.estimators.uplift",
     "TextClassifier": "gongbi.estimators.text.classifier",
