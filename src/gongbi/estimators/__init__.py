@@ -6,6 +6,8 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `pareto`: `ParetoNBDModel`, the same where customers may leave at any time;
 - `opportunities`: `BetaGeoBetaBinomModel`, the same where purchases happen at set times only;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
+- `purchase_log`: `PurchaseLog`, histories out of a list of purchases, and what models are held to;
+- `survival`: `ContractModel`, when contracts end (extra `survival`);
 - `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
 - `price`, `pricing`: `PriceElasticity`, how sales answer to price; the best price within limits, ladders, fairness;

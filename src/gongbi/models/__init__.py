@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
     from gongbi.estimators.spend import AverageSpend as AverageSpend
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
+    from gongbi.estimators.survival import ContractModel as ContractModel
     from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
     from gongbi.estimators.uplift import DRLearner as DRLearner
     from gongbi.estimators.uplift import TLearner as TLearner
@@ -32,6 +33,7 @@ ESTIMATORS = {
     "BetaGeoModel": "gongbi.estimators.purchases",
     "Circles": "gongbi.estimators.graph.circles",
     "DRLearner": "gongbi.estimators.uplift",
+    "ContractModel": "gongbi.estimators.survival",
     "GammaGammaModel": "gongbi.estimators.spend",
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",

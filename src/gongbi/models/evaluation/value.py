@@ -189,7 +189,7 @@ def _figures(count: FloatArray, spend: FloatArray | None, judged: Judged) -> dic
     found = {
         "purchases_rmse": _rmse(count, actual),
         "purchases_mae": float(np.abs(count - actual).mean()),
-        "purchases_correlation": _correlation(count, actual),
+        "purchases_correlation": correlation(count, actual),
         "purchases_total": abs(float(count.sum() / actual.sum()) - 1) if actual.any() else float("nan"),
     }
     if spend is not None and paid is not None:
@@ -197,7 +197,7 @@ def _figures(count: FloatArray, spend: FloatArray | None, judged: Judged) -> dic
         found |= {
             "spend_rmse": _rmse(spend, paid),
             "spend_mae": float(np.abs(spend - paid).mean()),
-            "spend_correlation": _correlation(spend, paid),
+            "spend_correlation": correlation(spend, paid),
             "spend_top_decile": float(paid[best].sum() / paid.sum()) if paid.any() else float("nan"),
         }
     return found
@@ -313,7 +313,8 @@ def _rmse(forecast: FloatArray, actual: FloatArray) -> float:
     return float(np.sqrt(np.mean((forecast - actual) ** 2)))
 
 
-def _correlation(a: FloatArray, b: FloatArray) -> float:
+def correlation(a: FloatArray, b: FloatArray) -> float:
+    """Pearson's, NaN where one of the two does not vary."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
