@@ -286,6 +286,28 @@ def test_delete_removes_where_true_and_keeps_where_unknown(engine: Engine) -> No
     assert engine.query("select label from points order by label").column(0).to_pylist() == ["p1", "unknown"]
 
 
+def test_rows_are_changed_in_place_and_a_view_reads_as_a_table_where_an_engine_can(engine: Engine) -> None:
+    assert engine.capabilities.amends
+    with_points(engine, 1, 2, 3)
+    with engine.transaction():
+        assert engine.put("points", plan(engine, "select id + 2 as id, label || '!' as label from points")) == 3
+        assert engine.put("points", plan(engine, "select 9 as id")) == 1
+        assert engine.update("points", plan(engine, "select id, label || '?' as label from points where id < 4")) == 3
+    rows = engine.query("select id, label from points order by id").to_pylist()
+    labels = {1: "p1?", 2: "p2?", 3: "p1!?", 4: "p2!", 5: "p3!", 9: None}
+    assert {row["id"]: row["label"] for row in rows} == labels
+    assert len(rows) == len(labels)
+    engine.view("Few", plan(engine, "select * from points where id < 3"))
+    assert engine.tables() == ["Few", "points"]
+    assert engine.columns("Few") == engine.columns("points")
+    engine.delete("points", "id = 1")
+    assert ids(engine, "Few") == [2]
+    with pytest.raises(GongbiError):
+        engine.put("points", plan(engine, "select 1 as nobody"))
+    engine.drop("few")
+    assert engine.tables() == ["points"]
+
+
 @on_every_engine()
 def test_dropping_what_is_not_there_is_fine(engine: Engine) -> None:
     with_points(engine, 1)

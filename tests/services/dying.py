@@ -1,6 +1,7 @@
 """Processes that kill themselves at one of the calls that a build makes; run as a script by `test_killed_anywhere`.
 
     python dying.py every ROOT WORK   a copy of ROOT dies at each call in turn, in forks
+    python dying.py every ROOT WORK DAY   the same where customers' tags as of a day are made of the build before
     python dying.py calls ROOT        names the calls of a build, which is carried out
     python dying.py at ROOT K         dies at call K (from 0)
     python dying.py held ROOT         tells what ROOT holds
@@ -26,7 +27,12 @@ from gongbi.engine import base
 from gongbi.store.builds import Builds
 
 #: Every change and every question; what a call makes of others counts too.
-ENGINE = ("tables", "columns", "create", "drop", "rename", "append", "insert", "delete", "build", "query", "value")
+ENGINE = (
+    "tables", "columns", "create", "drop", "rename", "append", "insert", "delete", "put", "update", "view", "build",
+    "query", "value",
+)  # fmt: skip
+#: What is built: all there is, unless told otherwise.
+WANTED: dict[str, Any] = {}
 STORE = ("start", "publish", "fail", "drop")
 
 
@@ -56,7 +62,7 @@ def watched(ws: Any, at: int | None) -> list[str]:
 def build(root: Path, at: int | None = None) -> list[str]:
     with gongbi.open(root) as ws:
         calls = watched(ws, at)
-        ws.build()
+        ws.build(**WANTED)
         return list(calls)
 
 
@@ -64,19 +70,19 @@ def told(root: Path) -> list[dict[str, Any]]:
     """What is there after the death, and after the next build."""
     with gongbi.open(root) as ws:
         found = [_held(ws, root)]
-        ws.build()
+        ws.build(**WANTED)
         return [*found, _held(ws, root)]
 
 
 def _held(ws: Any, root: Path) -> dict[str, Any]:
     engine, builds = ws.context.engine, ws.context.store.builds
-    current = {subject: builds.current(subject) for subject in ("customer", "item")}
+    current = {subject: b for subject in ("customer", "item") if (b := builds.current(subject)) is not None}
     rows = {s: engine.query(f"select * from {b.table} order by id").to_pylist() for s, b in current.items()}
     return {
         "current": {subject: b.id for subject, b in current.items()},
         "rows": {subject: str(listed) for subject, listed in rows.items()},
         "regulars": ws.segment("regulars").count(),
-        "tables": sorted(t for t in engine.tables() if t.startswith("build_")),
+        "tables": sorted(t for t in engine.tables() if t.startswith("build_") and "__" not in t),
         "published": sorted(b.table for b in builds.list() if b.status == "published"),
         "unfinished": len(builds.list(status="building")),
         "others": sorted(t for t in engine.tables() if not t.startswith("build_")),
@@ -122,6 +128,8 @@ def every(root: Path, work: Path) -> None:
 if __name__ == "__main__":
     given, where = sys.argv[1], Path(sys.argv[2])
     if given == "every":
+        if len(sys.argv) > 4:
+            WANTED |= {"as_of": sys.argv[4], "subjects": ["customer"], "full": False}
         every(where, Path(sys.argv[3]))
     elif given == "held":
         with gongbi.open(where) as opened:

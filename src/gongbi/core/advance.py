@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from gongbi.core import expr as ir
 from gongbi.core.changes import STATE, Split
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
-from gongbi.core.expr import Expr, TagValue
+from gongbi.core.expr import Attribute, Expr, TagValue
 from gongbi.core.plan import Plan
 from gongbi.core.touched import known_members
 from gongbi.core.world import World
@@ -20,6 +21,126 @@ _STAYED = "_stayed"
 def with_states(columns: Mapping[str, Expr], split: Split) -> dict[str, Expr]:
     """The columns of a build: its tags, then the hidden states that a later build starts from."""
     return {**columns, **dict(sorted(split.states.items()))}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Columns that stay, and change for the same members.
+
+    Attributes
+    ----------
+    columns
+        Their names.
+    split
+        These columns, and those that they are computed from.
+    """
+
+    columns: tuple[str, ...]
+    split: Split
+
+
+def parts_by_fact(split: Split) -> tuple[Part, ...]:
+    """Divide what stays by the fact it is made of: whose orders changed has the same views as before.
+
+    Columns of no fact are a part, and so are those of several.
+    """
+    behind: dict[str, frozenset[str]] = {}
+    groups: dict[str, list[str]] = {}
+    for name, e in split.kept.items():
+        behind[name] = frozenset(ir.facts_used(e)).union(*(behind[tag] for tag in ir.tags_used(e)))
+        several = len(behind[name]) > 1
+        groups.setdefault(" " if several else "".join(behind[name]), []).append(name)
+    return tuple(Part(tuple(names), _alone(split, names)) for names in groups.values())
+
+
+def _alone(split: Split, names: Sequence[str]) -> Split:
+    """The split of some columns and those that they are computed from."""
+    wanted, kept = set(names), split.kept
+    for name in reversed(kept):  # Tags follow those they use.
+        if name in wanted:
+            wanted |= ir.tags_used(kept[name])
+    read = {p.attribute for name in wanted for p in ir.walk(kept[name]) if isinstance(p, Attribute)}
+    return replace(
+        split,
+        stay={name: e for name, e in split.stay.items() if name in wanted},
+        states={name: e for name, e in split.states.items() if name in wanted},
+        moving={},
+        everyone={},
+        own=split.own & read,
+    )
+
+
+def renewed_plan(parts: Sequence[tuple[Part, str]], before: str, touched: str, dialect: Dialect) -> Plan:
+    """What stays of the members in the table `touched`: computed again where that can have changed, else as before.
+
+    Grain: one row per member of `touched`; columns of all parts.
+
+    Parameters
+    ----------
+    parts
+        Each with the table of `again_plan`: one row per member for whom its columns can have changed.
+    before
+        A table with the earlier values, which need not have others than the touched.
+    """
+    quote = dialect.ident
+    listed, joins = [], [f"left join {quote(before)} p on p.id = t.id"]
+    for i, (part, again) in enumerate(parts):
+        joins.append(f"left join {quote(again)} a{i} on a{i}.id = t.id")
+        listed += [
+            f", case when a{i}.id is not null then a{i}.{column} else p.{column} end as {column}"
+            for column in map(quote, part.columns)
+        ]
+    return Plan().then("_renewed", f"select t.id{''.join(listed)} from {quote(touched)} t {' '.join(joins)}")
+
+
+def moved_plan(request: Request, split: Split, table: str, world: World, dialect: Dialect) -> Plan:
+    """What moves, of everybody, from a table that holds what stays. Grain: one row per row of it."""
+    names = [name for name in request.columns if name in split.moving]
+    names += sorted(name for name in split.moving if name.startswith(STATE))
+    stored = {name: Stored(table, name) for name in split.kept}
+    columns = {name: split.moving[name] for name in names}
+    return compile_members(replace(request, columns=columns, stored=stored, known=table), world, dialect)
+
+
+def departed_plan(request: Request, before: str, dialect: Dialect) -> Plan:
+    """Members of an earlier build who are not known as of the request's instant. Grain: one row per member, `id`."""
+    known = known_members(request.subject, request.as_of, dialect)
+    anti = f"anti join ({known}) k on k.id = b.id"
+    return Plan().then("_departed", f"select b.id from {dialect.ident(before)} b {anti}")
+
+
+def was_plan(part: Part, before: str, touched: str, departed: str, dialect: Dialect) -> Plan:
+    """The columns of a part as they were, of those for whom they can be others or who are gone. One row each."""
+    quote = dialect.ident
+    listed = "".join(f", p.{quote(name)}" for name in part.columns)
+    who = f"(select id from {quote(touched)} union all select id from {quote(departed)}) t"
+    return Plan().then("_was", f"select p.id{listed} from {quote(before)} p semi join {who} on t.id = p.id")
+
+
+def earlier_plan(
+    columns: Sequence[str], parts: Sequence[tuple[Part, str]], now: str, moved: str, dialect: Dialect
+) -> Plan:
+    """An earlier build, read through the one that was made of it. Grain: one row per row of `moved`.
+
+    Parameters
+    ----------
+    columns
+        Those of both, in order, without ``id``.
+    parts
+        What stays, each with the table of `was_plan`.
+    now
+        The table of the later build.
+    moved
+        All other columns as they were, of all members of the earlier build.
+    """
+    quote = dialect.ident
+    joins = [f"left join {quote(now)} p on p.id = m.id"]
+    of = dict.fromkeys(columns, "m.{0}")
+    for i, (part, was) in enumerate(parts):
+        joins.append(f"left join {quote(was)} w{i} on w{i}.id = m.id")
+        of |= dict.fromkeys(part.columns, f"case when w{i}.id is not null then w{i}.{{0}} else p.{{0}} end")
+    listed = "".join(f", {of[name].format(quote(name))} as {quote(name)}" for name in columns)
+    return Plan().then("_earlier", f"select m.id{listed} from {quote(moved)} m {' '.join(joins)}")
 
 
 def again_plan(request: Request, split: Split, touched: str, world: World, dialect: Dialect) -> Plan:

@@ -35,6 +35,9 @@ class Capabilities:
         A build larger than memory goes to disk.
     memory
         Bytes that statements may hold; None where the engine divides work by itself.
+    amends
+        Rows of a table are changed at the price of the change (`put`, `update`), and `view` gives a plan a name;
+        where not, a table is written anew.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Capabilities:
     interactive: bool
     spills: bool
     memory: int | None = None
+    amends: bool = False
 
 
 class Engine(Protocol):
@@ -102,6 +106,21 @@ class Engine(Protocol):
 
     def delete(self, table: str, where: str) -> int:
         """Delete the rows for which a boolean SQL expression in this dialect is true; return how many."""
+        ...
+
+    def put(self, table: str, plan: Plan) -> int:
+        """Put the rows of a plan, which may read the table, in the place of those with their `id`; return how many.
+
+        Matched by column name; columns that the plan lacks become null. Only where `amends`.
+        """
+        ...
+
+    def update(self, table: str, plan: Plan) -> int:
+        """Set the columns of a plan in the rows that have its `id`; return how many. Only where `amends`."""
+        ...
+
+    def view(self, name: str, plan: Plan) -> None:
+        """Give the rows of a plan a name, read and dropped as a table's, computed when read. Only where `amends`."""
         ...
 
     def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:

@@ -79,7 +79,7 @@ class DuckDBEngine:
         )
         spills = temp_directory is not None
         self.capabilities = Capabilities(
-            name="duckdb", cancels=True, interactive=True, spills=spills, memory=self._session.memory
+            name="duckdb", cancels=True, interactive=True, spills=spills, memory=self._session.memory, amends=True
         )
         self._scopes = CancelScopes()
         self._bound = _Bound()
@@ -150,7 +150,7 @@ class DuckDBEngine:
             " and schema_name = 'main' and not temporary and not internal"
         )
         with self._cursor() as cursor:
-            return sorted(name for (name,) in cursor.execute(sql).fetchall())
+            return sorted(name for (name,) in cursor.execute(f"{sql} union all {_VIEWS}").fetchall())
 
     def columns(self, table: str) -> Sequence[tuple[str, pa.DataType]]:
         return [(field.name, field.type) for field in self._schema(table)]
@@ -174,7 +174,10 @@ class DuckDBEngine:
         self._change(f"create {'or replace ' if replace else ''}table {self._main(table.name)} ({columns})")
 
     def drop(self, table: str) -> None:
-        self._change(f"drop table if exists {self._main(table)}")
+        with self._cursor() as cursor:
+            views = {name.lower() for (name,) in cursor.execute(_VIEWS).fetchall()}
+            kind = "view" if table.lower() in views else "table"
+            _run(cursor, f"drop {kind} if exists {self._main(table)}")
 
     def rename(self, table: str, to: str) -> None:
         self._require(table)
@@ -219,6 +222,31 @@ class DuckDBEngine:
     def delete(self, table: str, where: str) -> int:
         self._require(table)
         return self._change(f"delete from {self._main(table)} where (\n{where}\n)")
+
+    def put(self, table: str, plan: Plan) -> int:
+        main = self._main(table)
+        with self.transaction():
+            # Row ids of what comes are higher than of what is there, also before it is committed.
+            first = int(self.value(f"select coalesce(max(rowid) + 1, 0) from {main}"))
+            n = self.insert(table, plan)
+            came = f"select id from {main} where rowid >= {first}"
+            self._change(f"delete from {main} where rowid < {first} and id in ({came})")
+        return n
+
+    def update(self, table: str, plan: Plan) -> int:
+        self._require(table)
+        sql, ident = self.to_sql(plan), self.dialect.ident
+        with self._cursor() as cursor:
+            only_select(cursor, sql)
+            names = [ident(name) for name in cursor.sql(sql).columns if name != "id"]
+            sets = ", ".join(f"{name} = s.{name}" for name in names)
+            return _run(cursor, f"update {self._main(table)} as t set {sets} from (\n{sql}\n) s where s.id = t.id")
+
+    def view(self, name: str, plan: Plan) -> None:
+        sql = self.to_sql(plan)
+        with self._cursor() as cursor:
+            only_select(cursor, sql)
+            _run(cursor, f"create view {self._main(name)} as\n{sql}")
 
     def build(self, plan: Plan, into: str, *, on_progress: OnProgress | None = None, inputs: Inputs = None) -> int:
         sql = self.to_sql(plan)
@@ -280,6 +308,10 @@ class DuckDBEngine:
 
 
 _STORED = STORED_PRECISION
+_VIEWS = (
+    "select view_name from duckdb_views() where database_name = current_database()"
+    " and schema_name = 'main' and not temporary and not internal"
+)
 _ROWS = "gongbi_rows_to_append"
 
 

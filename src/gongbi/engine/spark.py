@@ -23,7 +23,7 @@ from gongbi.engine.spark_lease import Lease
 from gongbi.engine.spark_session import DEFAULT_MASTER, SESSION_SETTINGS, shared_session, translated
 from gongbi.engine.spark_tables import Entry, Part, SparkTables, Staged, kept_as, sync_folder
 from gongbi.engine.watch import watching
-from gongbi.errors import EngineFailure, GongbiError, InvalidInput
+from gongbi.errors import Bug, EngineFailure, GongbiError, InvalidInput
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -192,6 +192,15 @@ class SparkEngine:
     def _add(self, table: str, entry: Entry, part: Part) -> None:
         if part.rows:
             self._put(table, Entry(entry.columns, (*entry.parts, part)), adds=True)
+
+    def put(self, table: str, plan: Plan) -> int:
+        return self.update(table, plan)
+
+    def update(self, table: str, plan: Plan) -> int:
+        raise Bug(f"Table {table!r} is on Spark, where the rows of {plan.result.name!r} make a table anew.")
+
+    def view(self, name: str, plan: Plan) -> None:
+        raise Bug(f"The plan {plan.result.name!r} gets no name {name!r} on Spark.")
 
     def delete(self, table: str, where: str) -> int:
         with self.transaction(), self._running([Step(table, where)]) as lease:

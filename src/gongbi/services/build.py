@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
-from gongbi.services.advance import make, making
+from gongbi.services.advance import Made, Making, make, making
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.services.drafts import DRAFT, drop_aside
@@ -17,9 +19,13 @@ from gongbi.services.given import ensure_tables
 from gongbi.services.governance import retire_expired
 from gongbi.services.history import keep, prepare
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
-from gongbi.store.builds import Build
+from gongbi.store.builds import Build, TagStats
+from gongbi.tags.amend import drop_build
 from gongbi.tags.base import Built, TagColumn
+from gongbi.tags.bins import from_rows
+from gongbi.tags.carry import Carried, Earlier, carry
 from gongbi.tags.look import look_at
+from gongbi.tags.quality import Bins, TagQuality
 from gongbi.tags.run import check_values, describe_tags, tag_at_fault
 
 #: How many old builds of a subject stay beside the current one.
@@ -144,51 +150,118 @@ def _build_subject(
     try:
         request = Request(subject, expressions, as_of, {}, single=ctx.single(subject))
         made_of = making(ctx, request, made_from, whole=full)
-        # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
-        try:
-            made = make(
-                ctx, made_of, row.table, lambda done, total: ctx.report(stage, int(done), int(total) if total else None)
-            )
-        except InvalidInput as error:
-            # The engine computes all tags in one pass, and does not know which of them it was.
-            ctx.progress(f"{stage}: the tag at fault", 0)
-            tag = tag_at_fault(ctx.engine, catalog.world, request, row.table)
-            if tag is None:
-                raise
-            raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
-        check_values(ctx.engine, row.table, catalog.closed_values(subject), columns)
-        ctx.progress(f"{stage}: statistics", 0)
-        look = look_at(ctx.engine, row.table, columns, made.members)
-        stats = describe_tags(ctx.engine, row.table, columns, made.members, look)
-        quality = inspect(ctx, row, columns, stats, made.members, look, current if leads else None)
-        builds.note_origin(row.id, {**made_of.to_json(), "made": made.to_json()})
+        judge = partial(_found, ctx, row, columns, current if leads else None, stage, leads, accepted is not None)
+        made, found = _made(ctx, made_of, row.table, stage, judge)
+        builds.note_origin(row.id, {**made_of.to_json(), "made": made.to_json(), "burden": made.burden})
     except BaseException:
         # Nothing was published: the last good build is still the current one.
         builds.fail(row.id)
         drop_aside(ctx, row.table)
         raise
-    # A build of an earlier instant is nobody's tags of now: it is judged, and not refused.
-    breaches = [breach.to_json() for one in quality for breach in one.breaches] if leads else []
     given = partial(
-        builds.refuse if breaches and accepted is None else builds.publish,
+        builds.publish if found.stands else builds.refuse,
         row.id,
         members=made.members,
         tags=[c.to_json() for c in columns],
         seconds=time.monotonic() - started,
-        stats=stats,
-        quality=kept(quality),
+        stats=found.stats,
+        quality=kept(found.quality),
     )
-    if breaches and accepted is None:
-        raise refusal(given(refusal=breaches), breaches, current)
+    if not found.stands:
+        raise refusal(given(refusal=found.breaches), found.breaches, current)
     with ctx.store.transaction():
-        spite: dict[str, Any] = {"refusal": breaches, "accepted": accepted} if breaches else {}
+        spite: dict[str, Any] = {"refusal": found.breaches, "accepted": accepted} if found.breaches else {}
         done = given(make_current=leads, now=ctx.now(), **spite)
-        if breaches and accepted is not None:
-            put_on_record(ctx, done, accepted, breaches)
+        if found.breaches and accepted is not None:
+            put_on_record(ctx, done, accepted, found.breaches)
     if leads:
         keep(ctx, done)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads, made=made.to_json())
+
+
+def _made(
+    ctx: Context, made_of: Making, table: str, stage: str, judge: Callable[[Made], _Found]
+) -> tuple[Made, _Found]:
+    """Write the table of a build and judge it.
+
+    Raises
+    ------
+    InvalidInput
+        With the tag that cannot be computed, or that has a value that its type does not list.
+    """
+
+    # The engine tells from a thread of its own, where nothing may be raised: `report`, not `progress`.
+    def tell(done: float, total: float | None) -> None:
+        ctx.report(stage, int(done), int(total) if total else None)
+
+    try:
+        made, found = make(ctx, made_of, table, tell, judge)
+    except InvalidInput as error:
+        # The engine computes all tags in one pass, and does not know which of them it was.
+        ctx.progress(f"{stage}: the tag at fault", 0)
+        tag = tag_at_fault(ctx.engine, ctx.catalog().world, made_of.request, table)
+        if tag is None:
+            raise
+        raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
+    if found.stray is not None:
+        raise found.stray
+    return made, found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is found of a build that is whole; `stands` says whether it may be published, `stray` why it never may."""
+
+    stands: bool
+    stats: Sequence[TagStats] = ()
+    quality: Sequence[TagQuality] = ()
+    breaches: Sequence[dict[str, Any]] = ()
+    stray: InvalidInput | None = None
+
+
+def _found(
+    ctx: Context,
+    row: Build,
+    columns: Sequence[TagColumn],
+    base: Build | None,
+    stage: str,
+    leads: bool,
+    accepted: bool,
+    made: Made,
+) -> _Found:
+    """Look at a build and judge it, compared with `base`."""
+    try:
+        check_values(ctx.engine, row.table, ctx.catalog().closed_values(row.subject), columns)
+    except InvalidInput as error:
+        return _Found(stands=False, stray=error)
+    ctx.progress(f"{stage}: statistics", 0)
+    known = _carried(ctx, row, columns, base, made)
+    rest = [column for column in columns if column.name not in known.stats]
+    look = look_at(ctx.engine, row.table, rest, made.members)
+    asked = {item.tag: item for item in describe_tags(ctx.engine, row.table, rest, made.members, look)}
+    stats = [known.stats.get(column.name) or asked[column.name] for column in columns]
+    quality = inspect(ctx, row, columns, stats, made.members, look, base, known.bins)
+    # A build of an earlier instant is nobody's tags of now: it is judged, and not refused.
+    breaches = [breach.to_json() for one in quality for breach in one.breaches] if leads else []
+    return _Found(accepted or not breaches, stats, quality, breaches)
+
+
+def _carried(ctx: Context, row: Build, columns: Sequence[TagColumn], base: Build | None, made: Made) -> Carried:
+    """What the figures of the build that it was made of, the `base` if there is one, tell of a build."""
+    change, builds = made.change, ctx.store.builds
+    if change is None or made.start is None or (base is not None and base.id != made.start):
+        return Carried({}, {})
+    stats = {item.tag: item for item in builds.stats(made.start)}
+    earlier = Earlier(stats, from_rows(builds.quality(made.start)))
+    figures: dict[str, TagStats] = {}
+    bins: dict[str, Bins] = {}
+    for i, one in enumerate(change.parts):
+        mine = [column for column in columns if column.name in one.part.columns]
+        found = carry(ctx.engine, row.table, change.was(i), one.values, mine, made.members, earlier)
+        figures |= found.stats
+        bins |= found.bins
+    return Carried(figures, bins)
 
 
 def _built(row: Build, *, reused: bool, current: bool, made: dict[str, Any] | None = None) -> Built:
@@ -211,7 +284,7 @@ def drop_old(ctx: Context, subject: str | None = None) -> list[int]:
     tags = ctx.catalog().tags.values()
     asked = [tag.keep for tag in tags if tag.keep is not None and subject in (None, tag.subject)]
     for old in ctx.store.builds.droppable(keep=max([KEPT, *asked]), subject=subject):
-        ctx.engine.drop(old.table)
+        drop_build(ctx.engine, old.table)
         ctx.store.builds.drop(old.id)
         dropped.append(old.id)
     return dropped
@@ -224,6 +297,6 @@ def repair_builds(ctx: Context) -> list[int]:
             ctx.engine.drop(table)
     left = list(ctx.store.builds.list(status="building"))
     for unfinished in left:
-        ctx.engine.drop(unfinished.table)
+        drop_build(ctx.engine, unfinished.table)
         ctx.store.builds.fail(unfinished.id)
     return [b.id for b in left]

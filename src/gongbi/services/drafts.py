@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from gongbi.services.context import Context
+from gongbi.tags.amend import drop_build
 
 #: Such tables' names begin so; one that is there when a workspace is opened is of a dead process.
 DRAFT = "draft_"
@@ -27,4 +28,4 @@ def drop_aside(ctx: Context, *tables: str) -> None:
     """Drop tables from a thread of its own: after a stop, the engine refuses every further call of this one."""
     with ThreadPoolExecutor(1) as aside:
         for table in tables:
-            aside.submit(ctx.engine.drop, table).result()
+            aside.submit(drop_build, ctx.engine, table).result()

@@ -17,7 +17,7 @@ from gongbi.store.builds import Build, TagStats
 from gongbi.tags import bins as cutting
 from gongbi.tags.base import TagColumn
 from gongbi.tags.look import Look
-from gongbi.tags.quality import Breach, TagQuality, broken, stability
+from gongbi.tags.quality import Bins, Breach, TagQuality, broken, stability
 
 #: So many broken limits are named in an error.
 NAMED = 5
@@ -53,6 +53,7 @@ def inspect(
     members: int,
     look: Look,
     base: Build | None,
+    given: Mapping[str, Bins],
 ) -> list[TagQuality]:
     """Figures of a build that is whole and not published yet, with the limits that it breaks.
 
@@ -60,12 +61,16 @@ def inspect(
     ----------
     base
         The build that it is compared with; None where there is none.
+    given
+        Bins of tags that were counted already, in those of the base.
     """
     stored = ctx.store.builds.quality(base.id) if base is not None else ()
     before, base_bins = {r["tag"]: r for r in stored}, cutting.from_rows(stored)
     then = {t["name"]: t.get("definition") for t in base.tags} if base is not None else {}
-    own = cutting.cut(columns, stats, members, look)
-    now = cutting.counted(ctx.engine, row.table, columns, stats, members, look, base_bins) if base_bins else {}
+    own = cutting.cut(columns, stats, members, look, given)
+    now = {}
+    if base_bins:
+        now = cutting.counted(ctx.engine, row.table, columns, stats, members, look, base_bins, given)
     old, read = ages(ctx, row.as_of), facts_behind(ctx, row.subject)
     by_name, tags = {item.tag: item for item in stats}, ctx.catalog().tags
     found = []

@@ -15,15 +15,26 @@ from gongbi.tags.quality import Bins
 
 #: Numbers and days with many values are cut at their tenths.
 TENTHS = 10
+NONE: Mapping[str, Bins] = {}
 
 
-def cut(tags: Sequence[TagColumn], stats: Sequence[TagStats], members: int, look: Look) -> dict[str, Bins]:
-    """The bins of each tag of a build, with its own counts. Lists and distributions have none, nor what nobody has."""
+def cut(
+    tags: Sequence[TagColumn], stats: Sequence[TagStats], members: int, look: Look, given: Mapping[str, Bins] = NONE
+) -> dict[str, Bins]:
+    """The bins of each tag of a build, with its own counts. Lists and distributions have none, nor what nobody has.
+
+    Parameters
+    ----------
+    given
+        Bins of tags that were counted already.
+    """
     known = {item.tag: item for item in stats}
     found: dict[str, Bins] = {}
     for tag in tags:
         item = known[tag.name]
-        if tag.type.name not in ("list", "distribution") and item.top:
+        if tag.name in given:
+            found[tag.name] = given[tag.name]
+        elif tag.type.name not in ("list", "distribution") and item.top:
             counts = [v["count"] for v in item.top]
             others = item.present - sum(counts)
             values = tuple(str(v["value"]) for v in item.top)
@@ -41,15 +52,18 @@ def counted(
     members: int,
     look: Look,
     base: Mapping[str, Bins],
+    given: Mapping[str, Bins] = NONE,
 ) -> dict[str, Bins]:
-    """A build in the bins of another."""
+    """A build in the bins of another; `given` are counted in them already."""
     known = {item.tag: item for item in stats}
     fits = [t for t in tags if t.name in base and t.type.name != "list"]
     valued = {t.name: base[t.name] for t in fits if base[t.name].values is not None}
     found: dict[str, Bins] = {}
     for tag in fits:
         edges = base[tag.name].edges
-        if edges is not None and has_order(tag):
+        if tag.name in given:
+            found[tag.name] = given[tag.name]
+        elif edges is not None and has_order(tag):
             found[tag.name] = _of_ranges(edges, known[tag.name], members, look)
     asked = {}
     for name, bins in valued.items():

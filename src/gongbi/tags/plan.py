@@ -16,10 +16,13 @@ BINS = 12
 TOP = 12
 
 
-def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, exact: bool) -> Plan:
+def statistics_plan(
+    table: str, tags: Sequence[TagColumn], dialect: Dialect, *, exact: bool, different: bool = True
+) -> Plan:
     """Per tag: how many members have a value, the extremes and the mean, and how many different values there are.
 
-    Different numbers are counted here only where an estimate will do, values without an order in `values_plan`.
+    Different numbers are counted here only where an estimate will do, values without an order in `values_plan`,
+    none at all where they are not asked for.
 
     Grain: one row in all; columns ``n`` and, for the i-th tag, ``c{i}``, ``d{i}``, ``lo{i}``, ``hi{i}``, ``avg{i}``.
     """
@@ -30,11 +33,12 @@ def statistics_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, *, 
         if tag.type.is_number:
             double = f"cast({name} as {dialect.types['double']})"
             columns += [f"min({double}) as lo{i}", f"max({double}) as hi{i}", f"avg({double}) as avg{i}"]
-            columns += [] if exact else [f"approx_count_distinct({name}) as d{i}"]
+            columns += [] if exact or not different else [f"approx_count_distinct({name}) as d{i}"]
         elif tag.type.name in ("date", "timestamp"):
             text = dialect.types["text"]
             columns += [f"cast(min({name}) as {text}) as lo{i}", f"cast(max({name}) as {text}) as hi{i}"]
-            columns.append(f"{f'count(distinct {name})' if exact else f'approx_count_distinct({name})'} as d{i}")
+            if different:
+                columns.append(f"{f'count(distinct {name})' if exact else f'approx_count_distinct({name})'} as d{i}")
     return Plan().then("statistics", f"select {', '.join(columns)} from {dialect.ident(table)}")
 
 

@@ -1,0 +1,137 @@
+"""A build made of the one before it in place: its table becomes the new build's, and a view gives the earlier one.
+
+Beside the table stays what it had and has no more: the columns of a fact for the members whose rows of it changed, and
+what moved, of all. A view over these gives the earlier build, which costs what changed. The table of a later build may
+carry a chain of earlier ones, each read through the next. All of it happens in a transaction of the caller: until it
+ends, readers see the earlier build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from gongbi.core import advance as plans
+from gongbi.core.advance import Part
+from gongbi.core.changes import Split
+from gongbi.core.compiler import Request
+from gongbi.core.plan import Plan
+from gongbi.core.world import World
+from gongbi.engine import Engine, OnProgress
+
+#: So many earlier builds are read through a table, each through the next; then a build is a table of its own again.
+DEEPEST = 6
+_BESIDE, _MOVED = "__", "__moved__"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A part of what stays: the table of the members for whom it can have changed, and that of their values now."""
+
+    part: Part
+    who: str
+    values: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What makes a build of the one before.
+
+    Parameters
+    ----------
+    before, now
+        The tables of the two builds.
+    departed
+        A table with the ids of those who are not known any more.
+    touched
+        A table with the ids of whom something that stays can be other than before, among the known.
+    parts
+        What stays, in parts, each for the members for whom it can have changed.
+    """
+
+    request: Request
+    split: Split
+    before: str
+    now: str
+    departed: str
+    touched: str
+    parts: Sequence[Changed]
+
+    @property
+    def moved(self) -> str:
+        """The table of what moved, as it was, of everybody."""
+        return f"{self.before}{_MOVED}{self.now}"
+
+    def was(self, i: int) -> str:
+        """The table of the i-th part as it was, of those for whom it can be another or who departed."""
+        return f"{self.before}{_BESIDE}was{i}{_BESIDE}{self.now}"
+
+
+def can_amend(engine: Engine, before: str, columns: Collection[str]) -> bool:
+    """Whether a build of these columns can take over the table of an earlier one."""
+    if not engine.capabilities.amends or {name for name, _ in engine.columns(before)} != {"id", *columns}:
+        return False
+    there = engine.tables()
+    return not _beside(there, before) and sum(1 for _ in _chain(there, before)) < DEEPEST
+
+
+def amend(engine: Engine, world: World, change: Change, on_progress: OnProgress | None = None) -> int:
+    """Make the later build of the earlier one; return its members. Belongs in a transaction."""
+    dialect, before = engine.dialect, change.before
+    quote = dialect.ident
+    columns = [name for name, _ in engine.columns(before) if name != "id"]
+    moving = [name for name in columns if name in change.split.moving]
+    steps = 4
+
+    def done(step: int) -> None:
+        if on_progress is not None:
+            on_progress(step, steps)
+
+    listed = "".join(f", {quote(name)}" for name in moving)
+    engine.build(Plan().then("_moved", f"select id{listed} from {quote(before)}"), change.moved)
+    for i, one in enumerate(change.parts):
+        engine.build(plans.was_plan(one.part, before, one.who, change.departed, dialect), change.was(i))
+    done(1)
+    engine.delete(before, f"id in (select id from {quote(change.departed)})")
+    values = [(one.part, one.values) for one in change.parts]
+    engine.put(before, plans.renewed_plan(values, before, change.touched, dialect))
+    done(2)
+    if moving:
+        engine.update(before, plans.moved_plan(change.request, change.split, before, world, dialect))
+    done(3)
+    engine.rename(before, change.now)
+    was = [(one.part, change.was(i)) for i, one in enumerate(change.parts)]
+    engine.view(before, plans.earlier_plan(columns, was, change.now, change.moved, dialect))
+    done(4)
+    return int(engine.value(f"select count(*) from {quote(change.now)}"))
+
+
+def drop_build(engine: Engine, table: str) -> None:
+    """Drop a build. An earlier one that is read through it becomes a table of its own first."""
+    there = engine.tables()
+    with engine.transaction():
+        for earlier in _through(there, table):
+            whole = f"whole{_BESIDE}{earlier}"
+            engine.build(Plan().then("_whole", f"select * from {engine.dialect.ident(earlier)}"), whole)
+            for one in (earlier, *_beside(there, earlier)):
+                engine.drop(one)
+            engine.rename(whole, earlier)
+        for one in (table, *_beside(there, table)):
+            engine.drop(one)
+
+
+def _beside(there: Sequence[str], table: str) -> list[str]:
+    """What lies beside a build that is read through another."""
+    return [name for name in there if name.startswith(f"{table}{_BESIDE}")]
+
+
+def _through(there: Sequence[str], table: str) -> list[str]:
+    """The build that is read through another, if there is one."""
+    return [name.removesuffix(f"{_MOVED}{table}") for name in there if name.endswith(f"{_MOVED}{table}")]
+
+
+def _chain(there: Sequence[str], table: str) -> Iterator[str]:
+    """The builds that are read through a table, the latest first."""
+    for earlier in _through(there, table):
+        yield earlier
+        yield from _chain(there, earlier)
