@@ -22,6 +22,8 @@ from common import RESULTS, surroundings
 PARTS: dict[str, tuple[str, str]] = {
     "purchases": ("models_purchases", "fit"),
     "purchases-score": ("models_purchases", "score"),
+    "text": ("models_text_graph", "text"),
+    "graph": ("models_text_graph", "graph"),
 }
 
 
