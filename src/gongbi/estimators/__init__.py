@@ -7,6 +7,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `opportunities`: `BetaGeoBetaBinomModel`, the same where purchases happen at set times only;
 - `spend`: `GammaGammaModel`, what a purchase is worth, and customer lifetime value;
 - `purchase_log`: `PurchaseLog`, histories out of a list of purchases, and what models are held to;
+- `lifecycle`: `StageModel`, where customers stand and where they go, and `hidden_value` of those who sleep;
 - `survival`: `ContractModel`, when contracts end (extra `survival`);
 - `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;

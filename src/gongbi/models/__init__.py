@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these lines to the table.
     from gongbi.estimators.clusters import MixedClusters as MixedClusters
     from gongbi.estimators.graph.circles import Circles as Circles
+    from gongbi.estimators.lifecycle import StageModel as StageModel
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.price import PriceElasticity as PriceElasticity
@@ -40,6 +41,7 @@ ESTIMATORS = {
     "ParetoNBDModel": "gongbi.estimators.pareto",
     "PriceElasticity": "gongbi.estimators.price",
     "PropensityModel": "gongbi.estimators.propensity",
+    "StageModel": "gongbi.estimators.lifecycle",
     "TLearner": "gongbi.estimators.uplift",
     "TextClassifier": "gongbi.estimators.text.classifier",
     "UpliftModel": "gongbi.estimators.uplift",
