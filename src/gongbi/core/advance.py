@@ -83,14 +83,18 @@ def renewed_plan(parts: Sequence[tuple[Part, str]], before: str, touched: str, d
         A table with the earlier values, which need not have others than the touched.
     """
     quote = dialect.ident
-    listed, joins = [], [f"left join {quote(before)} p on p.id = t.id"]
+    changed, new, joins = "", "", ""
     for i, (part, again) in enumerate(parts):
-        joins.append(f"left join {quote(again)} a{i} on a{i}.id = t.id")
-        listed += [
-            f", case when a{i}.id is not null then a{i}.{column} else p.{column} end as {column}"
-            for column in map(quote, part.columns)
-        ]
-    return Plan().then("_renewed", f"select t.id{''.join(listed)} from {quote(touched)} t {' '.join(joins)}")
+        joins += f" left join {quote(again)} a{i} on a{i}.id = t.id"
+        for column in map(quote, part.columns):
+            changed += f", case when a{i}.id is not null then a{i}.{column} else t.{column} end as {column}"
+            new += f", a{i}.{column}"
+    # The few wide rows are found first, and then pass by the narrower tables: a join would keep all of them in memory.
+    known = f"(select p.* from {quote(before)} p semi join {quote(touched)} w on w.id = p.id) t"
+    fresh = f"(select w.id from {quote(touched)} w anti join {quote(before)} p on p.id = w.id) t"
+    return Plan().then(
+        "_renewed", f"select t.id{changed} from {known}{joins} union all select t.id{new} from {fresh}{joins}"
+    )
 
 
 def moved_plan(request: Request, split: Split, table: str, world: World, dialect: Dialect) -> Plan:
