@@ -60,7 +60,7 @@ def test_a_click_on_a_value_says_why_and_tags_are_found_by_their_initials(visit:
     until(lambda: visit.script(shown) == ["value.trips"], "购物次数 alone")
     visit.script("document.querySelector('[data-tag=\"value.trips\"]').click()")
     said = until(
-        lambda: visit.script("return document.querySelector('.g-dialog .g-said')?.innerText ?? ''"), "the words"
+        lambda: visit.script("return document.querySelector('.g-dialog .g-means')?.innerText ?? ''"), "the words"
     )
     with gongbi.open(visit.served.root) as ws:
         told = ws.explain("value.trips", 3)

@@ -165,3 +165,14 @@ def test_the_other_engine_gives_the_same_tags_and_segment_counts(
         assert found[subject].column_names == table.column_names
         for name in table.column_names[1:]:
             assert differences(column(found[subject], name), column(table, name)) == {}, name
+
+
+def test_its_personas_are_drawn_in_both_languages(folder: Path, report: dict[str, Any]) -> None:
+    with gongbi.open(folder) as ws:
+        (cast,) = ws.call("personas")["casts"]
+    assert 4 <= len(cast["personas"]) <= 6
+    assert sum(one["members"] for one in cast["personas"]) == report["members"]["customer"]
+    for one in cast["personas"]:
+        said = [words for spoken in one["fields"].values() for words in spoken]
+        assert len(said) >= 6, one["name"]
+        assert all(words["zh"] and words["en"] and words["source"]["n"] <= one["members"] for words in said)

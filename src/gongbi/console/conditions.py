@@ -200,7 +200,7 @@ class Conditions:
             case Compare():
                 self._compare(row, get, put, fact)
             case InSegment():
-                ui.label(self.page.t("form.in_segment")).classes("g-said")
+                ui.label(self.page.t("form.in_segment")).classes("g-word")
                 self.select(self.segments, row.segment, lambda v: put(replace(get(), segment=v)), "form.in_segment")
             case Phrase():
                 self._phrase(row, get, put)
@@ -380,7 +380,7 @@ class Conditions:
         with ui.element("div").classes("g-rows g-filter"):
             for i, one in enumerate(row.steps):
                 with ui.element("div").classes("g-row"):
-                    ui.label(str(i + 1) if not i else t("form.then")).classes("g-said")
+                    ui.label(str(i + 1) if not i else t("form.then")).classes("g-word")
                     facts = {
                         n: named(n, self.page.language)
                         for n in (*self.facts, one.fact)
@@ -395,9 +395,9 @@ class Conditions:
             more = ui.button(t("form.step"), icon="add").props("outline dense no-caps size=sm").classes("g-btn g-add")
             more.on_click(lambda: now(steps=(*get().steps, Step(last)), draw=True))
         shared = {"": t("form.any_column")} | {name: named(name, self.page.language) for name in self._shared(row)}
-        ui.label(t("form.same")).classes("g-said")
+        ui.label(t("form.same")).classes("g-word")
         self.select(shared, row.same, lambda v: now(same=v), "form.same")
-        ui.label(t("form.span")).classes("g-said")
+        ui.label(t("form.span")).classes("g-word")
         entries.span(self.page, row.n, row.unit, lambda n, unit: now(n=n, unit=unit))
 
     def _shared(self, row: forms.Sequence) -> list[str]:

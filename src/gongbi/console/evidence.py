@@ -59,7 +59,7 @@ async def show_evidence(
     waiting.delete()
     with body:
         parts.warnings(page, found["warnings"])
-        ui.label(page.words(found["said"])).classes("g-said")
+        ui.label(page.words(found["said"])).classes("g-means")
         if not known.get("given"):
             parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
         if past is not None:
@@ -136,6 +136,11 @@ def _history(page: Page, past: Mapping[str, Any], unit: str | None, said: Callab
         return
     numbers = all(one["number"] is not None for one in values)
     names = list(dict.fromkeys(said(one["value"]) for one in values))
+    if len(values) == 1:
+        # One value has no course: since when it is known says all.
+        since = page.format.instant(values[0]["from"])
+        ui.label(page.t("evidence.since", value=said(values[0]["value"]), when=since)).classes("g-about")
+        return
     points: list[tuple[str, Any]] = []
     for one in values:
         value = float(one["number"]) if numbers else names.index(said(one["value"]))
@@ -158,7 +163,7 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
     elif part.get("note") is not None:
         about = page.t("evidence.sequence")
     if part["tag"] != tag:
-        about += " · " + page.t("evidence.through", tag=part["tag"])
+        about += " · " + page.t("evidence.through", tag=page.names.get(part["tag"], part["tag"]))
     with ui.element("div").style("width:100%;min-width:0"):
         with ui.element("h3"):
             ui.label(fact)

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
+from gongbi.catalog.compare import KEYS
 from gongbi.console import parts
 from gongbi.console.frame import Page
 from gongbi.errors import GongbiError
@@ -157,8 +158,16 @@ def _branches(page: Page, users: Sequence[Mapping[str, Any]], depth: int) -> Non
             }.get(user["kind"], "")
             words = f"{kind} {user['name']}"
             (ui.link(words, target) if target else ui.label(words)).classes("g-chip blue" if target else "g-chip")
-            ui.label(", ".join(user["how"])).classes("g-about")
+            comma = "、" if page.language == "zh" else ", "
+            ui.label(comma.join(_key(page, how) for how in user["how"])).classes("g-about")
         _branches(page, user["users"], depth + 1)
+
+
+def _key(page: Page, how: str) -> str:
+    """The key of a definition in which another stands, in words where it has any."""
+    name, *rest = how.split(" ", 1)
+    words = KEYS.get(name)
+    return " ".join([words[0 if page.language == "zh" else 1] if words else name, *rest])
 
 
 #: Kinds that have a word on pages.

@@ -233,6 +233,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "evidence.said": ("含义", "Meaning"),
     "evidence.uses": ("用到的标签", "Tags that it uses"),
     "evidence.history": ("历史值（{n} 个时点）", "Values over time ({n} instants)"),
+    "evidence.since": ("自 {when} 起为 {value}", "{value} since {when}"),
     "evidence.no_history": ("还没有留下历史。", "Nothing is kept yet."),
     "list.try": ("小样本试算", "Try on 1,000"),
     "list.try_about": ("固定抽取的 {n} 位成员，结果对他们是精确的。", "A stable {n} members; exact for these."),

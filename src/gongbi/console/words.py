@@ -138,6 +138,16 @@ VALUES: Mapping[str, str] = {
     "false": "否",
 }
 
+#: Desks that answer for definitions, as packs name them → (Chinese, English).
+DESKS: Mapping[str, tuple[str, str]] = {
+    "marketing": ("市场", "Marketing"),
+    "merchandising": ("商品", "Merchandising"),
+    "operations": ("运营", "Operations"),
+    "data": ("数据", "Data"),
+    "risk": ("风控", "Risk"),
+    "service": ("客服", "Service"),
+}
+
 STATUS_COLOURS: Mapping[str, str] = {
     "running": "blue",
     "done": "green",
@@ -158,6 +168,12 @@ def named(name: str, language: str) -> str:
         # Neighbours of neighbours: the members of one's household.
         return " · ".join(named(part, language) for part in name.removeprefix("relation.").split("."))
     return words[0 if language == "zh" else 1] if words else name
+
+
+def desk(owner: str | None, language: str) -> str:
+    """Return who answers for a definition: the word for a usual desk, else the name as it is."""
+    words = DESKS.get(owner or "")
+    return words[0 if language == "zh" else 1] if words else owner or ""
 
 
 def one_of(name: str, language: str) -> str:

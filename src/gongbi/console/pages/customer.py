@@ -17,6 +17,8 @@ from gongbi.console.words import category, named, one_of
 from gongbi.errors import GongbiError
 
 EVENTS = 4000
+#: Elements of a list that are shown on its line.
+LISTED = 3
 
 
 async def build(page: Page) -> None:
@@ -252,7 +254,10 @@ class Tags:
         with row:
             ui.label(page.words(tag["name"], tag["tag"]))
             with ui.element("b"):
-                ui.label(page.value({**tag, "labels": (known or {}).get("labels")}, tag["value"]))
+                value = tag["value"]
+                # Of a long list the first ones; the whole of it is in what opens.
+                more = isinstance(value, list) and len(value) > LISTED
+                ui.label(page.value(tag, value[:LISTED] if more else value) + (" …" if more else ""))
             with ui.element("small"):
                 ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
                 if known is not None and known["coverage"] is not None:

@@ -75,7 +75,12 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
         _interval_stat(page, "AUC", test["auc"], icon="insights")
         for key in ("baseline", "strongest_tag"):
             if test.get(key):
-                _interval_stat(page, page.t(f"models.{key}", tag=test[key]["tag"]), test[key]["auc"], icon="balance")
+                _interval_stat(
+                    page,
+                    page.t(f"models.{key}", tag=page.names.get(test[key]["tag"], test[key]["tag"])),
+                    test[key]["auc"],
+                    icon="balance",
+                )
         if test.get("difference"):
             _interval_stat(page, page.t("models.difference"), test["difference"], icon="trending_up", sign=True)
         note = page.t("models.predicted", n=number(test["predicted_positives"], 1))
@@ -159,7 +164,8 @@ def _gains(page: Page, test: Mapping[str, Any]) -> None:
         {"name": page.t("models.model"), "data": points(test["gains"]), "dots": True, "colour": charts.BLUE},
     ]
     if test.get("baseline"):
-        name = page.t("models.baseline", tag=test["baseline"]["tag"])
+        tag = test["baseline"]["tag"]
+        name = page.t("models.baseline", tag=page.names.get(tag, tag))
         series.append({"name": name, "data": points(test["baseline"]["gains"]), "dots": True, "colour": charts.RED})
     options = charts.lines(series, x=page.t("models.x_gains"), y="")
     options["tooltip"] = {

@@ -10,7 +10,7 @@ from nicegui import ui
 from gongbi.console import groups, library, listing, parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
-from gongbi.console.words import named
+from gongbi.console.words import desk, named
 
 
 async def build(page: Page) -> None:
@@ -79,7 +79,7 @@ def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
                 "share_share": share or 0,
                 "share_sort": share or 0,
                 "about": " · ".join(part for part in (page.words(s["about"]), _at_most(page, s, box)) if part),
-                "owner": s["owner"] or "",
+                "owner": desk(s["owner"], page.language),
             }
         )
     rows.sort(key=lambda r: -r["size_sort"])

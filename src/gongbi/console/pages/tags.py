@@ -14,7 +14,7 @@ from gongbi.console import behind, charts, given, library, listing, parts, trial
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import category, named
+from gongbi.console.words import category, desk, named
 from gongbi.errors import UnknownName
 
 #: What the library can be narrowed down to.
@@ -79,7 +79,7 @@ async def build(page: Page) -> None:
         owners = sorted({t["owner"] for t in everything if t["owner"]})
         states = {"": page.t("library.all_states")} | {key: page.t(f"library.{key}") for key in STATES}
         for key, options_ in (
-            ("owner", {"": page.t("library.all_owners")} | {o: o for o in owners}),
+            ("owner", {"": page.t("library.all_owners")} | {o: desk(o, page.language) for o in owners}),
             ("state", states),
         ):
             one = ui.select(options_, value=state[key] if state[key] in options_ else "", label=page.t(LABELS[key]))
@@ -176,7 +176,7 @@ def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
             "coverage_sort": t["coverage"] or 0,
             "type": type_words(page, t["type"]),
             "unit": page.format.unit(t["unit"]),
-            "owner": t["owner"] or "",
+            "owner": desk(t["owner"], page.language),
             **_state(page, t),
         }
         for t in tags
@@ -332,7 +332,7 @@ def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
         (page.t("tags.category"), category(tag["category_name"][page.language], page.language)),
         (page.t("tags.type"), type_words(page, tag["type"])),
         (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
-        (page.t("tags.owner"), tag["owner"] or "—"),
+        (page.t("tags.owner"), desk(tag["owner"], page.language) or "—"),
         (page.t("library.pii"), page.t(f"pii.{tag['pii']}")),
         *([(page.t("library.library"), tag["library"])] if tag["library"] else []),
         *([(page.t("library.refines"), tag["refines"])] if tag["refines"] else []),
