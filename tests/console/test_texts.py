@@ -12,9 +12,9 @@ import pytest
 
 import gongbi.console
 from gongbi.catalog import forms
-from gongbi.catalog.catalog import PURCHASE_SCORES
 from gongbi.catalog.forms.read import ABOUT_FACT, BESIDE, MEASURES, SIGNS, STATES
 from gongbi.catalog.makers import MAKERS, form
+from gongbi.catalog.predictions import PURCHASE_SCORES
 from gongbi.console.conditions import ADDS, FIGURES, ROW_ADDS
 from gongbi.console.entries import PHRASES, read_value
 from gongbi.console.format import shorter

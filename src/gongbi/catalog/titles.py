@@ -11,11 +11,12 @@ from gongbi.core.voice import Title, Titles
 
 #: What the end of a fact that lasts is called where its source does not say.
 END: Title = ("结束时间", "end")
-#: What a purchase model's scores are called, after the model's own name.
+#: What a model's scores are called where it writes several, after the model's own name.
 SCORES: Mapping[str, Title] = {
     "alive": ("存活概率", "probability alive"),
     "purchases": ("预期购买次数", "expected purchases"),
     "value": ("预期价值", "expected value"),
+    "group": ("响应类型", "kind of response"),
 }
 
 

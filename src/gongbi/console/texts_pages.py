@@ -261,6 +261,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "score.alive": ("存活概率", "probability alive"),
     "score.purchases": ("预期购买次数", "expected purchases"),
     "score.value": ("预期价值", "expected value"),
+    "score.group": ("响应类型", "kind of response"),
     "runs.title": ("运行", "Runs"),
     "runs.about": (
         "什么时候跑了什么，多久，多少行，哪里出错。",
