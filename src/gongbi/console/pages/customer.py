@@ -111,7 +111,7 @@ def _portrait(
     parts.warnings(page, found["warnings"])
     if any(said.get("code") == "masked" for said in found["warnings"]):
         show = ui.button(page.t("privacy.reveal"), icon="visibility").props("outline dense no-caps").classes("g-btn")
-        show.on_click(lambda: _reveal(page, found["subject"], given, draw))
+        show.style("align-self:flex-start").on_click(lambda: _reveal(page, found["subject"], given, draw))
     with parts.card():
         _header(page, found)
     show_timeline(page, found)
