@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gongbi.catalog.governed import GOVERNED, MODES
 from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.core.clock import zone_of
 from gongbi.errors import InvalidDefinition, UnknownName, WorkspaceProblem
 from gongbi.packs import demo
-from gongbi.services.governance import GOVERNED, MODES
 
 #: Version of the folder's layout. Older code refuses a newer one.
 FORMAT = 1

@@ -17,7 +17,7 @@ from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gongbi.answers import Members as Members
 from gongbi.answers import Rows as Rows
@@ -32,13 +32,13 @@ from gongbi.folder import Settings as Settings
 from gongbi.folder import copy_pack as copy_pack
 from gongbi.folder import init as init
 from gongbi.folder import read_settings as read_settings
-from gongbi.ownership.door import Door, OwnerGone, call_owner
+from gongbi.ownership.door import Door, OwnerGone, Progress, call_owner, silent
 from gongbi.ownership.files import private_folder
 from gongbi.ownership.lock import Lock, Owner
 from gongbi.portrait_verbs import PortraitVerbs
-from gongbi.services.context import Context, Progress, silent
-from gongbi.services.runs import CHANGING, taking_turns
-from gongbi.services.verbs import VERBS
+
+if TYPE_CHECKING:
+    from gongbi.services.context import Context
 
 #: How long an owner may take to close before the next one opens, in seconds: calls end, tables are written back.
 SUCCESSION = 60.0
@@ -79,6 +79,7 @@ def _user() -> str:
 def _own(root: Path, settings: Settings, actor: str) -> Context:
     from gongbi.engine import open_engine
     from gongbi.services.build import repair_builds
+    from gongbi.services.context import Context
     from gongbi.services.sources import repair_loads
     from gongbi.store import Store
 
@@ -185,6 +186,10 @@ class Workspace(PortraitVerbs):
             raise WorkspaceProblem("The workspace is closed.", hint="Open it again with gongbi.open.")
         if not self._lock.is_held:
             raise WorkspaceProblem("This process was forked from the owner.", hint="Call gongbi.open in it.")
+        # Who only asks the owner needs none of these, nor the stores and engines behind them.
+        from gongbi.services.runs import CHANGING, taking_turns
+        from gongbi.services.verbs import VERBS
+
         if verb not in VERBS:
             raise UnknownName("verb", verb, VERBS)
         context = replace(self.context, actor=actor, report=progress, cancelled=cancelled or self.context.cancelled)

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pytest
 
 import gongbi
-from gongbi import workspace as door
+from gongbi import workspace
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, UnknownName, WorkspaceBusy, WorkspaceProblem
+from gongbi.services import verbs
 from gongbi.workspace import Workspace
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -186,7 +187,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> dict[str, threading.Event]:
     def stuck(ctx: Any) -> str:
         return work(ctx, lambda ctx: ctx.engine.query("select count(*) as n from range(300000) a, range(300000) b"))
 
-    monkeypatch.setattr(door, "VERBS", {**door.VERBS, "slow": slow, "stuck": stuck})
+    monkeypatch.setattr(verbs, "VERBS", {**verbs.VERBS, "slow": slow, "stuck": stuck})
     return seen
 
 
@@ -234,9 +235,9 @@ def test_what_a_closing_owner_stops_the_caller_goes_on_with_itself(
 ) -> None:
     script = """
 import sys, gongbi
-from gongbi import workspace
+from gongbi.services import verbs
 ws = gongbi.open(sys.argv[1])
-workspace.VERBS = {**workspace.VERBS, "slow": lambda ctx, seconds: "here"}
+verbs.VERBS = {**verbs.VERBS, "slow": lambda ctx, seconds: "here"}
 print(ws.is_owner, ws.call("slow", seconds=60), ws.is_owner, flush=True)
 """
     with gongbi.open(root) as ws:
@@ -405,7 +406,7 @@ sys.stdin.readline()
 
 
 def test_an_empty_workspace_says_what_to_do_first(tmp_path: Path) -> None:
-    with gongbi.open(door.init(tmp_path / "w")) as ws, pytest.raises(NotYet):
+    with gongbi.open(workspace.init(tmp_path / "w")) as ws, pytest.raises(NotYet):
         ws.ingest()
 
 

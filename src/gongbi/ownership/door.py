@@ -27,8 +27,13 @@ from gongbi.errors import Bug, Cancelled, InvalidInput, WorkspaceBusy
 from gongbi.ownership.lock import Owner
 from gongbi.ownership.wire import describe, pack, raised, unpack
 
+#: Called with (stage, done, total); total is None where it is not known.
 Progress = Callable[[str, int, int | None], None]
 Handle = Callable[..., Any]
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Report nothing."""
 
 
 #: A call is a few words; what is larger is not one of ours.

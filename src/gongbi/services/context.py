@@ -22,21 +22,15 @@ from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.engine.watch import watching
 from gongbi.errors import Cancelled, GongbiError, NotYet, Refused, UnknownName
+from gongbi.ownership.door import Progress, silent
 from gongbi.store import Store
 from gongbi.store.builds import Build
-
-#: Called with (stage, done, total); total is None where it is not known.
-Progress = Callable[[str, int, int | None], None]
 
 #: A workspace whose newest fact is older than this is taken for a demo: its "now" is the end of its data.
 STALE = timedelta(days=7)
 
 #: How often work looks whether it is to stop, and says on its record how far it is, in seconds.
 LOOK = 0.25
-
-
-def silent(stage: str, done: int, total: int | None) -> None:
-    """Report nothing."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ from typing import Any
 from gongbi.catalog.base import Definition, TagDef, kind_of
 from gongbi.catalog.catalog import Catalog, assemble, checked_tag
 from gongbi.catalog.compare import differences
+from gongbi.catalog.governed import GOVERNED as GOVERNED
 from gongbi.catalog.uses import USERS, Key, Use, everyone, key_of, users_of, uses_of, writers
 from gongbi.catalog.yaml import from_json, to_json
 from gongbi.core import clock
@@ -23,10 +24,6 @@ from gongbi.services.context import Context
 from gongbi.store.definitions import Definition as Kept
 from gongbi.store.values import digest
 
-#: Kinds that can be governed, with the setting that says so.
-GOVERNED: Mapping[str, str] = {"tag": "tags", "segment": "segments"}
-#: With `open`, applying a folder publishes; with `reviewed`, it makes drafts that somebody else approves.
-MODES = ("open", "reviewed")
 #: So many users are named in a message.
 NAMED = 5
 #: Why a tag is retired whose day has come.
