@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -109,3 +110,26 @@ class LogisticScore:
                 found[:, i] = parts[:, at : at + len(known)].sum(axis=1)
                 at += len(known)
         return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what scoring needs beside the columns, as JSON data."""
+        return {
+            "mean": self._mean.tolist(),
+            "spread": self._spread.tolist(),
+            "gaps": self._gaps.tolist(),
+            "coefficients": self.coefficients_.tolist(),
+            "intercept": self.intercept_,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], columns: Columns) -> Self:
+        """Return the model that `to_json` wrote down, for these columns."""
+        self = cls()
+        self._columns = columns
+        self._numeric = np.array([known is None for known in columns.categories])
+        self._mean, self._spread = np.array(data["mean"]), np.array(data["spread"])
+        self._gaps = np.array(data["gaps"], dtype=bool)
+        self.classes_ = np.array([0, 1])
+        self.coefficients_ = np.array(data["coefficients"])
+        self.intercept_ = float(data["intercept"])
+        return self

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.price import PriceElasticity as PriceElasticity
+    from gongbi.estimators.logistic import LogisticScore as LogisticScore
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
@@ -36,6 +37,7 @@ ESTIMATORS = {
     "DRLearner": "gongbi.estimators.uplift",
     "ContractModel": "gongbi.estimators.survival",
     "GammaGammaModel": "gongbi.estimators.spend",
+    "LogisticScore": "gongbi.estimators.logistic",
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
     "ParetoNBDModel": "gongbi.estimators.pareto",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SHARES = tuple(i / 20 for i in range(21))
 #: A single column that ranks this well probably knows the outcome.
 TELLS = 0.995
+#: From so many rows on, three folds.
+MANY = 8000
 BASELINES = {
     "logistic": Words("标准化后的逻辑回归", "logistic regression on standardised columns"),
     "boosting": Words("scikit-learn 直方图梯度提升，默认设置", "scikit-learn histogram boosting as it comes"),
@@ -128,13 +130,19 @@ def refuse_few(yes: NDArray[np.bool_]) -> None:
 def scored(learned: Any, yes: NDArray[np.bool_], judged: Any, seed: int) -> dict[str, FloatArray]:
     """Chances of the judged rows, by the model and by each baseline."""
     from gongbi.estimators.logistic import LogisticScore
-    from gongbi.estimators.propensity import PropensityModel
 
     return {
-        MODEL: PropensityModel(seed=seed).fit(learned, yes).predict_proba(judged)[:, 1],
+        MODEL: model(len(yes), seed).fit(learned, yes).predict_proba(judged)[:, 1],
         "logistic": LogisticScore().fit(learned, yes).predict_proba(judged)[:, 1],
         "boosting": _boosting(learned, yes, judged, seed),
     }
+
+
+def model(rows: int, seed: int) -> Any:
+    """The model that is judged; many rows need fewer folds to choose the size of the trees."""
+    from gongbi.estimators.propensity import PropensityModel
+
+    return PropensityModel(blend=True, folds=5 if rows < MANY else 3, learning_rate=0.05, trees=400, seed=seed)
 
 
 def _boosting(learned: Any, yes: NDArray[np.bool_], judged: Any, seed: int) -> FloatArray:
