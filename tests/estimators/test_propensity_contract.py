@@ -25,12 +25,12 @@ OTHERWISE = {
     "check_estimator_sparse_matrix": "refused in our own words",
     "check_classifiers_one_label": "refused in our own words",
     "check_classifiers_regression_target": "refused in our own words",
+    "check_supervised_y_2d": "the warning is ours, and the check counts scikit-learn's own words",
+    "check_classifier_not_supporting_multiclass": "refused in our own words",
+    "check_fit2d_predict1d": "refused in our own words",
     "check_fit2d_1sample": "refused in our own words",
-    "check_fit1d": "refused in our own words",
     "check_requires_y_none": "refused in our own words",
     "check_n_features_in_after_fitting": "refused in our own words",
-    "check_dtype_object": "objects are categories here, and dictionaries as values are refused in our own words",
-    "check_dataframe_column_names_consistency": "columns are found by name, in any order",
 }
 
 

@@ -12,6 +12,10 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
 - `price`, `pricing`: `PriceElasticity`, how sales answer to price; the best price within limits, ladders, fairness;
+- `propensity`: `PropensityModel`, who will respond; `logistic`: `LogisticScore`, the plain model beside it; `trend`:
+  whose chance rises or falls;
+- `sendtime`: `SendTimeModel`, when and through which channel somebody answers;
+- `recurring`: what a customer does again and again, and when next;
 - `clusters`: `MixedClusters`, who is alike;
 - `text`: `TextClassifier`, sentiment and other labels of texts; moods by words;
 - `graph`: `Circles`, who belongs together; who matters in a network, households, referrals, rivals;

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
+    from gongbi.estimators.sendtime import SendTimeModel as SendTimeModel
     from gongbi.estimators.spend import AverageSpend as AverageSpend
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
     from gongbi.estimators.survival import ContractModel as ContractModel
@@ -49,6 +50,7 @@ ESTIMATORS = {
     "UpliftModel": "gongbi.estimators.uplift",
     "UpliftTree": "gongbi.estimators.uplift_tree",
     "XLearner": "gongbi.estimators.uplift",
+    "SendTimeModel": "gongbi.estimators.sendtime",
 }
 
 

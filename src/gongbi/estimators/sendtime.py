@@ -1,0 +1,298 @@
+"""When and through which channel a customer answers: hours of the week shrunk to the group, with exploration."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln
+
+from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.checks import FloatArray, IntArray, as_binary, as_groups, refuse_where
+
+HOURS = 168
+#: From so many groups or customers, drawn by chance, is learned how much they differ.
+MOST_UNITS = 2000
+#: Worth of the least and of the most certain prior, in sends.
+LEAST_TRIALS, MOST_TRIALS = 2.0, 2000.0
+GRID = np.geomspace(LEAST_TRIALS, MOST_TRIALS, 31)
+
+
+class SendTimeModel:
+    r"""Answer rate per hour of the week and channel: of everybody, of the group, of the customer.
+
+    Three levels, each a Beta prior for the next. Everybody's curve per channel is answers over sends, smoothed over
+    neighbouring hours of the same channel by a kernel that goes round the week, and drawn to the channel's overall rate
+    where few were sent. A group's curve starts from everybody's, a customer's from the group's: the posterior mean is
+    :math:`(s + k\,\mu) / (n + k)`, with s answers to n sends near the hour and :math:`\mu` the level above. How many
+    sends :math:`k` the level above is worth is learned from how much groups, and customers, really differ: k is
+    what foretells each message best from the others [1]_. Where customers are alike, k is large and everybody gets the group's hours; a
+    newcomer gets them too, and someone of an unknown group everybody's.
+
+    An hour is told by when the message was sent, and an answer is whatever the caller counts as one.
+
+    Parameters
+    ----------
+    width : float, default=1.5
+        Standard deviation of the kernel, in hours.
+    day_share : float, default=0.3
+        Weight that the same hour of other days has beside the same hour of the same day, 0 to 1: people's days are
+        much alike.
+    seed : int, default=0
+        Of exploration.
+
+    Attributes
+    ----------
+    channels_ : ndarray of shape (n_channels,)
+        Names of the channels, sorted.
+    everybody_ : ndarray of shape (n_channels, 168)
+        Answer rates; hour 0 is Monday 0:00 to 1:00.
+    group_trials_, customer_trials_ : float
+        How many sends everybody's curve is worth to a group, and a group's to a customer.
+
+    References
+    ----------
+    .. [1] Geisser (1975), The Predictive Sample Reuse Method with Applications, JASA 70.
+    .. [2] Thompson (1933), On the Likelihood that One Unknown Probability Exceeds Another, Biometrika 25.
+    """
+
+    def __init__(self, *, width: float = 1.5, day_share: float = 0.3, seed: int = 0) -> None:
+        self.width = width
+        self.day_share = day_share
+        self.seed = seed
+
+    def fit(
+        self,
+        customers: ArrayLike,
+        hours: ArrayLike,
+        answered: ArrayLike,
+        *,
+        channels: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Learn from messages sent; all arrays have shape (n,).
+
+        Parameters
+        ----------
+        customers
+            Whom each was sent to.
+        hours
+            Hour of the week, 0 to 167, in the customer's own time: `hour_of_week` gives it.
+        answered
+            0 or 1.
+        channels, groups
+            Of the message, and of the customer; one of each where not given.
+
+        Raises
+        ------
+        InvalidInput
+            Nothing was sent, nobody answered, or an hour is not one of the week.
+        """
+        yes = as_binary("answered", answered)
+        if not len(yes) or not yes.any():
+            raise InvalidInput(f"{len(yes)} messages, and nobody answered: there is nothing to learn an hour from.")
+        if self.width <= 0 or not 0 <= self.day_share <= 1:
+            raise InvalidInput(f"width is above 0 and day_share 0 to 1, not {self.width} and {self.day_share}.")
+        hour = _hours(hours, len(yes))
+        self.channels_, channel = _named("channels", channels, len(yes))
+        self._groups, group = _named("groups", groups, len(yes))
+        numbered = as_groups("customers", customers)
+        if len(numbered) != len(yes):
+            raise InvalidInput(f"customers has {len(numbered)} entries, answered has {len(yes)}.")
+        first = np.unique(numbered, return_index=True)[1]
+        names = np.asarray(customers)[first].tolist()
+        self._place = {name: i for i, name in enumerate(names)}
+        self._group_of = group[first]
+        self._kernel = self._neighbours()
+        slots = (len(self.channels_), HOURS)
+        cell = channel * HOURS + hour
+        sent = np.bincount(cell, minlength=len(self.channels_) * HOURS).reshape(slots).astype(np.float64)
+        answers = np.bincount(cell, weights=yes, minlength=len(self.channels_) * HOURS).reshape(slots)
+        overall = (answers.sum(axis=1) + yes.mean()) / (sent.sum(axis=1) + 1)
+        near_sent, near = sent @ self._kernel, answers @ self._kernel
+        # Each channel's hours are drawn to its own rate, by as much as hours of its week do not differ.
+        worth = [_trials(answers[c], sent[c], sent[c] * overall[c]) for c in range(len(overall))]
+        k = np.array(worth)[:, None]
+        self.everybody_: FloatArray = (near + k * overall[:, None]) / (near_sent + k)
+        expected = self.everybody_.ravel()[cell]
+        self.group_trials_ = self._worth(group, cell, yes, expected)
+        self._group_sent, self._group_answers = self._near(group, cell, yes, len(self._groups))
+        among = (self._group_answers + self.group_trials_ * self.everybody_) / (self._group_sent + self.group_trials_)
+        self.customer_trials_ = self._worth(numbered, cell, yes, among[group, channel, hour])
+        order = np.argsort(numbered, kind="stable")
+        self._starts = np.searchsorted(numbered[order], np.arange(len(names) + 1))
+        self._cells, self._yes = cell[order], yes[order].astype(np.float64)
+        return self
+
+    def curve(self, customer: Any, group: Any = None) -> FloatArray:
+        """Answer rates of one customer, shape (n_channels, 168); a newcomer has the group's, or everybody's."""
+        s, f = self._posterior(customer, group)
+        return s / (s + f)
+
+    def best(
+        self, customer: Any, group: Any = None, *, allowed: ArrayLike | None = None, most: int = 3
+    ) -> list[tuple[Any, int, float]]:
+        """The best channels and hours, without exploration: channel, hour of the week, answer rate.
+
+        `allowed` are the hours that may be used, such as those outside the quiet ones; all by default.
+        """
+        rates = np.where(_mask(allowed), self.curve(customer, group), -1.0)
+        order = np.argsort(-rates, axis=None, kind="stable")[:most]
+        found = [(int(place) // HOURS, int(place) % HOURS) for place in order]
+        return [(self.channels_[c], hour, float(rates[c, hour])) for c, hour in found if rates[c, hour] >= 0]
+
+    def choose(
+        self, customers: ArrayLike, groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None, draw: int = 0
+    ) -> list[tuple[Any, int]]:
+        """Choose a channel and an hour for each customer by Thompson's rule [2]_: draw all rates, take the best.
+
+        Who is well known gets the best hour nearly always; who is not is asked at different hours, and becomes known.
+        The same `seed` and `draw` choose the same; count `draw` up from one round of messages to the next.
+        """
+        whom = np.asarray(customers).tolist()
+        of = [None] * len(whom) if groups is None else np.asarray(groups).tolist()
+        may = _mask(allowed)
+        rng = np.random.default_rng([self.seed, draw])
+        found = []
+        for customer, group in zip(whom, of, strict=True):
+            s, f = self._posterior(customer, group)
+            drawn = np.where(may, rng.beta(s, f), -1.0)
+            place = int(np.argmax(drawn))
+            found.append((self.channels_[place // HOURS], place % HOURS))
+        return found
+
+    def channel_rates(self, customer: Any, group: Any = None) -> dict[Any, float]:
+        """How likely this customer answers a message in each channel at the hours in which messages are sent.
+
+        The customer's own rate shrunk to what the group answers in that channel.
+        """
+        self._checked()
+        place = self._place.get(customer)
+        which = self._which(customer, group)
+        found = {}
+        for c, name in enumerate(self.channels_):
+            sent, answers = self._group_sent[which, c].sum(), self._group_answers[which, c].sum()
+            base = float(self.everybody_[c].mean())
+            rate = (answers + self.group_trials_ * base) / (sent + self.group_trials_)
+            own = slice(0, 0) if place is None else slice(self._starts[place], self._starts[place + 1])
+            here = self._cells[own] // HOURS == c
+            yes = float(self._yes[own][here].sum())
+            found[name] = float((yes + self.customer_trials_ * rate) / (here.sum() + self.customer_trials_))
+        return found
+
+    def _posterior(self, customer: Any, group: Any) -> tuple[FloatArray, FloatArray]:
+        """Answers and silences of a customer's Beta, of each shape (n_channels, 168)."""
+        self._checked()
+        which = self._which(customer, group)
+        above = (self._group_answers[which] + self.group_trials_ * self.everybody_) / (
+            self._group_sent[which] + self.group_trials_
+        )
+        s, f = self.customer_trials_ * above, self.customer_trials_ * (1 - above)
+        place = self._place.get(customer)
+        if place is not None:
+            own = slice(self._starts[place], self._starts[place + 1])
+            one = np.zeros(own.stop - own.start, dtype=np.int64)
+            sent, answers = self._near(one, self._cells[own], self._yes[own], 1)
+            s, f = s + answers[0], f + sent[0] - answers[0]
+        return s, f
+
+    def _which(self, customer: Any, group: Any) -> int:
+        """The place of a customer's group; one after the last for a group that was never seen: it has no messages."""
+        if group is not None:
+            at = np.flatnonzero(self._groups == group)
+            return int(at[0]) if len(at) else len(self._groups)
+        place = self._place.get(customer)
+        if place is not None:
+            return int(self._group_of[place])
+        return 0 if len(self._groups) == 1 else len(self._groups)
+
+    def _near(self, unit: IntArray, cell: IntArray, yes: Any, units: int) -> tuple[FloatArray, FloatArray]:
+        """Sends and answers near each hour, shape (units + 1, n_channels, 168); the last unit has none."""
+        size = (units + 1) * len(self.channels_) * HOURS
+        at = unit * len(self.channels_) * HOURS + cell
+        shape = (units + 1, len(self.channels_), HOURS)
+        sent = np.bincount(at, minlength=size).reshape(shape).astype(np.float64)
+        answers = np.bincount(at, weights=yes, minlength=size).reshape(shape)
+        return sent @ self._kernel, answers @ self._kernel
+
+    def _worth(self, unit: IntArray, cell: IntArray, yes: NDArray[np.bool_], above: FloatArray) -> float:
+        """How many sends the level above is worth: what foretells each message best from the others of its unit."""
+        names = np.unique(unit)
+        if len(names) > MOST_UNITS:
+            names = np.sort(np.random.default_rng(self.seed).choice(names, MOST_UNITS, replace=False))
+        chosen = np.isin(unit, names)
+        number, cells, outcome = np.searchsorted(names, unit[chosen]), cell[chosen], yes[chosen].astype(np.float64)
+        sent, answers = self._near(number, cells, outcome, len(names))
+        places = (number, cells // HOURS, cells % HOURS)
+        # A message weighs 1 at its own hour; without it the others are left.
+        others, answered = sent[places] - 1, answers[places] - outcome
+        level = above[chosen]
+
+        def likelihood(k: float) -> float:
+            p = np.clip((answered + k * level) / (others + k), 1e-6, 1 - 1e-6)
+            return float(np.where(outcome == 1, np.log(p), np.log1p(-p)).sum())
+
+        return float(max(GRID, key=likelihood))
+
+    def _neighbours(self) -> FloatArray:
+        """Weight of a message at one hour for the rate at another; 1 for its own hour, less further off."""
+        hour = np.arange(HOURS)
+        clock = np.abs(hour[:, None] % 24 - hour[None, :] % 24)
+        apart = np.minimum(clock, 24 - clock)
+        week = np.abs(hour[:, None] - hour[None, :])
+        same = np.minimum(week, HOURS - week) <= 12
+        near: FloatArray = np.exp(-0.5 * (apart / self.width) ** 2)
+        return near * np.where(same, 1.0, self.day_share)
+
+    def _checked(self) -> None:
+        if not hasattr(self, "everybody_"):
+            raise NotFitted(self)
+
+
+def hour_of_week(instants: ArrayLike) -> IntArray:
+    """Hour of the week, 0 for Monday 0:00 to 167, of instants in the customer's own time (datetime64), shape (n,)."""
+    hours = np.asarray(instants).astype("datetime64[h]").astype(np.int64)
+    # 1970-01-01 was a Thursday.
+    return np.asarray((hours + 72) % HOURS, dtype=np.int64)
+
+
+def _hours(values: ArrayLike, n: int) -> IntArray:
+    hour = np.asarray(values)
+    if hour.shape != (n,):
+        raise InvalidInput(f"hours has {hour.size} entries, answered has {n}.")
+    found = hour.astype(np.float64)
+    refuse_where(
+        ~((found >= 0) & (found < HOURS) & (found % 1 == 0)), "an hour of the week is a whole number, 0 to 167"
+    )
+    return found.astype(np.int64)
+
+
+def _named(what: str, values: ArrayLike | None, n: int) -> tuple[NDArray[Any], IntArray]:
+    entries = np.zeros(n, dtype=np.int64) if values is None else np.asarray(values)
+    if entries.shape != (n,):
+        raise InvalidInput(f"{what} has {entries.size} entries, answered has {n}.")
+    names, number = np.unique(entries, return_inverse=True)
+    return names, np.asarray(number, dtype=np.int64)
+
+
+def _mask(allowed: ArrayLike | None) -> NDArray[np.bool_]:
+    may = np.ones(HOURS, dtype=bool)
+    if allowed is not None:
+        chosen = _hours(np.asarray(allowed), np.asarray(allowed).size)
+        may[:] = False
+        may[chosen] = True
+        if not may.any():
+            raise InvalidInput("No hour is allowed.", hint="Leave an hour outside the quiet ones.")
+    return may
+
+
+def _trials(answers: FloatArray, sent: FloatArray, expected: FloatArray) -> float:
+    """Prior trials of a beta-binomial: those of a grid under which the answers of all units are likeliest."""
+    p = np.clip(expected / np.maximum(sent, 1e-12), 1e-6, 1 - 1e-6)
+
+    def likelihood(k: float) -> float:
+        a, b = k * p, k * (1 - p)
+        return float((betaln(answers + a, sent - answers + b) - betaln(a, b)).sum())
+
+    return float(max(GRID, key=likelihood))
