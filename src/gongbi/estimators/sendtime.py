@@ -26,8 +26,8 @@ class SendTimeModel:
     neighbouring hours of the same channel by a kernel that goes round the week, and drawn to the channel's overall rate
     where few were sent. A group's curve starts from everybody's, a customer's from the group's: the posterior mean is
     :math:`(s + k\,\mu) / (n + k)`, with s answers to n sends near the hour and :math:`\mu` the level above. How many
-    sends :math:`k` the level above is worth is learned from how much groups, and customers, really differ: k is
-    what foretells each message best from the others [1]_. Where customers are alike, k is large and everybody gets the group's hours; a
+    sends :math:`k` the level above is worth is learned: it is what foretells each message best from the others [1]_.
+    Where customers are alike, k is large and everybody gets the group's hours; a
     newcomer gets them too, and someone of an unknown group everybody's.
 
     An hour is told by when the message was sent, and an answer is whatever the caller counts as one.
