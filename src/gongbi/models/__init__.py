@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.clusters import MixedClusters as MixedClusters
     from gongbi.estimators.graph.circles import Circles as Circles
     from gongbi.estimators.lifecycle import StageModel as StageModel
+    from gongbi.estimators.logistic import LogisticScore as LogisticScore
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.price import PriceElasticity as PriceElasticity
