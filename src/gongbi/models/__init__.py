@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.price import PriceElasticity as PriceElasticity
-    from gongbi.estimators.logistic import LogisticScore as LogisticScore
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
