@@ -1,6 +1,6 @@
-"""Propensity on public data, paired with plain baselines on the same rows: `docs/guides/predictions.md` has the figures.
+"""Propensity on public data, paired with plain baselines on the same rows; the figures are in the guide of predictions.
 
-Seeds 0, 1, 2, … and none is chosen; the folder of data is `GONGBI_DATA`, and a test without it says that it was skipped.
+Seeds 0, 1, 2, … and none is chosen. The folder of data is `GONGBI_DATA`; a test without it says so and is skipped.
 """
 
 from __future__ import annotations
