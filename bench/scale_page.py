@@ -16,7 +16,7 @@ def rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bo
         size = f"{r['customers']:,} customers, {r['events']:,} facts, {r['tags']} tags"
         text = f"{r['ratio']} × ({r['seconds']} s against {r['handwritten_seconds']} s)"
         made.append((f"build, {size}, against one SQL by hand", text, "≤ 1.25 ×", r["ratio"] <= 1.25))
-        made.append(("the same, members computed in", f"{r['buckets']} parts", "—", None))
+        made.append(("the same, members computed in", f"{r.get('buckets', 1)} parts", "—", None))
         made.append(("statistics of these tags", f"{r['statistics_seconds']} s", "—", None))
         made.append(("most memory, of that the build", f"{r['peak_gb']} GB", f"limit {r['memory']}", None))
     if r := found.get("scale-publish"):
