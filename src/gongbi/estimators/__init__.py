@@ -15,6 +15,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `propensity`: `PropensityModel`, who will respond; `logistic`: `LogisticScore`, the plain model beside it; `trend`:
   whose chance rises or falls;
 - `sendtime`: `SendTimeModel`, when and through which channel somebody answers;
+- `traits`: `InferredTrait`, what was not declared, with a confidence or not at all;
 - `recurring`: what a customer does again and again, and when next;
 - `clusters`: `MixedClusters`, who is alike;
 - `text`: `TextClassifier`, sentiment and other labels of texts; moods by words;

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
     from gongbi.estimators.survival import ContractModel as ContractModel
     from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
+    from gongbi.estimators.traits import InferredTrait as InferredTrait
     from gongbi.estimators.uplift import DRLearner as DRLearner
     from gongbi.estimators.uplift import TLearner as TLearner
     from gongbi.estimators.uplift import UpliftModel as UpliftModel
@@ -38,6 +39,7 @@ ESTIMATORS = {
     "DRLearner": "gongbi.estimators.uplift",
     "ContractModel": "gongbi.estimators.survival",
     "GammaGammaModel": "gongbi.estimators.spend",
+    "InferredTrait": "gongbi.estimators.traits",
     "LogisticScore": "gongbi.estimators.logistic",
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
