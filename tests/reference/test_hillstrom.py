@@ -20,6 +20,8 @@ DATA = Path(os.environ.get("GONGBI_DATA", ROOT.parent / "shared" / "data")) / "h
 
 pytestmark = [
     pytest.mark.slow,
+    # A minute of work, on a machine that may have other work.
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(
         not DATA.is_file(), reason=f"NOT CHECKED against the Hillstrom trial: {DATA} is missing; set GONGBI_DATA."
     ),

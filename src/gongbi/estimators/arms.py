@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
-from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.design import Design
 
-#: Newton steps at most, and the largest change of a coefficient at which they end.
+#: Newton steps at most, and the largest change of a coefficient at which they end; the error left is about its square.
 STEPS = 25
-TOLERANCE = 1e-6
+TOLERANCE = 1e-4
+#: Numbers of a matrix that is kept from step to step.
+IN_MEMORY = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,16 @@ def fit_arms(
         for arm in (0, 1):
             mean = y[treated == arm].mean()
             found[arm, 0] = np.log(mean / (1 - mean)) if binary else mean
-    kept = [design.matrix(values)] if len(values) <= 4 * 50_000 and k <= 200 else None
+    # Where all fits into memory it is written once, and else anew in every step.
+    kept = list(_parts(design, values, treated)) if len(values) * k <= IN_MEMORY else None
     for _ in range(STEPS if binary else 1):
         slope, curve = np.zeros((2, k)), np.zeros((2, k, k))
-        batches = [(slice(None), kept[0])] if kept else design.batches(values)
-        for rows, matrix in batches:
-            for arm in (0, 1):
-                chosen = treated[rows] == arm
-                part = np.column_stack([np.ones(int(chosen.sum())), matrix[chosen]])
-                level = part @ found[arm]
-                mean = expit(level) if binary else level
-                weight = mean * (1 - mean) if binary else np.full(len(part), 1 / spread)
-                slope[arm] += part.T @ ((y[rows][chosen] - mean) / (1.0 if binary else spread))
-                curve[arm] += (part * weight[:, None]).T @ part
+        for arm, chosen, part in kept if kept is not None else _parts(design, values, treated):
+            level = part @ found[arm]
+            mean = expit(level) if binary else level
+            weight = mean * (1 - mean) if binary else np.full(len(part), 1 / spread)
+            slope[arm] += part.T @ ((y[chosen] - mean) / (1.0 if binary else spread))
+            curve[arm] += part.T @ (part * weight[:, None])
         whole = penalty.copy()
         whole[:k, :k] += curve[0]
         whole[k:, k:] += curve[1]
@@ -85,3 +85,11 @@ def fit_arms(
         if largest < TOLERANCE:
             break
     return Arms(found, binary)
+
+
+def _parts(design: Design, values: FloatArray, treated: FloatArray) -> Iterator[tuple[int, IntArray, FloatArray]]:
+    """Yield, arm by arm within each batch, which rows they are and their matrix with the constant first."""
+    for rows, matrix in design.batches(values):
+        for arm in (0, 1):
+            chosen: IntArray = np.flatnonzero(treated[rows] == arm).astype(np.int64)
+            yield arm, chosen + rows.start, np.column_stack([np.ones(len(chosen)), matrix[chosen]])
