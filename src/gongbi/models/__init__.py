@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.uplift import UpliftModel as UpliftModel
     from gongbi.estimators.uplift import XLearner as XLearner
     from gongbi.estimators.uplift_tree import UpliftTree as UpliftTree
+    from gongbi.estimators.wallet import WalletModel as WalletModel
 
 #: Where each estimator lives, by the name that may be imported from here.
 ESTIMATORS = {
@@ -51,6 +52,7 @@ ESTIMATORS = {
     "TextClassifier": "gongbi.estimators.text.classifier",
     "UpliftModel": "gongbi.estimators.uplift",
     "UpliftTree": "gongbi.estimators.uplift_tree",
+    "WalletModel": "gongbi.estimators.wallet",
     "XLearner": "gongbi.estimators.uplift",
     "SendTimeModel": "gongbi.estimators.sendtime",
 }

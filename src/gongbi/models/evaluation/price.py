@@ -190,11 +190,12 @@ def _plain(cells: Any, columns: FloatArray, y: FloatArray, learned: Any, judged:
         return found
 
     level = means(y)
+    plain: FloatArray = level[cells[judged]]
     if not columns.shape[1]:
-        return level[cells[judged]]
+        return plain
     centre = np.column_stack([means(column) for column in columns.T])
     slope = np.linalg.lstsq(columns[learned] - centre[cells[learned]], (y - level[cells])[learned], rcond=None)[0]
-    foretold: FloatArray = level[cells[judged]] + (columns[judged] - centre[cells[judged]]) @ slope
+    foretold: FloatArray = plain + (columns[judged] - centre[cells[judged]]) @ slope
     return foretold
 
 
