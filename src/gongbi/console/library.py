@@ -86,7 +86,7 @@ def drafts(page: Page, waiting: Sequence[Mapping[str, Any]]) -> None:
 
 def actions(page: Page, one: Mapping[str, Any]) -> None:
     """What can be done with an open version."""
-    name = one["name"] if one["kind"] == "tag" else f"segment.{one['name']}"
+    name = one["name"] if one["kind"] == "tag" else f"{one['kind']}.{one['name']}"
     with ui.element("div").classes("g-chips").style("margin-top:6px"):
         if one["state"] == "draft":
             button(page, "submit", "submit_tag", names=[name])

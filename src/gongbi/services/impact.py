@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from gongbi.catalog.base import SegmentDef, TagDef
+from gongbi.catalog.base import ModelDef, SegmentDef, TagDef
 from gongbi.catalog.catalog import titles
 from gongbi.catalog.uses import Key, Use, everyone, mentioned, tree, users_of
 from gongbi.errors import InvalidInput, UnknownName
@@ -15,10 +15,10 @@ from gongbi.services.governance import restored
 
 
 def key_from(name: str) -> Key:
-    """Read a name as people give it: `rfm.recency`, `tag.rfm.recency`, or `segment.loyal`."""
+    """Read a name as people give it: `rfm.recency`, `tag.rfm.recency`, `segment.loyal` or `model.lapse`."""
     kind, dot, rest = name.strip().partition(".")
-    if dot and kind == "segment":
-        return Key("segment", rest)
+    if dot and kind in ("segment", "model"):
+        return Key(kind, rest)
     return Key("tag", rest if dot and kind == "tag" else name.strip())
 
 
@@ -34,7 +34,11 @@ def all_users(ctx: Context) -> Mapping[Key, Sequence[Use]]:
 def check_in_force(ctx: Context, key: Key) -> Key:
     """Refuse the name of a tag or segment that is not in force."""
     catalog = ctx.catalog()
-    known: Mapping[str, TagDef | SegmentDef] = catalog.segments if key.kind == "segment" else catalog.tags
+    kinds: Mapping[str, Mapping[str, TagDef | SegmentDef | ModelDef]] = {
+        "segment": catalog.segments,
+        "model": catalog.models,
+    }
+    known = kinds.get(key.kind, catalog.tags)
     if key.name not in known:
         raise UnknownName(key.kind, key.name, known, titles=titles(known))
     return key

@@ -38,7 +38,7 @@ def actor_of(name: str) -> dict[str, Any]:
 
 
 def save_tag(ctx: Context, definition: Mapping[str, Any], *, kind: str = "tag", why: str = "") -> dict[str, Any]:
-    """Keep a tag (or a segment) as a draft beside what is in force; nothing is computed from it.
+    """Keep a tag (or a segment, or a model) as a draft beside what is in force; nothing is computed from it.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def save_tag(ctx: Context, definition: Mapping[str, Any], *, kind: str = "tag", 
     InvalidDefinition, InvalidExpression, UnknownName, WrongType, Refused
         What `gongbi apply` would refuse.
     """
-    if kind not in ("tag", "segment"):
-        raise InvalidInput(f"Drafts are of tags and segments, not of a {kind}.")
+    if kind not in ("tag", "segment", "model"):
+        raise InvalidInput(f"Drafts are of tags, segments and models, not of a {kind}.")
     draft = from_json(kind, definition)  # type: ignore[arg-type]
     _checked(ctx, [draft])
     key = key_of(draft)

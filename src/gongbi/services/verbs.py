@@ -96,6 +96,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "models": ("models", "models"),
     "model_card": ("models", "model_card"),
     "assign_clusters": ("models", "assign_clusters"),
+    "draft_model": ("modelling", "draft_model"),
     "promote_model": ("promotion", "promote_model"),
     "rollback_model": ("promotion", "rollback_model"),
     "retire_model": ("promotion", "retire_model"),

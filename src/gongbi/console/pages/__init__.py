@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongbi.console import modelling
 from gongbi.console.frame import PageDef
 from gongbi.console.pages import (
     campaigns,
@@ -31,6 +32,7 @@ PAGES: tuple[PageDef, ...] = (
     customer.PAGE,
     customer.ONE,
     models.PAGE,
+    modelling.NEW,
     grading.PAGE,
     personas.PAGE,
     personas.ONE,

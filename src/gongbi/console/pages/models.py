@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from nicegui import run as background
 from nicegui import ui
 
-from gongbi.console import charts, clusters, parts
+from gongbi.console import charts, clusters, library, parts, proofs
 from gongbi.console.box import score_name
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
@@ -18,6 +19,11 @@ async def build(page: Page) -> None:
     """Fill the page, one part per model."""
     actions = parts.title(page)
     found = await page.call("models")
+    waiting = [one for one in await page.call("drafts") if one["kind"] == "model"]
+    with actions:
+        new = ui.button(page.t("modelling.title"), icon="add", on_click=lambda: ui.navigate.to("/models/new"))
+        new.props("unelevated no-caps").classes("g-btn")
+    library.drafts(page, waiting)
     if not found:
         with parts.card():
             parts.empty(page, "models.empty", icon="insights", command="gongbi apply\ngongbi train")
@@ -32,6 +38,7 @@ async def build(page: Page) -> None:
         if model["newest"] is None:
             with parts.card(page.words(model["name"], model["model"])):
                 parts.empty(page, "models.untrained", icon="model_training", command="gongbi train")
+                _train(page, model["model"])
             continue
         try:
             card = await page.call("model_card", name=model["model"])
@@ -39,6 +46,18 @@ async def build(page: Page) -> None:
             parts.problem(page, error)
             continue
         _model(page, card)
+
+
+def _train(page: Page, name: str) -> None:
+    """A button that trains one model as a run; its progress is on the page of runs."""
+
+    async def start() -> None:
+        with page.problems():
+            await background.io_bound(page.console.jobs.submit, "train", actor=page.who, models=[name])
+            ui.navigate.to("/runs")
+
+    button = ui.button(page.t("runs.do_train"), icon="model_training", on_click=start)
+    button.props("outline no-caps").classes("g-btn")
 
 
 def _model(page: Page, card: Mapping[str, Any]) -> None:
@@ -54,6 +73,8 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         ui.label(page.words(card["about"])).style("max-width:900px")
     if metrics.get("tests"):
         _propensity(page, card, metrics)
+    elif metrics.get("uplift"):
+        _uplift(page, card, metrics)
     elif metrics.get("clusters"):
         clusters.show(page, card, metrics)
     else:
@@ -108,6 +129,30 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
         with parts.card(page.t("models.cohorts"), page.t("models.cohorts_about"), classes="s6"):
             _cohorts(page, metrics)
             _tags(page, card)
+        proofs.lift(page, test)
+        proofs.groups(page, test)
+        proofs.drift(page, card)
+        proofs.limits(page, card)
+        proofs.versions(page, card)
+
+
+def _uplift(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    figures, number = metrics["uplift"], page.format.number
+    with ui.element("div").classes("g-stats"):
+        _interval_stat(page, page.t("models.effect"), figures["effect"], icon="compare_arrows", sign=True)
+        _interval_stat(page, "Qini", figures["qini"], icon="insights", sign=True)
+        _interval_stat(page, page.t("models.half"), figures["half"], icon="trending_up", sign=True)
+        treated = f"{number(figures['treated'])} / {number(figures['members'])}"
+        parts.stat(page.t("models.treated"), treated, icon="how_to_reg")
+    _honest(page, card, metrics)
+    with ui.element("div").classes("g-grid"):
+        proofs.uplift(page, figures)
+        with parts.card(page.t("models.cohorts"), page.t("models.cohorts_about"), classes="s6"):
+            _cohorts(page, metrics)
+            _tags(page, card)
+        proofs.drift(page, card)
+        proofs.limits(page, card)
+        proofs.versions(page, card)
 
 
 def _interval_stat(page: Page, label: str, found: Mapping[str, Any], *, icon: str, sign: bool = False) -> None:

@@ -1,0 +1,135 @@
+"""A new model by choosing what, of whom and how far ahead: the size it would have, the YAML it writes, a draft."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui import ui
+
+from gongbi.console import parts
+from gongbi.console.frame import Page, PageDef
+from gongbi.errors import GongbiError
+
+DAYS = (7, 14, 30, 60, 90, 180)
+
+
+async def build(page: Page) -> None:
+    """Fill the page: the choices on the left, what would come of them on the right."""
+    parts.title(page, page.t("modelling.title"), page.t("modelling.about"))
+    known = await page.call("fields")
+    facts = [fact for fact in known["facts"] if "." not in fact["name"]]
+    if not facts:
+        with parts.card():
+            parts.empty(page, "models.empty", icon="insights", command="gongbi apply\ngongbi ingest")
+        return
+    _Form(page, known, facts).show()
+
+
+class _Form:
+    def __init__(self, page: Page, known: dict[str, Any], facts: list[dict[str, Any]]) -> None:
+        self.page, self.facts = page, facts
+        self.segments = {"": page.t("modelling.everybody")} | {
+            f"segment.{one['name']}": page.words(one["title"], one["name"]) for one in known["segments"]
+        }
+        self.found: dict[str, Any] | None = None
+
+    def show(self) -> None:
+        """Draw the form."""
+        page, t = self.page, self.page.t
+        first = self.facts[0]["name"]
+        names = {fact["name"]: page.words(fact.get("title") or {}, fact["name"]) for fact in self.facts}
+        with ui.element("div").classes("g-grid"):
+            with parts.card(classes="s5"), ui.element("div").classes("g-form"):
+                self.kind = self._select("kind", {k: t(f"modelling.kind.{k}") for k in _KINDS}, "propensity")
+                self.name = ui.input(t("modelling.name"), placeholder="comes_again").props("outlined dense")
+                self.fact = self._select("fact", names, first)
+                self.does = self._select("does", {True: t("modelling.will"), False: t("modelling.will_not")}, True)
+                self.where = ui.input(t("modelling.where"), placeholder="quantity > 1").props("outlined dense")
+                self.amount = self._select("amount", self._columns(first), None)
+                self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
+                self.population = self._select("population", self.segments, "")
+                self.treated = ui.input(
+                    t("modelling.treated"), placeholder="exists(mailed) filter (where ahead(7, 'day'))"
+                ).props("outlined dense")
+                self.randomised = ui.checkbox(t("modelling.randomised"))
+                self.does.bind_visibility_from(self.kind, "value", lambda kind: kind != "value")
+                self.where.bind_visibility_from(self.kind, "value", lambda kind: kind != "value")
+                self.amount.bind_visibility_from(self.kind, "value", lambda kind: kind == "value")
+                self.treated.bind_visibility_from(self.kind, "value", lambda kind: kind == "uplift")
+                self.randomised.bind_visibility_from(self.kind, "value", lambda kind: kind == "uplift")
+                self.fact.on_value_change(lambda e: self.amount.set_options(self._columns(e.value)))
+                with ui.element("div").classes("g-actions"):
+                    look = ui.button(t("modelling.look"), icon="straighten", on_click=self.look)
+                    look.props("unelevated no-caps").classes("g-btn")
+            with parts.card(t("modelling.what"), classes="s7"):
+                self.place = ui.element("div").props('aria-live="polite"')
+                with self.place:
+                    ui.label(t("modelling.not_yet")).classes("g-about")
+
+    def _select(self, key: str, options: Any, value: Any) -> Any:
+        box = ui.select(options, value=value, label=self.page.t(f"modelling.{key}"))
+        return box.props("outlined dense options-dense").style("max-width:100%")
+
+    def _columns(self, fact: str) -> list[str]:
+        columns: list[dict[str, Any]] = next((one["columns"] for one in self.facts if one["name"] == fact), [])
+        # Fields of rows are named with their fact in front.
+        return [one["name"].removeprefix(f"{fact}.") for one in columns if one.get("kind") == "number"]
+
+    def _given(self) -> dict[str, Any]:
+        return {
+            "model": (self.name.value or "").strip(),
+            "kind": self.kind.value,
+            "fact": self.fact.value,
+            "does": self.does.value,
+            "where": self.where.value or "",
+            "days": self.days.value,
+            "population": self.population.value,
+            "amount": self.amount.value or "",
+            "treated": self.treated.value or "",
+            "randomised": bool(self.randomised.value),
+        }
+
+    async def look(self) -> None:
+        """Check the choices and show what would come of them."""
+        page, t, number = self.page, self.page.t, self.page.format.number
+        self.place.clear()
+        with self.place:
+            parts.waiting(page)
+        try:
+            found = await page.call("draft_model", **self._given())
+        except GongbiError as error:
+            self.place.clear()
+            with self.place:
+                parts.problem(page, error)
+            return
+        self.place.clear()
+        with self.place:
+            if preview := found.get("preview"):
+                with ui.element("div").classes("g-stats"):
+                    share = preview["positives"] / preview["members"] if preview["members"] else 0
+                    parts.stat(
+                        t("modelling.had"),
+                        f"{number(preview['positives'])} / {number(preview['members'])}",
+                        page.format.percent(share),
+                        icon="how_to_reg",
+                    )
+                    window = f"{page.format.date(preview['as_of'])} – {page.format.date(preview['matures'])}"
+                    parts.stat(t("modelling.window"), window, icon="event")
+                    parts.stat(t("modelling.cohorts"), number(preview["cohorts"]), icon="layers")
+                    out = t("modelling.left_out", n=number(len(found["left_out"])))
+                    parts.stat(t("modelling.features"), number(len(found["features"])), out, icon="sell")
+            parts.code(found["yaml"], label=t("modelling.yaml"))
+            with ui.element("div").classes("g-actions"):
+                save = ui.button(t("modelling.save"), icon="save", on_click=lambda: self.save(found["definition"]))
+                save.props("unelevated no-caps").classes("g-btn")
+            ui.label(t("modelling.then")).classes("g-about")
+
+    async def save(self, definition: dict[str, Any]) -> None:
+        """Keep it as a draft, and ask for its review."""
+        with self.page.problems(self.place):
+            await self.page.call("save_tag", definition=definition, kind="model")
+            ui.navigate.to("/models")
+
+
+_KINDS = ("propensity", "value", "uplift")
+NEW = PageDef("/models/new", "models", build)

@@ -1,0 +1,112 @@
+"""A model by choosing: what is predicted, of whom, how far ahead; what that would learn from; a draft of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import model_tags
+from gongbi.catalog.yaml import from_json, to_json, write_text
+from gongbi.core.dialect import Dialect
+from gongbi.errors import InvalidInput
+from gongbi.models.cohorts import left_out_of
+from gongbi.models.plan import MEMBERS, cohort_plans, feature_names
+from gongbi.models.run import with_cohorts
+from gongbi.services.context import Context
+from gongbi.services.governance import assembled, in_force_after
+
+KINDS = ("propensity", "value", "uplift")
+
+
+def draft_model(
+    ctx: Context,
+    model: str,
+    kind: str,
+    *,
+    fact: str,
+    days: int = 30,
+    does: bool = True,
+    where: str = "",
+    population: str = "",
+    amount: str = "",
+    treated: str = "",
+    randomised: bool = False,
+    name: Mapping[str, str] | None = None,
+    subject: str = "customer",
+) -> dict[str, Any]:
+    """Write the definition of a model from choices, check it, and count what its test would hold. Nothing is kept.
+
+    Parameters
+    ----------
+    kind
+        ``propensity``, ``value`` or ``uplift``.
+    fact, does, where, days
+        What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
+        among those that fit the condition `where`. For ``value`` the fact whose days count as purchases.
+    population
+        Who is asked about and scored: a condition; everybody where empty.
+    amount
+        For ``value``: the fact's column of money.
+    treated, randomised
+        For ``uplift``: who was treated, and whether by lot.
+
+    Returns
+    -------
+    dict
+        ``definition`` (as `save_tag` takes it), ``yaml``, ``tags`` that it would write, and for models with a target
+        ``features``, ``left_out`` (tag → why) and ``preview``: ``as_of``, ``matures``, ``members``, ``positives`` of
+        the newest matured window, and how many ``cohorts`` teach.
+
+    Raises
+    ------
+    InvalidInput, InvalidDefinition, InvalidExpression, UnknownName, NotYet
+        A choice that cannot be; data too short for the horizon.
+    """
+    if kind not in KINDS:
+        raise InvalidInput(f"A model is made for {', '.join(KINDS)}; not for {kind!r}.")
+    given: dict[str, Any] = {"model": model, "estimator": "purchases" if kind == "value" else kind}
+    if name:
+        given["name"] = dict(name)
+    if subject != "customer":
+        given["subject"] = subject
+    if kind == "value":
+        given |= {"fact": fact, "amount": amount, "horizon_days": days, "holdout_days": days}
+        given |= {"score": population} if population.strip() else {}
+    else:
+        condition = f"({where.strip()}) and " if where.strip() else ""
+        happens = f"exists({fact}) filter (where {condition}ahead({int(days)}, 'day'))"
+        given["target"] = happens if does else f"not {happens}"
+        given |= {"population": population} if population.strip() else {}
+    if kind == "uplift":
+        given |= {"treated": treated, "randomised": randomised}
+    made = from_json("model", given)
+    assert isinstance(made, ModelDef)
+    assembled(ctx, in_force_after(ctx, [made]), [made])
+    found: dict[str, Any] = {"definition": to_json(made), "yaml": write_text(made), "tags": list(model_tags(made))}
+    if made.target is None:
+        return found
+    catalog = ctx.catalog()
+    left_out = left_out_of(made, catalog) if not made.features else {}
+    return found | {
+        "features": feature_names(made, catalog),
+        "left_out": left_out,
+        "preview": _preview(ctx, made, ctx.engine.dialect),
+    }
+
+
+def _preview(ctx: Context, model: ModelDef, dialect: Dialect) -> dict[str, Any]:
+    as_of = ctx.as_of(None)
+    learned = with_cohorts(ctx.engine, model, ctx.catalog(), as_of)
+    newest = (learned.test or learned.train)[-1]
+    # Only who and what came after is asked for; features would take the time of a build.
+    plan = cohort_plans(learned, newest, "test", ctx.catalog(), dialect)
+    members = ctx.engine.query(plan.members)
+    yes = ctx.engine.query(plan.target, inputs={MEMBERS: members})["yes"].to_pylist()
+    return {
+        "as_of": plan.as_of.isoformat(),
+        "matures": plan.matures.isoformat(),
+        "members": len(yes),
+        "positives": sum(yes),
+        "cohorts": len(learned.train) if learned.test else 1,
+    }
