@@ -113,11 +113,11 @@ class _Form:
                         page.format.percent(share),
                         icon="how_to_reg",
                     )
-                    window = f"{page.format.date(preview['as_of'])} – {page.format.date(preview['matures'])}"
-                    parts.stat(t("modelling.window"), window, icon="event")
                     parts.stat(t("modelling.cohorts"), number(preview["cohorts"]), icon="layers")
                     out = t("modelling.left_out", n=number(len(found["left_out"])))
                     parts.stat(t("modelling.features"), number(len(found["features"])), out, icon="sell")
+                window = f"{page.format.date(preview['as_of'])} – {page.format.date(preview['matures'])}"
+                ui.label(f"{t('modelling.window')}: {window}").classes("g-about")
             parts.code(found["yaml"], label=t("modelling.yaml"))
             with ui.element("div").classes("g-actions"):
                 save = ui.button(t("modelling.save"), icon="save", on_click=lambda: self.save(found["definition"]))

@@ -23,6 +23,8 @@ def limits(page: Page, card: Mapping[str, Any]) -> None:
 
 def lift(page: Page, test: Mapping[str, Any]) -> None:
     """Response by tenths of the score, best first."""
+    if not test.get("lift"):
+        return
     with parts.card(page.t("models.lift"), page.t("models.lift_about"), classes="s6"):
         rows = [
             {
@@ -33,7 +35,7 @@ def lift(page: Page, test: Mapping[str, Any]) -> None:
                 "lift": page.format.number(one["lift"], 2),
                 "reached": page.format.percent(one["share_of_positives"]),
             }
-            for i, one in enumerate(test.get("lift", []), start=1)
+            for i, one in enumerate(test["lift"], start=1)
         ]
         names = (
             ("id", "models.tenth"),

@@ -1,0 +1,91 @@
+"""A model made by choosing: the definition it writes, the size it would have, and its way into force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import shop
+from test_promotion import Ports
+
+from gongbi.catalog.uses import key_of
+from gongbi.catalog.yaml import read_text, to_json
+from gongbi.engine import Engine
+from gongbi.errors import InvalidInput, Refused, UnknownName
+from gongbi.services import library, modelling
+from gongbi.store import Store
+from gongbi.store.definitions import NewDefinition
+
+ROWS = shop.shop(60)
+
+
+class Choosing(Ports):
+    """A context that keeps definitions and knows no lists."""
+
+    governance: dict[str, str] = {}  # noqa: RUF012
+
+    def lists(self) -> list[object]:
+        return []
+
+    def fingerprint(self) -> str:
+        return str(len(self.store.definitions.current()))
+
+    def remembered(self, _what: str, _version: str, make):  # type: ignore[no-untyped-def]
+        return make()
+
+
+@pytest.fixture
+def ports(tmp_path: Path, registry: Store, duckdb_engine: Engine) -> Choosing:
+    catalog = shop.definitions(models=shop.MODELS)
+    shop.load(duckdb_engine, catalog, ROWS)
+    found = Choosing(tmp_path, duckdb_engine, registry, catalog)
+    given = read_text(shop.SUBJECTS_AND_SOURCES)
+    registry.definitions.put_all([NewDefinition(*key_of(d), to_json(d)) for d in given], "test", found.now())
+    return found
+
+
+def test_choices_write_a_definition_and_count_the_newest_matured_window(ports: Choosing) -> None:
+    made = modelling.draft_model(
+        ports, "lapse", "propensity", fact="visit", does=False, days=30, population="segment.visitors"
+    )
+    assert made["definition"]["target"] == "not exists(visit) filter (where ahead(30, 'day'))"
+    assert made["tags"] == ["model.lapse"]
+    assert "population: segment.visitors" in made["yaml"]
+    begin = shop.END - shop.timedelta(days=30)
+    members = {row["customer"] for row in ROWS["visits"] if row["ts"] < begin}
+    came = {row["customer"] for row in ROWS["visits"] if begin <= row["ts"] < shop.END}
+    assert (made["preview"]["members"], made["preview"]["positives"]) == (len(members), len(members - came))
+    assert made["preview"]["as_of"] == begin.isoformat()
+
+
+def test_a_condition_on_rows_a_value_and_an_uplift_are_written_too(ports: Choosing) -> None:
+    some = modelling.draft_model(ports, "big", "propensity", fact="visit", where="shelf = 'A' or amount > 5", days=14)
+    assert "(shelf = 'A' or amount > 5) and ahead(14, 'day')" in some["definition"]["target"]
+    value = modelling.draft_model(ports, "worth", "value", fact="visit", amount="amount", days=60)
+    assert value["definition"]["estimator"] == "purchases"
+    assert value["definition"]["horizon_days"] == 60
+    trial = modelling.draft_model(
+        ports, "won", "uplift", fact="visit", treated="exists(mailed) filter (where ahead(30, 'day'))", randomised=True
+    )
+    assert trial["definition"]["randomised"] is True
+    assert trial["tags"] == ["model.won", "model.won.group"]
+
+
+def test_choices_that_cannot_be_are_refused(ports: Choosing) -> None:
+    with pytest.raises(InvalidInput, match="'magic'"):
+        modelling.draft_model(ports, "x", "magic", fact="visit")
+    with pytest.raises(UnknownName, match="'visits'"):
+        modelling.draft_model(ports, "x", "propensity", fact="visits")
+
+
+def test_a_model_comes_into_force_as_tags_do_by_another_persons_approval(ports: Choosing) -> None:
+    made = modelling.draft_model(ports, "lapse", "propensity", fact="visit", does=False)
+    draft = library.save_tag(ports, made["definition"], kind="model", why="Who leaves?")  # type: ignore[arg-type]
+    assert (draft["kind"], draft["name"], draft["state"]) == ("model", "lapse", "draft")
+    library.submit_tag(ports, ["model.lapse"])  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="cannot approve it"):
+        library.approve_tag(ports, ["model.lapse"])  # type: ignore[arg-type]
+    ports.actor = "Wang Wei"
+    (done,) = library.approve_tag(ports, ["model.lapse"])  # type: ignore[arg-type]
+    assert done["state"] == "published"
+    assert "lapse" in [d.name for d in ports.store.definitions.current("model")]
