@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.text.bursts import bursts
 from gongbi.estimators.text.classifier import TextClassifier
+from gongbi.estimators.text.complaints import ComplaintModel
 from gongbi.estimators.text.moods import moods
 from gongbi.estimators.text.ngrams import Grams, hashed, weighted
 from gongbi.estimators.text.normal import normal
+from gongbi.estimators.text.topics import topics
 
 GOOD = ["房间干净舒适", "服务热情，下次还来", "早餐丰盛，很满意", "位置方便，性价比高"]
 BAD = ["房间又脏又吵", "服务冷漠，再也不来", "早餐难吃，很失望", "位置偏僻，太贵了"]
@@ -102,3 +105,48 @@ def test_words_of_moods_are_counted_the_longest_first_and_turned_by_a_no() -> No
     assert found.strongest()[1] in ("disappointment", "disgust")
     assert found.strongest()[3] is None
     assert not moods(["ambassador"]).counts.any()
+
+
+def test_a_topic_that_rises_beyond_its_past_is_told_and_a_full_day_is_not() -> None:
+    rng = np.random.default_rng(3)
+    totals = np.full(30, 1000)
+    totals[20] = 3000
+    counts = rng.poisson(np.outer(totals, [0.02, 0.05, 0.01]))
+    counts[25, 2] = 60
+    found = bursts(counts, totals, false_share=0.01)
+    assert (found.period[0], found.topic[0], found.seen[0]) == (25, 2, 60)
+    assert 20 not in found.period
+    assert found.tested == 22 * 3
+    with pytest.raises(InvalidInput, match="too few"):
+        bursts(counts[:5], past=8)
+
+
+def test_of_topics_in_which_nothing_happens_hardly_any_is_told() -> None:
+    counts = np.random.default_rng(0).poisson(20, size=(60, 40))
+    assert len(bursts(counts, false_share=0.05).period) <= 3
+
+
+def test_a_complaint_goes_down_the_taxonomy_as_far_as_it_is_sure() -> None:
+    kinds = {("物流", "慢"): "快递太慢了等很久", ("物流", "破损"): "包裹破损压坏了", ("客服",): "客服态度冷淡不理人"}
+    texts = [f"{text}第{i}单" for text in kinds.values() for i in range(12)]
+    labels = [kind for kind in kinds for _ in range(12)]
+    model = ComplaintModel([("物流", "慢"), ("物流", "破损"), ("客服",), ("质量",)]).fit(texts, labels)
+    assert [path for path, _ in model.predict(["快递太慢", "包裹压坏了", "客服冷淡"])] == list(kinds)
+    assert model.unseen_ == [("质量",)]
+    assert all(0 < chance <= 1 for _, chance in model.predict(texts[:3]))
+    wary = ComplaintModel(sure=1.01).fit(texts, labels)
+    assert {path for path, _ in wary.predict(["快递太慢"])} == {("物流",)}
+    with pytest.raises(InvalidInput, match="no type"):
+        ComplaintModel([("客服",)]).fit(texts, labels)
+
+
+def test_topics_are_words_that_go_together() -> None:
+    texts = [f"早餐品种丰富，餐厅味道不错{i}" for i in range(12)] + [f"快递包装破损，物流很慢{i}" for i in range(12)]
+    found = topics(texts, 2, least=3, named_by=7)
+    assert {"早餐", "餐厅"} <= set(max(found.names, key=lambda name: "早餐" in name))
+    best = found.weights.argmax(axis=1)
+    assert len(set(best[:12].tolist())) == len(set(best[12:].tolist())) == 1
+    assert best[0] != best[-1]
+    assert 0.5 < found.told <= 1
+    with pytest.raises(InvalidInput, match="No word"):
+        topics(["早餐", "快递"], 2)

@@ -65,7 +65,7 @@ class Circles(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if not X.ties.nnz:
             raise InvalidInput("There are no ties.", hint="Give at least one row.")
         try:
-            from graspologic_native import leiden_csr
+            from graspologic_native import leiden_csr  # type: ignore[import-untyped]
         except ImportError as error:
             raise NotYet(
                 "What finds circles is not installed.", hint="Install the extra `graph`: gongbi[graph]."

@@ -36,12 +36,14 @@ class Network:
     @property
     def neighbours(self) -> IntArray:
         """How many others each member is tied to, shape (n,)."""
-        return np.diff(self.ties.indptr).astype(np.int64)
+        found: IntArray = np.diff(self.ties.indptr).astype(np.int64)
+        return found
 
     @property
     def owners(self) -> IntArray:
         """The member on the near side of each stored tie, as `ties.indices` is the one on the far side."""
-        return np.repeat(np.arange(len(self.ids)), self.neighbours)
+        found: IntArray = np.repeat(np.arange(len(self.ids)), self.neighbours)
+        return found
 
 
 def network(source: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None) -> Network:

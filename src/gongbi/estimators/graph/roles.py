@@ -83,7 +83,7 @@ def roles(net: Network, labels: IntArray, *, samples: int = 32, seed: int = 0) -
         between = np.where(strength > 0, np.maximum(1 - squares / strength**2, 0), 0.0)
     near, far = net.owners, net.ties.indices
     same = labels[near] == labels[far]
-    within = np.bincount(near[same], net.ties.data[same], minlength=len(labels))
+    within = np.bincount(near[same], net.ties.data[same], minlength=len(labels)).astype(np.float64)
     return Roles(
         net.neighbours, strength, cores(net), pagerank(net), within, between, betweenness(net, samples, seed=seed)
     )
@@ -186,4 +186,5 @@ def _ranges(starts: IntArray, ends: IntArray) -> IntArray:
     """All whole numbers of all half-open ranges, one after the other."""
     sizes = (ends - starts).astype(np.int64)
     first = np.cumsum(sizes) - sizes
-    return np.arange(int(sizes.sum())) + np.repeat(starts - first, sizes)
+    found: IntArray = np.arange(int(sizes.sum())) + np.repeat(starts - first, sizes)
+    return found

@@ -3,6 +3,6 @@
 - `classifier`: `TextClassifier`, sentiment or type of complaint from labelled texts, in seconds;
 - `complaints`: `ComplaintModel`, types in levels, by a taxonomy of the user's own;
 - `moods`: moods and sign of a text by a small list of words, without training;
-- `words`, `topics`: words that tell texts apart, and what texts are about;
+- `topics`: words, and topics, words that go together (needs the extra `text`);
 - `bursts`: topics that are rising, and thresholds of early warning.
 """
