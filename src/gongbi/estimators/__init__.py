@@ -9,7 +9,6 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `purchase_log`: `PurchaseLog`, histories out of a list of purchases, and what models are held to;
 - `lifecycle`: `StageModel`, where customers stand and where they go, and `hidden_value` of those who sleep;
 - `survival`: `ContractModel`, when contracts end (extra `survival`);
-- `propensity`: `PropensityModel`, who will respond;
 - `uplift`, `uplift_tree`: `UpliftModel` and the T-, X- and DR-learner, what a treatment changes for each;
 - `price`, `pricing`: `PriceElasticity`, how sales answer to price; the best price within limits, ladders, fairness;
 - `propensity`: `PropensityModel`, who will respond; `logistic`: `LogisticScore`, the plain model beside it; `trend`:
