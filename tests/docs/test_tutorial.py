@@ -1,7 +1,9 @@
 """What the tutorial says beside its commands is what happens, too; its commands and their output: test_commands."""
 
 import re
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -38,4 +40,5 @@ def test_without_an_instant_a_build_is_as_of_the_first_midnight_after_the_newest
         assert not ws.ingest()["changed"], "the same content under the same path adds nothing"
         told = ws.build(as_of="2026-03-01")["as_of"]
         assert ws.build()["as_of"] == told
-    assert re.search(rf"^    as_of +{re.escape(told)}$", page, re.MULTILINE)
+    shown = f"{datetime.fromisoformat(told).astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%d %H:%M:%S}"
+    assert re.search(rf"^    as_of +{shown}$", page, re.MULTILINE)

@@ -24,6 +24,10 @@ from gongbi.tags.base import TagColumn
 DAYS = ("date", "timestamp")
 #: A column with more values than this has a bin for all others, or fifths.
 MOST_VALUES = 12
+#: Bytes of a number while fifths are found: DuckDB keeps all of them, in an array that doubles.
+PER_NUMBER = 16
+#: Columns whose fifths one statement asks for at most.
+MOST_COLUMNS = 400
 
 
 def count_members(engine: Engine, world: World, request: Request) -> int:
@@ -81,12 +85,22 @@ def binned(
             ranged.setdefault(stored[tag.name].table, []).append(tag)
     cuts: dict[str, Sequence[float | date]] = {}
     for table, tags in ranged.items():
-        plan = plans.quintiles_plan(table, [(stored[t.name].column, t.type) for t in tags], engine.dialect)
-        row = engine.query(plan).to_pylist()[0]
-        for i, tag in enumerate(tags):
-            values = set(row[f"q{i}"] or ()) - {None}
-            cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
+        at_once = _at_once(engine, table)
+        for some in (tags[i : i + at_once] for i in range(0, len(tags), at_once)):
+            plan = plans.quintiles_plan(table, [(stored[t.name].column, t.type) for t in some], engine.dialect)
+            row = engine.query(plan).to_pylist()[0]
+            for i, tag in enumerate(some):
+                values = set(row[f"q{i}"] or ()) - {None}
+                cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
     return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
+
+
+def _at_once(engine: Engine, table: str) -> int:
+    """Of how many columns fifths are asked in one statement: exact ones hold every value, with room to grow."""
+    if engine.capabilities.memory is None:
+        return MOST_COLUMNS
+    (row,) = engine.query(f"select count(*) as n from {engine.dialect.ident(table)}").to_pylist()
+    return max(1, min(MOST_COLUMNS, engine.capabilities.memory // 2 // (max(row["n"], 1) * PER_NUMBER)))
 
 
 def binned_column(engine: Engine, world: World, request: Request, column: TagColumn, zone: str) -> BinnedTag | None:
