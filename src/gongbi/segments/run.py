@@ -100,7 +100,8 @@ def _at_once(engine: Engine, table: str) -> int:
     if engine.capabilities.memory is None:
         return MOST_COLUMNS
     (row,) = engine.query(f"select count(*) as n from {engine.dialect.ident(table)}").to_pylist()
-    return max(1, min(MOST_COLUMNS, engine.capabilities.memory // 2 // (max(row["n"], 1) * PER_NUMBER)))
+    room = engine.capabilities.memory // 2 // (max(int(row["n"]), 1) * PER_NUMBER)
+    return max(1, min(MOST_COLUMNS, room))
 
 
 def binned_column(engine: Engine, world: World, request: Request, column: TagColumn, zone: str) -> BinnedTag | None:
