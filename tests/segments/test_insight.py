@@ -23,7 +23,9 @@ from gongbi.catalog.yaml import read_text
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.language import check_condition
 from gongbi.core.plan import Plan
+from gongbi.core.types import INTEGER
 from gongbi.engine import Engine
+from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.segments.base import Bin, Profile
 from gongbi.segments.run import beside, binned, count_bins, holm, indices, profile
 from gongbi.tags.base import TagColumn
@@ -314,3 +316,17 @@ def test_holm_s_correction_is_that_of_a_hand_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("members", [5_000, 400_000])
+def test_fifths_of_many_members_are_those_of_a_fixed_draw(members: int) -> None:
+    """Every value once, 0 to members - 1: a fifth of everybody exactly, of a draw of 100,000 nearly."""
+    engine = DuckDBEngine(None, threads=2)
+    engine.build(Plan().then("a", f"select range as id, cast(range as bigint) as v from range({members})"), "many")
+    cut = [binned(engine, [TagColumn("v", INTEGER)], {"v": Stored("many", "v")}, {}, "UTC") for _ in range(2)]
+    assert cut[0] == cut[1]
+    edges = [bin_.low for bin_ in cut[0][0].bins if bin_.low is not None]
+    expected = [(members - 1) * k / 5 for k in range(1, 5)]
+    assert edges == pytest.approx(expected, rel=0.001 if members < 100_000 else 0.02)
+    assert members < 100_000 or edges != pytest.approx(expected, rel=1e-9)
+    engine.close()

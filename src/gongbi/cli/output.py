@@ -379,7 +379,9 @@ def show_built(report: Mapping[str, Any]) -> None:
     from gongbi.cli.work import made_words
 
     zh = language() == "zh"
-    show({**report, "builds": [{**one, "made": made_words(one["made"], zh=zh)} for one in report["builds"]]})
+    # A build that was accepted as it is was made earlier, and says nothing of how.
+    builds = [{**one, "made": made_words(one["made"], zh=zh)} if "made" in one else one for one in report["builds"]]
+    show({**report, "builds": builds})
 
 
 def show_ingest(report: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from gongbi.core.plan import Plan
 from gongbi.core.types import Type
 from gongbi.core.world import World
 from gongbi.segments.base import Bin, BinnedTag
+from gongbi.tags.plan import drawn
 
 #: Tags per statement.
 WIDTH = 200
@@ -74,10 +75,13 @@ def patterns_plan(request: Request, world: World, dialect: Dialect) -> Plan:
     return plan.then("_counted", "select pattern, count(*) as n from _patterns group by pattern")
 
 
-def quintiles_plan(table: str, columns: Sequence[tuple[str, Type]], dialect: Dialect) -> Plan:
+def quintiles_plan(
+    table: str, columns: Sequence[tuple[str, Type]], dialect: Dialect, share: float | None = None
+) -> Plan:
     """Four cuts per column of numbers or days; a day is the number of days since 1970, in UTC for instants.
 
-    One row; the list ``q{i}`` for the i-th column.
+    One row; the list ``q{i}`` for the i-th column. Where a share is given, that share of the members is drawn by
+    ``id``, always the same: cuts need not be of everybody, and exact ones would hold every value in memory.
     """
     double = dialect.types["double"]
     shares = ", ".join(str(k / 5) for k in range(1, 5))
@@ -86,7 +90,7 @@ def quintiles_plan(table: str, columns: Sequence[tuple[str, Type]], dialect: Dia
         f"{name}(cast({_number(column, type_, dialect)} as {double}), {asked}) as q{i}"
         for i, (column, type_) in enumerate(columns)
     ]
-    return Plan().then("quintiles", f"select {', '.join(cuts)} from {dialect.ident(table)}")
+    return Plan().then("quintiles", f"select {', '.join(cuts)} from {dialect.ident(table)}{drawn(share, dialect)}")
 
 
 def _number(column: str, type_: Type, dialect: Dialect) -> str:

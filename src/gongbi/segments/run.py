@@ -19,15 +19,12 @@ from gongbi.segments import plan as plans
 from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Counts, Index, Profile, Unknown
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
+from gongbi.tags.plan import share_looked_at
 
 #: Types that are cut at days.
 DAYS = ("date", "timestamp")
 #: A column with more values than this has a bin for all others, or fifths.
 MOST_VALUES = 12
-#: Bytes of a number while fifths are found: DuckDB keeps all of them, in an array that doubles.
-PER_NUMBER = 16
-#: Columns whose fifths one statement asks for at most.
-MOST_COLUMNS = 400
 
 
 def count_members(engine: Engine, world: World, request: Request) -> int:
@@ -75,8 +72,9 @@ def binned(
     """Cut every tag into the bins by which groups are compared; each member is in one bin of each tag.
 
     A tag with few values has a bin for each; one with many has a bin for each of its most frequent values and one for
-    all others. Numbers with many values, dates and instants have fifths of the base, those of instants from midnight to
-    midnight of the zone. The unknown are a bin of their own. A tag that nobody has a value of, and a list, has no bins.
+    all others. Numbers with many values, dates and instants have fifths of the base (of a fixed draw where the base is
+    large: `tags.look`), those of instants from midnight to midnight of the zone. The unknown are a bin of their own. A
+    tag that nobody has a value of, and a list, has no bins.
     """
     ranged: dict[str, list[TagColumn]] = {}
     for tag in columns:
@@ -85,23 +83,14 @@ def binned(
             ranged.setdefault(stored[tag.name].table, []).append(tag)
     cuts: dict[str, Sequence[float | date]] = {}
     for table, tags in ranged.items():
-        at_once = _at_once(engine, table)
-        for some in (tags[i : i + at_once] for i in range(0, len(tags), at_once)):
-            plan = plans.quintiles_plan(table, [(stored[t.name].column, t.type) for t in some], engine.dialect)
-            row = engine.query(plan).to_pylist()[0]
-            for i, tag in enumerate(some):
-                values = set(row[f"q{i}"] or ()) - {None}
-                cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
+        (counted,) = engine.query(f"select count(*) as n from {engine.dialect.ident(table)}").to_pylist()
+        asked = [(stored[t.name].column, t.type) for t in tags]
+        plan = plans.quintiles_plan(table, asked, engine.dialect, share_looked_at(counted["n"]))
+        row = engine.query(plan).to_pylist()[0]
+        for i, tag in enumerate(tags):
+            values = set(row[f"q{i}"] or ()) - {None}
+            cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
     return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
-
-
-def _at_once(engine: Engine, table: str) -> int:
-    """Of how many columns fifths are asked in one statement: exact ones hold every value, with room to grow."""
-    if engine.capabilities.memory is None:
-        return MOST_COLUMNS
-    (row,) = engine.query(f"select count(*) as n from {engine.dialect.ident(table)}").to_pylist()
-    room = engine.capabilities.memory // 2 // (max(int(row["n"]), 1) * PER_NUMBER)
-    return max(1, min(MOST_COLUMNS, room))
 
 
 def binned_column(engine: Engine, world: World, request: Request, column: TagColumn, zone: str) -> BinnedTag | None:

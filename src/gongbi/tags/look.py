@@ -14,11 +14,8 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.engine import Engine
 from gongbi.tags.base import TagColumn
+from gongbi.tags.plan import drawn, share_looked_at
 
-#: Up to so many members everybody is looked at; of more, about so many, drawn by id, always the same.
-LOOKED_AT = 100_000
-#: The draw is made by the first so many digits of a hexadecimal hash.
-_DIGITS = 8
 _FIRST_DAY = date(1970, 1, 1)
 #: A double is the same from build to build, and from engine to engine, to within so much of itself only.
 _ROUNDING = 1e-9
@@ -85,7 +82,7 @@ def look_at(engine: Engine, table: str, tags: Sequence[TagColumn], members: int)
     ordered = [tag for tag in tags if has_order(tag)]
     if not ordered:
         return Look({}, everybody=True)
-    share = LOOKED_AT / members if members > LOOKED_AT else None
+    share = share_looked_at(members)
     rows = engine.query(values_plan(table, ordered, engine.dialect, share))
     values: dict[str, NDArray[np.float64]] = {}
     for i, tag in enumerate(ordered):
@@ -102,11 +99,7 @@ def has_order(tag: TagColumn) -> bool:
 def values_plan(table: str, tags: Sequence[TagColumn], dialect: Dialect, share: float | None = None) -> Plan:
     """The values as doubles. Grain: one row per member, of a share of them where one is given; column ``v{i}``."""
     columns = ", ".join(f"{_number(tag, dialect)} as v{i}" for i, tag in enumerate(tags))
-    drawn = ""
-    if share is not None:
-        end = f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
-        drawn = f" where substr(md5(cast(id as {dialect.types['text']})), 1, {_DIGITS}) < '{end}'"
-    return Plan().then("values", f"select {columns} from {dialect.ident(table)}{drawn}")
+    return Plan().then("values", f"select {columns} from {dialect.ident(table)}{drawn(share, dialect)}")
 
 
 def _number(tag: TagColumn, dialect: Dialect) -> str:

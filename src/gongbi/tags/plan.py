@@ -14,6 +14,10 @@ from gongbi.tags.base import TagColumn
 FEW_VALUES = 12
 BINS = 12
 TOP = 12
+#: Up to so many members everybody is looked at; of more, about so many, drawn by id, always the same.
+LOOKED_AT = 100_000
+#: The draw is made by the first so many digits of a hexadecimal hash.
+_DIGITS = 8
 
 
 def statistics_plan(
@@ -98,3 +102,16 @@ def _each_value(tag: TagColumn, table: str, dialect: Dialect) -> str:
 def is_many(tag: TagColumn) -> bool:
     """Whether a member has several values of a tag at once."""
     return tag.type.name in ("list", "distribution")
+
+
+def share_looked_at(members: int) -> float | None:
+    """The share of so many members that is drawn; None where everybody is looked at."""
+    return LOOKED_AT / members if members > LOOKED_AT else None
+
+
+def drawn(share: float | None, dialect: Dialect) -> str:
+    """The where clause of a fixed draw by the column ``id``; empty for everybody."""
+    if share is None:
+        return ""
+    end = f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
+    return f" where substr(md5(cast(id as {dialect.types['text']})), 1, {_DIGITS}) < '{end}'"
