@@ -69,23 +69,26 @@ def main() -> None:
             where = folder if name == "demo" else given.workspace or folder
             subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)
     results = {p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}
-    PAGE.write_text(page(results), "utf-8")
+    sizes = {int(folder.name[3:]): folder for folder in RESULTS.glob("of-*")}
+    larger = [{p.stem: json.loads(p.read_text("utf-8")) for p in sizes[n].glob("*.json")} for n in sorted(sizes)]
+    PAGE.write_text(page(results, larger), "utf-8")
     for part, title in (("sizes", "build against customers"), ("width", "build against tags")):
         if f"scale-{part}" in results:
             points = scale_page.points_of(results[f"scale-{part}"]["seconds"])
             (PAGE.parent / IMAGE.format(part)).write_text(scale_page.drawing(title, points), "utf-8")
 
 
-def page(results: dict[str, dict[str, Any]]) -> str:
-    """The page of the docs, from the results."""
+def page(results: dict[str, dict[str, Any]], larger: list[dict[str, dict[str, Any]]]) -> str:
+    """The page of the docs, from the results and those of further sizes."""
     keys = ("bench", "date", "commit", "python", "duckdb", "cores", "load")
     head = f"| {' | '.join(keys)} |\n|{' --- |' * len(keys)}"
     large = sorted(name for name in results if name.startswith(("scale-", "models-")))
     made = [results[name] for name in (*ALL, *large) if name in results]
+    made += [one[name] for one in larger for name in sorted(one)]
     parts = [
         BEFORE,
         *(row for name in ALL if name in results for row in _rows(name, results[name])),
-        *(_row(*row) for row in scale_page.rows(results)),
+        *(_row(*row) for found in (results, *larger) for row in scale_page.rows(found)),
         *(_row(*row) for row in models_page.rows(results)),
         "",
         head,

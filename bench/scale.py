@@ -26,6 +26,7 @@ from scale_tags import definitions, some, tags
 import gongbi
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.plan import Plan
+from gongbi.errors import EngineFailure
 from gongbi.services.context import Context
 from gongbi.services.insight import insight
 from gongbi.services.overlap import overlap
@@ -129,24 +130,29 @@ class Bench:
             engine, expressions = ctx.engine, ctx.catalog().tags_of("customer")
             request = Request("customer", expressions, TODAY, {}, single=ctx.single("customer"))
             columns = [TagColumn(name, e.type) for name, e in expressions.items()]
-            ours, hand, statistics, parts = [], [], [], []
+            ours, hand, statistics, parts, failed = [], [], [], [], ""
             for _ in range(self.given.rounds):
                 ours.append(timed(lambda: parts.append(build_all(ctx, request, OURS))))
                 told("ours", ours[-1])
-                hand.append(timed(lambda: engine.build(handwritten(TODAY), HAND)))
-                told("by hand", hand[-1])
                 statistics.append(timed(lambda: describe_tags(engine, OURS, columns, self.given.customers)))
-            if wrong := differences(engine):
+                try:
+                    hand.append(timed(lambda: engine.build(handwritten(TODAY), HAND)))
+                except EngineFailure as error:
+                    failed = str(error)
+                    break
+                told("by hand", hand[-1])
+            if not failed and (wrong := differences(engine)):
                 sys.exit(f"The statement written by hand does not give the build's table: {wrong}")
-            engine.drop(HAND)
-            engine.drop(OURS)
+            for table in {HAND, OURS} & set(engine.tables()):
+                engine.drop(table)
         return {
             "tags": len(columns),
             "buckets": parts[-1],
-            "equal": True,
+            "equal": None if failed else True,
             "seconds": min(ours),
-            "handwritten_seconds": min(hand),
-            "ratio": round(min(ours) / min(hand), 2),
+            "handwritten_seconds": None if failed else min(hand),
+            "handwritten_failed": failed,
+            "ratio": None if failed else round(min(ours) / min(hand), 2),
             "statistics_seconds": min(statistics),
             "peak_gb": peak_gb(),
         }
