@@ -174,25 +174,33 @@ def _laid(days: NDArray[np.datetime64], rhythm: Rhythm) -> tuple[NDArray[np.int6
         phase = int(np.median(((apart + length // 2) % length) - length // 2))
         period = np.floor((apart - phase) / length + 0.5).astype(np.int64)
         return apart - phase - period * length, period
-    months = days.astype("datetime64[M]")
-    of_month = (days - months.astype("datetime64[D]")).astype(np.int64)
-    number = months.astype(np.int64)
-    # A day near the end of the month may have slipped into the next one: measured round the month.
-    middle = int(np.median(of_month))
-    turned = np.where(of_month - middle < -15, of_month + 30, np.where(of_month - middle > 15, of_month - 30, of_month))
-    day = int(np.clip(np.median(turned), 0, 30))
-    number = number + np.where(of_month - middle < -15, -1, np.where(of_month - middle > 15, 1, 0))
-    step = MONTHS[rhythm]
-    values, counts = np.unique(number % step, return_counts=True)
-    start = int(values[np.argmax(counts)])
-    period = np.round((number - start) / step).astype(np.int64)
-    due = _on_day(period * step + start, day)
+    period, month, day = _by_month(days, MONTHS[rhythm])
+    due = _on_day(month, day)
     off = (days - due).astype(np.int64)
     # What was due on a Saturday or Sunday comes on the Monday, or the Friday before.
     weekday = (due.astype(np.int64) + 3) % 7
     late = (weekday >= 5) & (off == 7 - weekday)
     early = (weekday >= 5) & (off == 4 - weekday)
     return np.where(late | early, 0, off), period
+
+
+def _by_month(days: NDArray[np.datetime64], step: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Number of the period and month that was due of each occurrence, and the day of the month, from 0.
+
+    Days are measured round the month: what is due on the 1st may come on the last of the month before.
+    """
+    months = days.astype("datetime64[M]")
+    of_month = (days - months.astype("datetime64[D]")).astype(np.int64)
+    candidates = np.unique(of_month)
+    apart = np.abs((of_month[:, None] - candidates + 15) % 30 - 15).sum(axis=0)
+    middle = int(candidates[np.argmin(apart)])
+    turn = np.where(of_month - middle < -15, -1, np.where(of_month - middle > 15, 1, 0))
+    day = int(np.clip(np.median(of_month - 30 * turn), 0, 30))
+    number = months.astype(np.int64) + turn
+    values, counts = np.unique(number % step, return_counts=True)
+    start = int(values[np.argmax(counts)])
+    period = np.round((number - start) / step).astype(np.int64)
+    return period, period * step + start, day
 
 
 def _on_day(month: NDArray[np.int64], day: int) -> NDArray[np.datetime64]:
@@ -223,7 +231,6 @@ def _described(
     # Few deviations know little of the next: a day to either side at least.
     low, high = min(low, -1), max(high, 1)
     middle = None if amounts is None else float(np.median(amounts))
-    of_month = int(np.median((days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64))) + 1
     return Recurrence(
         customer=customer,
         payee=payee,
@@ -237,7 +244,7 @@ def _described(
         next=following,
         earliest=None if following is None else following + np.timedelta64(low, "D"),
         latest=None if following is None else following + np.timedelta64(high, "D"),
-        day=int((days[-1].astype(np.int64) + 3) % 7) + 1 if rhythm in DAYS else of_month,
+        day=int((days[-1].astype(np.int64) + 3) % 7) + 1 if rhythm in DAYS else _by_month(days, MONTHS[rhythm])[2] + 1,
     )
 
 
@@ -251,8 +258,7 @@ def _next_due(days: NDArray[np.datetime64], rhythm: Rhythm, now: np.datetime64) 
         gone = (now - days[-1]).astype(np.int64) / length
     else:
         step = MONTHS[rhythm]
-        last = (days[-1] - np.timedelta64(int(off[-1]), "D")).astype("datetime64[M]").astype(np.int64)
-        of_month = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64)
-        coming = _on_day(np.array([last + step]), int(np.median(of_month)))[0]
+        _, month, day = _by_month(days, step)
+        coming = _on_day(month[-1:] + step, day)[0]
         gone = (now - days[-1]).astype(np.int64) / (30.4 * step)
     return None if gone > ENDED_AFTER or period[-1] < period.max() else coming
