@@ -127,8 +127,17 @@ def test_an_expression_is_counted_while_it_is_typed_and_set_against_everybody(vi
 
 def fill(visit: Visit, place: str, text: str) -> None:
     """Type into a box of the form, in place of what is there."""
-    box = until(lambda: visit.driver.find_elements("css selector", place), f"the box {place}")[0]
-    box.send_keys("\ue009a\ue000" + text)
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    for again in range(3):
+        box = until(lambda: visit.driver.find_elements("css selector", place), f"the box {place}")[0]
+        try:
+            box.send_keys("\ue009a\ue000" + text)
+            return
+        except StaleElementReferenceException:
+            # The rows were drawn anew between finding the box and typing; a reader would not notice.
+            if again == 2:
+                raise
 
 
 def test_an_expression_is_drawn_as_rows_and_filled_in_rows_write_it(visit: Visit) -> None:
