@@ -370,12 +370,8 @@ def _propensity_scores(
     built: Mapping[str, Stored],
     seen: drift.Seen | None,
 ) -> Iterator[dict[str, Any]]:
-    # What this version learned from, which an edited definition may not name any more.
     trees = PropensityModel.from_json(artifact)
-    names, types = trees.feature_names_in_, catalog.world.tags_of(model.subject)
-    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, built)
-    for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
-        frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+    for rows, frame in _scored_pages(engine, model, trees.feature_names_in_, catalog, as_of, built):
         reasons, score = propensity.explain(trees, frame), trees.predict_proba(frame)[:, 1]
         if seen is not None:
             seen.add(frame, score)
@@ -396,10 +392,7 @@ def _uplift_scores(
     seen: drift.Seen | None,
 ) -> Iterator[dict[str, Any]]:
     kept = uplift.Kept.from_json(artifact)
-    names, types = kept.model.feature_names_in_, catalog.world.tags_of(model.subject)
-    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, built)
-    for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
-        frame = feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+    for rows, frame in _scored_pages(engine, model, kept.model.feature_names_in_, catalog, as_of, built):
         effect, without, group = kept.score(frame)
         if seen is not None:
             seen.add(frame, effect)
@@ -409,6 +402,24 @@ def _uplift_scores(
             "without": pa.array(without, pa.float64()),
             "group": pa.array(group, pa.string()),
         }
+
+
+def _scored_pages(
+    engine: Engine,
+    model: ModelDef,
+    names: Sequence[str],
+    catalog: Catalog,
+    as_of: datetime,
+    built: Mapping[str, Stored],
+) -> Iterator[tuple[pa.Table, Any]]:
+    """The members to score, page by page: their rows, and the named tags as a frame.
+
+    The names are what a version learned from, which an edited definition may not name any more.
+    """
+    types = catalog.world.tags_of(model.subject)
+    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, built)
+    for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
+        yield rows, feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
 
 
 def _pages(engine: Engine, plan: Plan, name: str, members: str) -> Iterator[pa.Table]:

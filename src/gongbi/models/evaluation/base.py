@@ -342,12 +342,14 @@ def summarised(values: Sequence[float], judged_per_learned: float) -> dict[str, 
 
 
 Trial = Callable[[Any, int], Mapping[str, Mapping[str, float]]]
+#: Measure → what it is called, and which way is better.
+Titles = Mapping[str, tuple[Words, Literal["high", "low", "neither"]]]
 
 
 def repeated(
     trial: Trial,
     splits: Sequence[Any],
-    titles: Mapping[str, tuple[Words, Literal["high", "low", "neither"]]],
+    titles: Titles,
     *,
     seeds: Sequence[int],
     judged_per_learned: float = 0.25,

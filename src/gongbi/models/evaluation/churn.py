@@ -18,10 +18,10 @@ from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.models.evaluation import propensity
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request, repeated
+from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.features import features_of
-from gongbi.models.evaluation.reading import binary_of, numbers_of
-from gongbi.models.evaluation.splits import Part, splits_for
+from gongbi.models.evaluation.reading import binary_of, groups_asked, numbers_of
+from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 from gongbi.models.evaluation.value import AUTO, correlation, learned_model, read_log
 
 #: Customers learned from at most in one repeat.
@@ -90,7 +90,7 @@ def contracts(frame: Any, request: Request) -> Evaluation:
     horizon = request.number("horizon", float(np.median(lasted)))
     if not 0 < horizon <= float(lasted.max()):
         raise InvalidInput(f"--horizon is above 0 and at most {lasted.max():g} here, not {horizon:g}.")
-    groups = None if request.group is None else frame[request.group].astype(str).to_numpy()
+    groups = groups_asked(frame, request)
     splits = splits_for(request, len(ended), strata=ended, groups=groups)
     chosen: list[str] = []
 
@@ -108,15 +108,7 @@ def contracts(frame: Any, request: Request) -> Evaluation:
         found = {who: _judged(risk, lasted[judged], ended[judged], horizon) for who, risk in joined.items()}
         return {title: {who: one[title] for who, one in found.items()} for title in CONTRACT_TITLES}
 
-    seeds = request.seeds[: len(splits.repeats)]
-    measures = repeated(
-        trial,
-        splits.repeats,
-        CONTRACT_TITLES,
-        seeds=seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(trial, request, splits, CONTRACT_TITLES)
     used = {one: chosen.count(one) for one in sorted(set(chosen))}
     families = "、".join(used), ", ".join(used)
     notes.append(
@@ -188,15 +180,7 @@ def silence(frame: Any, request: Request) -> Evaluation:
         figures = {who: propensity.figures(outcome, chance) for who, chance in joined.items()}
         return {title: {who: one[title] for who, one in figures.items()} for title in propensity.TITLES}
 
-    seeds = request.seeds[: len(splits.repeats)]
-    measures = repeated(
-        trial,
-        splits.repeats,
-        propensity.TITLES,
-        seeds=seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(trial, request, splits, propensity.TITLES)
     used = ", ".join(sorted(set(chosen)))
     notes.append(
         Words(

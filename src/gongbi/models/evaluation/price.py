@@ -13,9 +13,9 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request, repeated
+from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.reading import numbers_of, times_of
-from gongbi.models.evaluation.splits import Part, splits_for
+from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
 if TYPE_CHECKING:
     from gongbi.estimators.checks import FloatArray
@@ -58,15 +58,7 @@ def run(frame: Any, request: Request) -> Evaluation:
             "rmse_log": {who: float(np.sqrt(np.mean(error**2))) for who, error in whole.items()},
         }
 
-    seeds = request.seeds[: len(splits.repeats)]
-    measures = repeated(
-        one,
-        splits.repeats,
-        TITLES,
-        seeds=seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(one, request, splits, TITLES)
     model = fitted(data)
     table = sorted(model.table_, key=lambda row: -row["rows"])[:TOLD]
     return Evaluation(

@@ -9,10 +9,10 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request, repeated
+from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.features import features_of
-from gongbi.models.evaluation.reading import binary_of, times_of
-from gongbi.models.evaluation.splits import Part, splits_for
+from gongbi.models.evaluation.reading import binary_of, groups_asked, times_asked
+from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,8 +74,8 @@ def run(frame: Any, request: Request) -> Evaluation:
         request,
         len(yes),
         strata=yes,
-        groups=None if request.group is None else frame[request.group].astype(str).to_numpy(),
-        times=times_of(frame, request.time) if request.split == "time" and request.time is not None else None,
+        groups=groups_asked(frame, request),
+        times=times_asked(frame, request),
     )
     curves: dict[str, list[FloatArray]] = {}
     pooled: list[tuple[NDArray[np.bool_], FloatArray]] = []
@@ -92,15 +92,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         found = {who: figures(outcome, chance) for who, chance in chances.items()}
         return {name: {who: one[name] for who, one in found.items()} for name in TITLES}
 
-    seeds = request.seeds[: len(splits.repeats)]
-    measures = repeated(
-        trial,
-        splits.repeats,
-        TITLES,
-        seeds=seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(trial, request, splits, TITLES)
     held = {who: np.mean(found, axis=0) for who, found in curves.items()}
     return Evaluation(
         kind="propensity",

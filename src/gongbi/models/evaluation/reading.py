@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gongbi.catalog.base import Origin, Words
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.estimators.checks import FloatArray
+from gongbi.models.evaluation.base import Request
 from gongbi.sources.base import UnreadableSource
 from gongbi.sources.readers import find
 
@@ -283,6 +284,16 @@ def times_of(frame: Any, name: str) -> NDArray[np.datetime64]:
             hint="Write times as 2024-01-31 or 2024-01-31T08:00:00, and leave out rows without one.",
         )
     return np.asarray(found)
+
+
+def times_asked(frame: Any, request: Request) -> NDArray[np.datetime64] | None:
+    """When each row was, where a split in time was asked for and its column named."""
+    return times_of(frame, request.time) if request.split == "time" and request.time is not None else None
+
+
+def groups_asked(frame: Any, request: Request) -> NDArray[Any] | None:
+    """Whose each row is, where rows of one are to be kept together."""
+    return None if request.group is None else frame[request.group].astype(str).to_numpy()
 
 
 def _numbered_times(values: FloatArray) -> NDArray[np.datetime64]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import IntArray
-from gongbi.models.evaluation.base import Request
+from gongbi.models.evaluation.base import Measure, Request, Titles, Trial, repeated
 
 #: In time, the first test begins after this share of the rows.
 FIRST_ORIGIN = 0.5
@@ -37,6 +37,20 @@ class Splits:
         """Rows judged on over rows learned from, as the correction of the variance asks for them."""
         part = self.repeats[0][0]
         return len(part.judged) / max(1, len(part.learned))
+
+
+def carried_out(
+    trial: Trial, request: Request, splits: Splits, titles: Titles
+) -> tuple[tuple[int, ...], tuple[Measure, ...]]:
+    """Carry out a trial on every split; return the seeds that were used, and the measures.
+
+    A split in time may have fewer repeats than were asked for, so that not every seed is used.
+    """
+    seeds = request.seeds[: len(splits.repeats)]
+    corrected = splits.judged_per_learned
+    return seeds, repeated(
+        trial, splits.repeats, titles, seeds=seeds, judged_per_learned=corrected, progress=request.progress
+    )
 
 
 def splits_for(

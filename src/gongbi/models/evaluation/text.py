@@ -10,9 +10,9 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Evaluation, Kind, Option, Request, repeated
-from gongbi.models.evaluation.reading import times_of
-from gongbi.models.evaluation.splits import Part, splits_for
+from gongbi.models.evaluation.base import MODEL, Evaluation, Kind, Option, Request
+from gongbi.models.evaluation.reading import groups_asked, times_asked
+from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,16 +33,11 @@ def run(frame: Any, request: Request) -> Evaluation:
     """Judge `TextClassifier` on labelled texts, two labels or more."""
     texts, labels, rows, notes = labelled(frame, request.needed("text"), request.needed("label"))
     names, kind = np.unique(labels, return_inverse=True)
-    splits = splits_for(
-        request,
-        len(kind),
-        strata=kind,
+    groups = groups_asked(rows, request)
+    if groups is None:
         # Equal texts on both sides would be judged by heart.
-        groups=np.unique(texts, return_inverse=True)[1]
-        if request.group is None
-        else rows[request.group].astype(str).to_numpy(),
-        times=times_of(rows, request.time) if request.split == "time" and request.time is not None else None,
-    )
+        groups = np.unique(texts, return_inverse=True)[1]
+    splits = splits_for(request, len(kind), strata=kind, groups=groups, times=times_asked(rows, request))
 
     def trial(parts: tuple[Part, ...], seed: int) -> Mapping[str, Mapping[str, float]]:
         said = [judged(texts[p.learned], kind[p.learned], texts[p.judged], seed) for p in parts]
@@ -50,15 +45,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         found = {who: figures(truth, np.concatenate([one[who] for one in said])) for who in (MODEL, *BASELINES)}
         return {name: {who: one[name] for who, one in found.items()} for name in TITLES}
 
-    seeds = request.seeds[: len(splits.repeats)]
-    measures = repeated(
-        trial,
-        splits.repeats,
-        TITLES,
-        seeds=seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(trial, request, splits, TITLES)
     return Evaluation(
         kind="text",
         model=Words("1–4 字上的三个线性模型之和，校准概率", "three linear models on 1 to 4 characters, calibrated"),

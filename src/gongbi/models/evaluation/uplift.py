@@ -20,8 +20,9 @@ import numpy as np
 from gongbi.catalog.base import Words
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats.intervals import Interval, percentile_interval
-from gongbi.models.evaluation.base import LEVEL, MODEL, Chart, Evaluation, Kind, Line, Option, Request, repeated
-from gongbi.models.evaluation.splits import Part, splits_for
+from gongbi.models.evaluation.base import LEVEL, MODEL, Chart, Evaluation, Kind, Line, Option, Request
+from gongbi.models.evaluation.reading import groups_asked
+from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 from gongbi.models.evaluation.trial import Trial, trial_of
 
 BASELINES = {
@@ -62,7 +63,7 @@ def run(frame: Any, request: Request) -> Evaluation:
     """Judge `UpliftModel` on a trial."""
     trial = trial_of(frame, request)
     strata = trial.treated * 2 + (trial.y if trial.binary else 0)
-    groups = None if request.group is None else trial.rows[request.group].astype(str).to_numpy()
+    groups = groups_asked(trial.rows, request)
     splits = splits_for(request, len(trial.y), strata=strata, groups=groups)
     chance = request.number("propensity", float(trial.treated.mean()))
     kept: list[Judged] = []
@@ -73,14 +74,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         found = {who: figures(trial, judged, score) for who, score in judged.scores.items()}
         return {name: {who: values[name] for who, values in found.items()} for name in TITLES}
 
-    measures = repeated(
-        one,
-        splits.repeats,
-        TITLES,
-        seeds=request.seeds,
-        judged_per_learned=splits.judged_per_learned,
-        progress=request.progress,
-    )
+    seeds, measures = carried_out(one, request, splits, TITLES)
     request.progress("draws", 0, None)
     area, gain = drawn_areas(trial, kept[:DRAWN_REPEATS], request.seed)
     shown, details = heterogeneity_of(kept, area)
@@ -101,7 +95,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         baselines=BASELINES,
         rows=len(trial.y),
         split=splits.words,
-        seeds=request.seeds,
+        seeds=seeds,
         measures=measures,
         charts=(qini_chart(trial, kept[0]),),
         sentences=sentences_of(trial, shown=shown, area=area, gain=gain, half=half),
