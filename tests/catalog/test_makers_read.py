@@ -49,7 +49,12 @@ MORE = {
         "{fact: trip, cuts: [0.2], names: [even, uneven], within: 90 day}",
     ],
     "distribution": ["{of: trip.store, part: top}", "{of: trip.store, part: spread, weight: trip.amount}"],
-    "similarity": ["{seed: segment.best or segment.good, figures: [tag.a.b, tag.a.c + 1], by: cosine}"],
+    "similarity": [
+        "{seed: segment.best or segment.good, figures: [tag.a.b, tag.a.c + 1], by: cosine}",
+        "{seed: segment.best or tag.f.f, figures: [tag.a.b, tag.c.c], traits: [tag.d.d, tag.e.e > 1], by: gower}",
+        "{seed: count(trip) > 1, traits: [tag.a.d], by: gower}",
+        "{seed: segment.best, figures: [tag.a.b], by: gower}",
+    ],
 }
 FORMS = [(name, text) for name in READ for text in (EXAMPLES[name], *MORE.get(name, ()))]
 

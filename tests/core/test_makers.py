@@ -242,6 +242,26 @@ def alike(rows: Mapping[int, Rows], cosine: bool = False) -> dict[int, float]:
     }
 
 
+def mixed(rows: Mapping[int, Rows]) -> dict[int, float | None]:
+    """By Gower's measure how like those with more than 20 orders: by money, the commonest item and a large basket."""
+    seeds = [m for m in rows if len(rows[m]) > 20]
+    spent = {m: value for m, r in rows.items() if (value := money(r)) is not None}
+    places = {m: sum(other < value for other in spent.values()) / (len(spent) - 1) for m, value in spent.items()}
+    middle = statistics.mean(places[m] for m in seeds if m in places)
+    traits = [
+        {m: found for m, r in rows.items() if (found := best(weighted(r, lambda row: 1))) is not None},
+        {m: max(row[4] for row in r) > 4 for m, r in rows.items() if r},
+    ]
+    found: dict[int, float | None] = {}
+    for m in rows:
+        parts = [1 - abs(places[m] - middle)] if m in places else []
+        for trait in traits:
+            known = [trait[s] for s in seeds if s in trait]
+            parts += [known.count(trait[m]) / len(known)] if m in trait else []  # type: ignore[arg-type]
+        found[m] = statistics.mean(parts) if parts else None
+    return found
+
+
 def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
     """What a place among all is."""
     spent = {member: money(mine) for member, mine in rows.items()}
@@ -254,6 +274,8 @@ def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
     return {
         f"similarity: {{{seed}}}": alike(rows),
         f"similarity: {{{seed}, by: cosine}}": alike(rows, cosine=True),
+        "similarity: {seed: count(order) > 20, figures: [sum(order.amount)], by: gower,"
+        " traits: [mode(order.item), max(order.units) > 4]}": mixed(rows),
         "rank: {of: sum(order.amount)}": {
             m: None if v is None else 1 + sum(other > v for other in known) for m, v in spent.items()
         },
@@ -330,7 +352,12 @@ def test_an_expansion_is_what_a_person_would_write() -> None:
         ("rfm: {fact: order, amount: order.amount, part: group, high: 6}", "`high` is 2 to 5, not 6"),
         ("trend: {measure: count, of: order, names: [a, b]}", "`names` are three"),
         ("trend: {measure: count, of: order, steady: 1}", "`steady` is a share"),
-        ("similarity: {seed: 'count(order) > 1', figures: []}", "`figures` are 1 to 12, not 0"),
+        (
+            "similarity: {seed: 'count(order) > 1', figures: []}",
+            "`figures` are 1 to 12, traits counted with them, not 0",
+        ),
+        ("similarity: {seed: 'true', figures: [count(order)], traits: [count(order) > 1]}", "by Gower's measure only"),
+        ("similarity: {seed: 'true', traits: ['1 +'], by: gower}", "`traits`: "),
         ("similarity: {seed: 'count(order) > 1', figures: ['1 +']}", "`figures`: "),
         ("similarity: {seed: 'count(order) > 1', figures: [count(order)], by: cosine}", "needs two `figures`"),
         ("manual: {type: integer, names: [a]}", "`names` are for values that are text"),

@@ -92,8 +92,8 @@ MAKERS: dict[str, tuple[str, str]] = {
         "How a member's rows spread over values: the share of each category, of each hour.",
     ),
     "maker.about.similarity": (
-        "与一群种子客户有多像，按几个标签比较。",
-        "How alike a member is to a seed group, by a few tags.",
+        "与一群种子客户有多像，按几个标签比较；数值、类别与是否可以混用（Gower）。",
+        "How alike a member is to a seed group by a few tags: numbers; by Gower categories and yes or no too.",
     ),
     "maker.choice.text": ("文本", "text"),
     "maker.choice.integer": ("整数", "whole number"),
@@ -110,6 +110,7 @@ MAKERS: dict[str, tuple[str, str]] = {
     ),
     "maker.about.sql": ("直接写表达式的标签。", "A tag that is written as SQL."),
     "maker.choice.cosine": ("夹角余弦", "cosine"),
+    "maker.choice.gower": ("Gower（数值与类别混合）", "Gower (numbers and categories)"),
     "maker.choice.distance": ("距离", "distance"),
     "maker.choice.shares": ("各占比例", "shares"),
     "maker.choice.top": ("最多的取值", "the largest"),

@@ -6,7 +6,7 @@ is read never means anything else than what was written, and `read(form.expressi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from decimal import Decimal
 from typing import Any
@@ -291,7 +291,10 @@ class _Reader:
             yield {"fact": fact, "new": new, "active": active, "slipping": slipping, "names": names}
 
     def read_similarity(self, node: Node) -> Iterator[Fields]:
-        middles = _calls(node, "group_avg")
+        shares, middles = _calls(node, "group_share"), _calls(node, "group_avg")
+        if shares or any(_calls(middle, "percent_rank") for middle in middles):
+            yield from self._mixed(middles, shares)
+            return
         if not middles or any(len(middle.args) != 2 for middle in middles):
             return
         figures = {}
@@ -302,6 +305,16 @@ class _Reader:
             figures[bare(scored[0].args[0])] = self.text(scored[0].args[0])
         by = "cosine" if isinstance(node, Apply) and node.function == "clamp" else "distance"
         yield {"seed": self.text(middles[0].args[1]), "figures": tuple(figures.values()), "by": by}
+
+    def _mixed(self, middles: Sequence[Apply], shares: Sequence[Apply]) -> Iterator[Fields]:
+        """Of similarity by Gower's measure; each part stands there twice."""
+        if any(len(call.args) != 2 for call in (*middles, *shares)):
+            return
+        places = [call for middle in middles for call in _calls(middle.args[0], "percent_rank") if call.args]
+        found = [{bare(x.args[0]): self.text(x.args[0]) for x in calls} for calls in (places, shares)]
+        figures, traits = (tuple(one.values()) for one in found)
+        seed = self.text((*middles, *shares)[0].args[1])
+        yield {"seed": seed, "figures": figures, "by": "gower", "traits": traits}
 
     def read_rfm(self, node: Node) -> Iterator[Fields]:
         last = [fact for call in _calls(node, "max") if call.args and (fact := _fact_of(call.args[0]))]

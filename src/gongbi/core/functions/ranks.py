@@ -69,6 +69,12 @@ def _group_avg(call: Call, args: Sequence[str], to: Rendering) -> str:
     return finite(f"(avg(case when {args[1]} then {x} end) over ())", to)
 
 
+def _group_share(call: Call, args: Sequence[str], to: Rendering) -> str:
+    x, condition = args
+    alike = f"cast(count(case when {condition} then 1 end) over (partition by {x}) as {to.type(DOUBLE)})"
+    return _present(x, f"{alike} / nullif(count(case when {condition} then {x} end) over (), 0)")
+
+
 def _of_total(call: Call, args: Sequence[str], to: Rendering) -> str:
     double = to.type(DOUBLE)
     return f"(cast({args[0]} as {double}) / nullif(cast(sum({args[0]}) over () as {double}), 0))"
@@ -114,6 +120,10 @@ FUNCTIONS: tuple[Function, ...] = (
              "满足条件的成员的平均值，对每个成员都相同。", "The mean over the members for whom a condition is true; the same for every member.",
              ("Absent values are skipped; absent where nobody is left.", "忽略缺失值；没有成员时缺失。"),
              (Example(f"group_avg({TOTAL}, count(sample) > 1)", dict.fromkeys((1, 2, 3, 4), 5.5)),), _group_avg, _group_avg),
+    Function("group_share", "rank", "ranks", (X, Param("condition", "boolean")), DOUBLE,
+             "满足条件的成员中，与本成员取值相同者所占比例。", "The share, among the members for whom a condition is true, of those with the member's own value.",
+             ("Members without a value count nowhere and have no share; absent where nobody is left.", "没有取值的成员不计在内，也没有比例；没有成员时缺失。"),
+             (Example(f"group_share({TOTAL} > 1, count(sample) > 0)", {1: 2 / 3, 2: 2 / 3, 3: 1 / 3, 4: None}),), _group_share, _group_share),
     _rank("share_of_total", (Param("x", "number"),), DOUBLE, "占全体合计的份额。", "Share of the sum over all members.",
           Example(f"share_of_total({TOTAL})", {1: 0.5, 2: 5 / 12, 3: 1 / 12, 4: None}), _of_total, EQUAL),
 )  # fmt: skip

@@ -226,6 +226,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "percent_rank": ("其余成员中小于 {0} 的比例", "the share of the other members below {0}"),
     "cume_dist": ("成员中不大于 {0} 的比例", "the share of members at or below {0}"),
     "z_score": ("{0} 与全体平均相差几个标准差", "how many standard deviations {0} is from the mean of all members"),
+    "group_share": (
+        "满足「{1}」的成员中 {0} 相同者的比例",
+        "the share with the same {0} among the members for whom {1}",
+    ),
     "group_avg": ("满足「{1}」的成员的 {0} 平均", "the mean of {0} over the members for whom {1}"),
     "share_of_total": ("{0} 占全体合计的份额", "the share of {0} in the total of all members"),
 }
