@@ -11,9 +11,12 @@ import pytest
 
 from gongbi.catalog.catalog import Catalog, assemble
 from gongbi.catalog.yaml import read_text
+from gongbi.core.compiler import Request
+from gongbi.core.functions import sample
 from gongbi.core.language import check_expression
 from gongbi.engine.base import Engine
 from gongbi.errors import GongbiError, InvalidDefinition, UnknownName, WrongType
+from gongbi.segments.plan import members_plan
 
 LEVELS = ("低", "中", "高")
 GRADES = ("D", "C", "B", "A")
@@ -218,3 +221,10 @@ def test_an_ordered_column_lists_its_values() -> None:
         with pytest.raises(GongbiError, match="each once") as refused:
             read_text(text, "definitions.yaml")
         assert isinstance(refused.value, InvalidDefinition)
+
+
+def test_a_list_of_members_is_ordered_by_the_levels(members: Engine, catalog: Catalog) -> None:
+    grade = check_expression("grade", catalog.world, "customer")
+    asked = Request("customer", {"grade": grade}, sample.AS_OF, {})
+    plan = members_plan(asked, catalog.world, members.dialect, limit=None, order=["grade"])
+    assert members.query(plan)["grade"].to_pylist() == ["A", "B", "C", "D", None]

@@ -27,6 +27,11 @@ expr: exists(order) filter (where within(30, 'day'))
 tag: visit.apples
 expr: count(order) filter (where order.item = 'apple')
 ---
+tag: visit.habit
+expr: >
+  case when count(order) > 9 then 'always' when count(order) > 3 then 'often' when count(order) > 0 then 'seldom' end
+type: {category: [seldom, often, always], ordered: true}
+---
 segment: often
 expr: tag.spend.orders >= 4
 ---

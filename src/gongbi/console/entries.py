@@ -56,7 +56,7 @@ def values(page: Page, row: Compare, kind: Kind, listed: Sequence[Any], given: G
 
         for i, key in enumerate(("form.from", "form.to")):
             one(state[i], kind, page.t(key), partial(part, i))
-    elif row.operator == "in" or (listed and kind == "category"):
+    elif row.operator == "in" or (listed and kind in ("category", "levels")):
         _several(page, row, kind, listed, given)
     else:
         first = row.values[0] if row.values else None

@@ -7,7 +7,7 @@ levels has no place, so that its comparisons are unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -161,5 +161,10 @@ def _scale(call: Call) -> Type | None:
 def _place(text: str, arg: Expr, scale: Type, to: Rendering) -> str:
     if isinstance(arg, Constant) and arg.value is not None:
         return str(scale.levels.index(arg.value) + 1)
-    whens = " ".join(f"when {to.literal(level)} then {i}" for i, level in enumerate(scale.levels, 1))
+    return place_of(text, scale, to.literal)
+
+
+def place_of(text: str, scale: Type, literal: Callable[[Any], str]) -> str:
+    """The SQL of a value's place among the levels, the lowest 1; null of what is none of them."""
+    whens = " ".join(f"when {literal(level)} then {i}" for i, level in enumerate(scale.levels, 1))
     return f"(case {text} {whens} end)"

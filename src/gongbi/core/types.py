@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from gongbi.errors import InvalidInput
 
 Name = Literal["boolean", "integer", "decimal", "double", "text", "date", "timestamp", "list", "distribution", "null"]
+
+Item = TypeVar("Item")
 
 #: Digits of a decimal as stored in a column, and as computed by expressions.
 STORED_PRECISION = 18
@@ -113,6 +115,16 @@ def category(base: Type, levels: Sequence[Any], *, ordered: bool = False) -> Typ
     if base.element is not None:
         return replace(base, element=category(base.element, levels, ordered=ordered))
     return replace(base, levels=tuple(levels), ordered=ordered)
+
+
+def in_order(type_: Type, items: Iterable[Item], value: Callable[[Item], Any]) -> list[Item]:
+    """Items by the places of their values, or of the texts of these, among the levels of an ordered category.
+
+    What has no place comes last; among equals, and of any other type, the items stay as they are.
+    """
+    type_ = type_.element or type_
+    places = {str(level): i for i, level in enumerate(type_.levels)} if type_.ordered else {}
+    return sorted(items, key=lambda item: places.get(str(value(item)), len(places)))
 
 
 def from_json(body: Mapping[str, Any]) -> Type:

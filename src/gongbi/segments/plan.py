@@ -8,6 +8,7 @@ from datetime import date
 
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
+from gongbi.core.levels import place_of
 from gongbi.core.plan import Plan
 from gongbi.core.types import Type
 from gongbi.core.world import World
@@ -37,11 +38,17 @@ def members_plan(
 ) -> Plan:
     """The members and the requested columns, in order of `order` (descending) and id.
 
+    A category with levels of its own is ordered by these, the highest first.
+
     With `draw` they stand in an order by lot instead, which depends on that seed and their ids alone: a member's place
     among others stays when some come or go, and is the same on every engine.
     """
     plan = compile_members(request, world, dialect)
-    keys = [f"{dialect.ident(name)} desc nulls last" for name in order]
+    keys = []
+    for name in order:
+        column, type_ = dialect.ident(name), request.columns[name].type
+        by = place_of(column, type_, dialect.literal) if type_.has_places else column
+        keys.append(f"{by} desc nulls last")
     if draw is not None:
         keys.append(f"md5(concat({dialect.literal(draw + ' ')}, cast(id as {dialect.types['text']})))")
     sql = f"select * from _result order by {', '.join([*keys, 'id'])}"

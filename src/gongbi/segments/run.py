@@ -13,6 +13,7 @@ import pyarrow as pa
 from gongbi.core import clock
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.plan import Plan
+from gongbi.core.types import in_order
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
@@ -72,9 +73,9 @@ def binned(
     """Cut every tag into the bins by which groups are compared; each member is in one bin of each tag.
 
     A tag with few values has a bin for each; one with many has a bin for each of its most frequent values and one for
-    all others. Numbers with many values, dates and instants have fifths of the base (of a fixed draw where the base is
-    large: `tags.look`), those of instants from midnight to midnight of the zone. The unknown are a bin of their own. A
-    tag that nobody has a value of, and a list, has no bins.
+    all others. The levels of an ordered category stand in their order. Numbers with many values, dates and instants
+    have fifths of the base (of a fixed draw where the base is large: `tags.look`), those of instants from midnight to
+    midnight of the zone. The unknown are a bin of their own. A tag that nobody has a value of, and a list, has no bins.
     """
     ranged: dict[str, list[TagColumn]] = {}
     for tag in columns:
@@ -133,7 +134,7 @@ def _bins(tag: TagColumn, stats: TagStats | None, cuts: Sequence[float | date], 
     if tag.type.name in ("list", "distribution"):
         return None
     if stats is not None and stats.top:
-        values = sorted((str(v["value"]) for v in stats.top), key=_natural)
+        values = in_order(tag.type, sorted((str(v["value"]) for v in stats.top), key=_natural), str)
         found = [Bin(tag.name, value, "value", value) for value in values]
         if sum(v["count"] for v in stats.top) < stats.present:
             found.append(Bin(tag.name, OTHER, "other", tuple(values)))

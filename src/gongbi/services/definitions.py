@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gongbi.catalog.uses import key_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
 from gongbi.core.expr import TagValue
+from gongbi.core.types import in_order
 from gongbi.errors import EngineFailure, InvalidInput, Refused
 from gongbi.services.context import Context
 from gongbi.services.filing import ENTERPRISE, check_library, filing, overdue
@@ -242,6 +244,7 @@ def tags(
         figures = stats.get((owner, name))
         grade = grade_of(catalog, owner, TagValue(name, expr.type))
         hidden = grade in MASKED
+        type_ = catalog.world.tags_of(owner)[name]
         found.append(
             {
                 "tag": name,
@@ -259,6 +262,7 @@ def tags(
                 "draft": waiting.get(name),
                 "overdue": overdue(ctx, tag, ctx.current_build(owner)),
                 "type": str(expr.type),
+                "ordered": type_.ordered,
                 "unit": tag.unit,
                 "owner": tag.owner,
                 "refresh": tag.refresh,
@@ -278,7 +282,9 @@ def tags(
                 "max": figures.maximum if figures and not hidden else None,
                 "mean": figures.mean if figures and not hidden else None,
                 "histogram": figures.histogram if figures and not hidden else None,
-                "top": figures.top if figures and not hidden else None,
+                "top": figures.top and in_order(type_, figures.top, itemgetter("value"))
+                if figures and not hidden
+                else None,
                 "warnings": [*warned[owner].get(name, []), *expiry_warnings(ctx, [tag])],
             }
         )

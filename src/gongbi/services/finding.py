@@ -11,6 +11,7 @@ from gongbi.catalog.finding import fit
 from gongbi.catalog.lists import TAG as LIST
 from gongbi.catalog.titles import score_title
 from gongbi.core.relations import ways
+from gongbi.core.types import Type
 from gongbi.core.world import Hop
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
@@ -114,7 +115,7 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             values = list(definition.closed) if definition is not None and definition.closed else values
             whole = known is None or known.distinct is None or known.distinct <= len(values)
             found.append(
-                _field(f"tag.{tag}", "tag", str(type_), values if whole else [])
+                _field(f"tag.{tag}", "tag", type_, values if whole else [])
                 | {
                     "title": definition.name.to_json() if definition else score_title(catalog, tag),
                     "category": definition.category if definition else "预测/模型",
@@ -125,7 +126,7 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             if name.startswith("given."):
                 continue
             allowed = _allowed(catalog, subject, name)
-            found.append(_field(f"{subject}.{name}", "attribute", str(attribute.type), allowed))
+            found.append(_field(f"{subject}.{name}", "attribute", attribute.type, allowed))
         facts = [
             {"name": fact.name, "columns": list(_columns(catalog, fact.name, subject))}
             for fact in catalog.world.facts.values()
@@ -177,7 +178,7 @@ def _known_of(catalog: Catalog, path: str, subject: str) -> Iterator[dict[str, A
     for tag, type_ in catalog.world.tags_of(subject).items():
         definition = catalog.tags.get(tag)
         if (subject, tag) in catalog.expressions and definition is not None:
-            yield _field(f"{path}.tag.{tag}", "neighbour", str(type_), definition.closed or ()) | {
+            yield _field(f"{path}.tag.{tag}", "neighbour", type_, definition.closed or ()) | {
                 "title": definition.name.to_json(),
                 "category": definition.category,
                 "unit": definition.unit,
@@ -186,14 +187,14 @@ def _known_of(catalog: Catalog, path: str, subject: str) -> Iterator[dict[str, A
     for name, attribute in catalog.world.subject(subject).attributes.items():
         if not name.startswith("given."):
             allowed = _allowed(catalog, subject, name)
-            yield _field(f"{path}.{name}", "neighbour", str(attribute.type), allowed) | {"of": path}
+            yield _field(f"{path}.{name}", "neighbour", attribute.type, allowed) | {"of": path}
 
 
-def _field(name: str, group: str, type_: str, values: Sequence[Any]) -> dict[str, Any]:
-    kind = forms.kind_of(type_, listed=bool(values))
+def _field(name: str, group: str, type_: Type, values: Sequence[Any]) -> dict[str, Any]:
+    kind = forms.kind_of(str(type_), listed=bool(values), ordered=type_.ordered)
     title = {"zh": "", "en": name.rpartition(".")[2].replace("_", " ")}
     shown = [] if kind in ("boolean", "date", "list") else list(values)
-    return {"name": name, "group": group, "title": title, "kind": kind, "type": type_, "values": shown,
+    return {"name": name, "group": group, "title": title, "kind": kind, "type": str(type_), "values": shown,
             "category": "", "unit": None}  # fmt: skip
 
 
@@ -213,9 +214,9 @@ def _columns(catalog: Catalog, fact: str, subject: str) -> Iterator[dict[str, An
         type_ = shape.column(column)
         if column != subject and type_ is not None:
             known = source.columns.get(column) if source is not None else None
-            yield _field(f"{fact}.{column}", "column", str(type_), known.values if known is not None else ())
+            yield _field(f"{fact}.{column}", "column", type_, known.values if known is not None else ())
     for other in shape.subjects:
         if other != subject:
             for name, attribute in catalog.world.subjects[other].attributes.items():
                 allowed = _allowed(catalog, other, name)
-                yield _field(f"{fact}.{other}.{name}", "column", str(attribute.type), allowed)
+                yield _field(f"{fact}.{other}.{name}", "column", attribute.type, allowed)

@@ -231,7 +231,7 @@ def compared_with(ctx: Context, group: Request, base: Request | None, cut: Seque
 
 def _everybody(ctx: Context, group: Request, cut: Sequence[BinnedTag]) -> Counts:
     """All known members by the bins of tags; those of a build's tags are counted once for the build."""
-    version = f"{group.known} {ctx.data_version()} {group.as_of.isoformat()}"
+    version = f"{group.known} {ctx.data_version()} {group.as_of.isoformat()} {ctx.fingerprint()}"
     known: dict[str, Sequence[int]] = ctx.remembered(f"everybody {group.subject}", version, dict)
     found = dict(known)
     missing = [tag for tag in cut if tag.tag not in known]
@@ -309,8 +309,10 @@ def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> lis
     build = ctx.current_build(subject)
     if build is None:
         raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
-    columns = [TagColumn.from_json(tag) for tag in build.tags]
-    of_build, types = {column.name for column in columns}, ctx.catalog().world.tags_of(subject)
+    types = ctx.catalog().world.tags_of(subject)
+    # As they are declared now: the order of levels is of the definitions, not of the build.
+    columns = [replace(built, type=types.get(built.name, built.type)) for built in map(TagColumn.from_json, build.tags)]
+    of_build = {column.name for column in columns}
     scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
 
     def of_tags() -> list[BinnedTag]:
@@ -322,7 +324,7 @@ def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> lis
         return binned(ctx.engine, scores, stored, counted, ctx.zone)
 
     # Scores are written anew by work that is on record.
-    found = ctx.remembered(f"bins {subject}", str(build.id), of_tags)
+    found = ctx.remembered(f"bins {subject}", f"{build.id} {ctx.fingerprint()}", of_tags)
     found = [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
     hidden_ = personal_tags(ctx, subject)
     return [tag for tag in found if tag.tag not in hidden_]

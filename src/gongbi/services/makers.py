@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from gongbi.catalog.base import TagDef
@@ -16,6 +17,7 @@ from gongbi.catalog.uses import Key
 from gongbi.catalog.yaml import from_json, to_json, write_text
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
+from gongbi.core.types import in_order
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.context import Context
 from gongbi.services.drafts import draft
@@ -166,7 +168,8 @@ def draft_tag(ctx: Context, definition: Mapping[str, Any]) -> dict[str, Any]:
         "max": None if hidden else stats.maximum,
         "mean": None if hidden else stats.mean,
         "histogram": None if hidden else stats.histogram,
-        "top": None if hidden else stats.top,
+        "top": None if hidden else stats.top and in_order(tag.with_levels(expr.type), stats.top, itemgetter("value")),
+        "ordered": tag.with_levels(expr.type).ordered,
         "masked": hidden,
         "warnings": warn_of_request(ctx, asked),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from gongbi.catalog.masking import MASKED, masked
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
 from gongbi.core.plan import Plan
+from gongbi.core.types import in_order
 from gongbi.errors import InvalidInput
 from gongbi.segments.plan import members_plan
 from gongbi.segments.run import list_members
@@ -154,7 +156,8 @@ def try_tag(ctx: Context, definition: Mapping[str, Any], *, n: int = TRIED) -> d
     Returns
     -------
     dict
-        ``expr``, ``type``, ``tried``, ``present``, ``distinct``, ``top`` (the commonest values: ``value``, ``count``),
+        ``expr``, ``type``, ``tried``, ``present``, ``distinct``, ``top`` (the commonest values, of an
+        ordered category in its order: ``value``, ``count``),
         ``rows`` (the first members: ``id``, ``value``), ``as_of``, ``warnings``.
     """
     catalog = ctx.catalog()
@@ -174,7 +177,10 @@ def try_tag(ctx: Context, definition: Mapping[str, Any], *, n: int = TRIED) -> d
         "tried": len(values),
         "present": len(known),
         "distinct": len(counts),
-        "top": [{"value": value, "count": count} for count, value in counts[:12]],
+        "top": [
+            {"value": value, "count": count}
+            for count, value in in_order(tag.with_levels(expr.type), counts[:12], itemgetter(1))
+        ],
         "rows": [{"id": masked(id_, own), "value": value} for id_, value in shown],
         "warnings": warnings,
     }

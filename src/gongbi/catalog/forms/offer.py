@@ -10,7 +10,7 @@ from gongbi.catalog.forms.base import Argument, Compare, Field, Formula, Group, 
 from gongbi.catalog.forms.write import NEEDS
 from gongbi.core.functions import CATALOGUE
 
-Kind = Literal["number", "text", "category", "boolean", "date", "list"]
+Kind = Literal["number", "text", "category", "levels", "boolean", "date", "list"]
 #: Operators that need no constant.
 NO_VALUE = tuple(name for name, needs in NEEDS.items() if needs == 0)
 
@@ -37,6 +37,7 @@ _OFFERED: dict[Kind, tuple[Operator, ...]] = {
     "number": _of(">= <= = <> > < between !between in !in is_absent !is_absent"),
     "text": _of("= <> in !in contains !contains starts_with ends_with is_absent !is_absent"),
     "category": _of("in !in = <> is_absent !is_absent"),
+    "levels": _of("in !in = <> >= <= > < is_absent !is_absent"),
     "boolean": _of("holds !holds is_absent !is_absent"),
     "date": _of(">= < between = is_absent !is_absent"),
     "list": _of("has !has list_contains !list_contains is_absent !is_absent"),
@@ -98,7 +99,7 @@ def usual_formula(name: str, fact: str = "", column: str = "", field: str = "") 
     return Formula(name, given.get(name, (this,)))
 
 
-def kind_of(type_: str, *, listed: bool = False) -> Kind:
+def kind_of(type_: str, *, listed: bool = False, ordered: bool = False) -> Kind:
     """What a form calls a type.
 
     Parameters
@@ -107,6 +108,8 @@ def kind_of(type_: str, *, listed: bool = False) -> Kind:
         A type as it is printed: ``integer``, ``money USD``, ``list of text``.
     listed
         Whether its values are few and known.
+    ordered
+        Whether these have an order of their own, by which they are compared.
     """
     word = type_.partition(" ")[0].partition("(")[0]
     if word in ("integer", "decimal", "double", "money"):
@@ -115,7 +118,7 @@ def kind_of(type_: str, *, listed: bool = False) -> Kind:
         return "date"
     if word in ("boolean", "list"):
         return "boolean" if word == "boolean" else "list"
-    return "category" if listed else "text"
+    return "text" if not listed else "levels" if ordered else "category"
 
 
 def operators(kind: Kind, chosen: Operator | None = None) -> tuple[Operator, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -285,11 +286,12 @@ def suggestion(tag: Mapping[str, Any]) -> str:
     name, top = f"tag.{tag['tag']}", tag["top"]
     if tag["type"] == "boolean":
         return name
-    if top and isinstance(top[0]["value"], str) and tag["type"] == "text":
-        value = top[0]["value"].replace("'", "''")
+    usual = max(top, key=itemgetter("count"))["value"] if top else None
+    if isinstance(usual, str) and tag["type"] == "text":
+        value = usual.replace("'", "''")
         return f"{name} = '{value}'"
-    if top and str(tag["type"]).startswith(("list of text", "distribution of text")):
-        value = top[0]["value"].replace("'", "''")
+    if isinstance(usual, str) and str(tag["type"]).startswith(("list of text", "distribution of text")):
+        value = usual.replace("'", "''")
         listed = str(tag["type"]).startswith("list")
         return f"has({name}, '{value}')" if listed else f"share_in({name}, '{value}') >= 0.5"
     if tag["mean"] is not None:
@@ -351,8 +353,8 @@ _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 def _distribution(page: Page, tag: Mapping[str, Any]) -> None:
     series = named(tag["subject"], page.language)
     if tag["top"]:
-        top = tag["top"][:15]
-        if len(top) <= 13 and all(_NUMBER.fullmatch(str(v["value"])) for v in top):
+        top = tag["top"]
+        if not tag["ordered"] and all(_NUMBER.fullmatch(str(v["value"])) for v in top):
             top = sorted(top, key=lambda v: float(v["value"]))
         names = [page.value({"labels": tag.get("labels")}, v["value"]) for v in top]
         options = charts.rows(names, [v["count"] for v in top], series)
