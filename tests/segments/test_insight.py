@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,8 @@ from gongbi.core.types import INTEGER
 from gongbi.engine import Engine
 from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.segments.base import Bin, Profile
-from gongbi.segments.run import beside, binned, count_bins, holm, indices, profile
+from gongbi.segments.run import beside, binned, count_bins, count_everybody, holm, indices, keep_words, profile
+from gongbi.tags.amend import drop_build
 from gongbi.tags.base import TagColumn
 from gongbi.tags.run import build_tags, describe_tags
 from gongbi.testing.engine import on_every_engine
@@ -177,6 +178,37 @@ def test_everybody_beside_everybody_is_100_without_a_doubt(ws: gongbi.Workspace)
     assert {(row["tgi"], row["low"], row["high"], row["p_adjusted"]) for row in rows} == {(100.0, 100.0, 100.0, 1.0)}
 
 
+def test_bins_that_are_kept_beside_a_build_change_no_figure(
+    ws: gongbi.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> list[dict[str, Any]]:
+        return [
+            ws.call("insight", expression=GROUP, base=base, tags=tags, min_support=0)
+            for base in BASES
+            for tags in (None, ["town.name", "model.comes_again"])
+        ]
+
+    assert ws.context is not None
+    engine, plain = ws.context.engine, asked()
+    monkeypatch.setattr("gongbi.services.insight.KEPT_FROM", 0)
+    assert asked() == plain
+    (table,) = (name for name in engine.tables() if name.startswith("of_build_"))
+    # A process that begins anew finds what is there, and reads it.
+    ws.context.memory.clear()
+    nothing = ", ".join(f"0 as {name}" for name, _ in engine.columns(table) if name != "id")
+    engine.build(Plan().then("nothing", f"select id, {nothing} from member_customer"), table)
+    assert asked() != plain
+    ws.context.memory.clear()
+    engine.drop(table)
+    assert asked() == plain
+    kept = ws.context.current_build("customer")
+    assert kept is not None
+    ws.build(force=True)
+    drop_build(engine, kept.table)
+    ws.context.store.builds.drop(kept.id)
+    assert not [name for name in engine.tables() if kept.table in name]
+
+
 MORE = """
 tag: visits.first
 expr: min(visit.ts)
@@ -212,12 +244,15 @@ def test_bins_hold_the_same_members_on_every_engine(engine: Engine) -> None:
     visits = Counter(row["customer"] for row in rows["visits"])
     group, base = {i for i in ids if visits[i] > 5}, {i for i in ids if i % 2 == 0}
     one, other = about("count(visit) > 5"), about("customer.id % 2 = 0")
-    for below, whom in ((None, set(ids)), (other, base)):
+    # One tag is in no word that is kept.
+    kept = keep_words(engine, "build_1", cut[1:], "of_build_1_words")
+    assert count_everybody(engine, cut[1:], kept) == count_bins(engine, world, about("true"), cut[1:], stored)
+    for (below, whom), words in product(((None, set(ids)), (other, base)), ((), kept)):
         if below is not None:
-            found = profile(engine, world, one, below, cut, stored)
+            found = profile(engine, world, one, below, cut, stored, words)
         else:
             found = beside(
-                *(count_bins(engine, world, about(text), cut, stored) for text in ("count(visit) > 5", "true"))
+                *(count_bins(engine, world, about(text), cut, stored, words) for text in ("count(visit) > 5", "true"))
             )
         assert (found.n_group, found.n_base, found.n_both) == (len(group), len(whom), len(group & whom))
         names = [(tag.tag, bin_.label) for tag in cut for bin_ in tag.bins]

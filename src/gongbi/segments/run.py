@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from gongbi.core import clock
 from gongbi.core.compiler import Request, Stored
-from gongbi.core.plan import Plan
 from gongbi.core.types import in_order
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
 from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Counts, Index, Profile, Unknown
+from gongbi.segments.words import Word, everybody_plan, kept_in, words_of, words_plan
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
 from gongbi.tags.plan import share_looked_at
@@ -174,11 +175,24 @@ def _edge(cut: float | date | None) -> str:
 
 
 def count_bins(
-    engine: Engine, world: World, group: Request, tags: Sequence[BinnedTag], stored: Mapping[str, Stored]
+    engine: Engine,
+    world: World,
+    group: Request,
+    tags: Sequence[BinnedTag],
+    stored: Mapping[str, Stored],
+    kept: Sequence[Word] = (),
 ) -> Counts:
     """Members of a group, in all and in every bin, in the order of the bins."""
-    counts = _counts(engine, plans.profile_plans(group, None, world, engine.dialect, tags, stored), tags)
-    return Counts(counts[0][0], counts[0][1])
+    ((n, bins), *_) = _counts(engine, world, group, None, tags, stored, kept)
+    return Counts(n, bins)
+
+
+def count_everybody(engine: Engine, tags: Sequence[BinnedTag], kept: Sequence[Word]) -> Counts:
+    """All members of a build, in all and in every bin of tags whose words are kept."""
+    words = _reading(tags, kept)
+    rows = engine.query(everybody_plan(words, engine.dialect)).to_pylist()
+    n = sum(row["n"] for row in rows if row["word"] == "w0")
+    return Counts(n, _in_order(tags, _by_bin(words, rows)))
 
 
 def beside(group: Counts, everybody: Counts) -> Profile:
@@ -193,25 +207,63 @@ def profile(
     base: Request,
     tags: Sequence[BinnedTag],
     stored: Mapping[str, Stored],
+    kept: Sequence[Word] = (),
 ) -> Profile:
     """Members of the group, of the base and of both, then the same per bin, in the order of the bins."""
-    counts = _counts(engine, plans.profile_plans(group, base, world, engine.dialect, tags, stored), tags)
-    (n_group, inside), (n_base, below), (n_both, shared) = counts
+    (n_group, inside), (n_base, below), (n_both, shared) = _counts(engine, world, group, base, tags, stored, kept)
     return Profile(n_group, n_base, n_both, group=inside, base=below, both=shared)
 
 
-def _counts(engine: Engine, wanted: Sequence[Plan], tags: Sequence[BinnedTag]) -> list[tuple[int, list[int]]]:
+def keep_words(engine: Engine, build: str, tags: Sequence[BinnedTag], table: str) -> list[Word]:
+    """Write the words of everybody in a build as a table, for comparisons to read; see `segments.words`."""
+    words = words_of(tags)
+    engine.build(words_plan(build, words, engine.dialect), table)
+    return kept_in(table, words)
+
+
+def _reading(tags: Sequence[BinnedTag], kept: Sequence[Word]) -> list[Word]:
+    """Words that hold the tags: those that are kept, and others for what is in none of them."""
+    wanted = {tag.tag for tag in tags}
+    found = [word for word in kept if any(tag.tag in wanted for tag in word.tags)]
+    held = {tag.tag for word in found for tag in word.tags}
+    return [*found, *words_of([tag for tag in tags if tag.tag not in held])]
+
+
+def _counts(
+    engine: Engine,
+    world: World,
+    group: Request,
+    base: Request | None,
+    tags: Sequence[BinnedTag],
+    stored: Mapping[str, Stored],
+    kept: Sequence[Word],
+) -> list[tuple[int, list[int]]]:
     """How many there are in all and in every bin: of the group, of the base, of both."""
-    starts = list(accumulate((len(tag.bins) for tag in tags), initial=0))
-    totals, bins = [0, 0, 0], [[0] * starts[-1] for _ in range(3)]
-    for number, plan in enumerate(wanted):
-        for row in engine.query(plan).to_pylist():
-            for i, there in enumerate((row["g"], row["b"], row["g"] and row["b"])):
-                if there and row["tag"] != "c":
-                    bins[i][starts[int(row["tag"][1:])] + row["bin"]] += row["n"]
-                elif there and number == 0:
-                    totals[i] += row["n"]
-    return list(zip(totals, bins, strict=True))
+    words = _reading(tags, kept)
+    rows: list[dict[str, Any]] = []
+    for number, plan in enumerate(plans.profile_plans(group, base, world, engine.dialect, words, stored)):
+        # Every piece counts all members; once will do.
+        rows += [row for row in engine.query(plan).to_pylist() if row["word"] != "c" or not number]
+    found = []
+    for sides in ("g", "b", "gb"):
+        there = [row for row in rows if all(row[side] for side in sides)]
+        n = sum(row["n"] for row in there if row["word"] == "c")
+        found.append((n, _in_order(tags, _by_bin(words, there))))
+    return found
+
+
+def _by_bin(words: Sequence[Word], rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, int]]:
+    """(tag, number of the bin) → members, from the counts of words."""
+    found: Counter[tuple[str, int]] = Counter()
+    for row in rows:
+        if row["word"] != "c":
+            for tag, j in words[int(row["word"][1:])].bins_of(row["number"]):
+                found[tag.tag, j] += row["n"]
+    return found
+
+
+def _in_order(tags: Sequence[BinnedTag], found: Mapping[tuple[str, int], int]) -> list[int]:
+    return [found.get((tag.tag, j), 0) for tag in tags for j in range(len(tag.bins))]
 
 
 def indices(bins: Sequence[Bin], counts: Profile, *, min_support: int, unknown: Unknown = "among") -> list[Index]:

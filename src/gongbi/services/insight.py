@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,19 +14,32 @@ from gongbi.core.types import BOOLEAN
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.base import UNKNOWN, BinnedTag, Counts, Profile, Unknown
 from gongbi.segments.conditions import both, members_of
-from gongbi.segments.run import beside, binned, count_bins, count_values, indices, profile
+from gongbi.segments.run import (
+    beside,
+    binned,
+    count_bins,
+    count_everybody,
+    count_values,
+    indices,
+    keep_words,
+    profile,
+)
+from gongbi.segments.words import Word, digest_of, kept_in, words_of
 from gongbi.services.context import Context
 from gongbi.services.leakage import WHY, defining
 from gongbi.services.past import moment, needed, tags_at
 from gongbi.services.privacy import personal_tags
 from gongbi.services.segments import condition, count, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
+from gongbi.tags.amend import read_off
 from gongbi.tags.base import TagColumn
 
 #: Of the traits named, so many may be there by chance.
 FALSE_DISCOVERIES = 0.05
 #: How many there are, among the counts by tag; no tag is called so.
 ALL = ""
+#: From so many members on, bins are worked out once for everybody and kept; of fewer that is as soon done each time.
+KEPT_FROM = 100_000
 NOTES: Mapping[Unknown, str] = {
     "among": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
     "apart": "Shares are of the members with a value; the unknown count nowhere. “…” is all other values.",
@@ -223,10 +237,10 @@ def hidden(
 
 def compared_with(ctx: Context, group: Request, base: Request | None, cut: Sequence[BinnedTag]) -> Profile:
     """A group beside another, or beside everybody."""
-    engine, world = ctx.engine, ctx.catalog().world
+    engine, world, kept = ctx.engine, ctx.catalog().world, _kept(ctx, group)
     if base is not None:
-        return profile(engine, world, group, base, cut, group.stored)
-    return beside(count_bins(engine, world, group, cut, group.stored), _everybody(ctx, group, cut))
+        return profile(engine, world, group, base, cut, group.stored, kept)
+    return beside(count_bins(engine, world, group, cut, group.stored, kept), _everybody(ctx, group, cut))
 
 
 def _everybody(ctx: Context, group: Request, cut: Sequence[BinnedTag]) -> Counts:
@@ -236,12 +250,43 @@ def _everybody(ctx: Context, group: Request, cut: Sequence[BinnedTag]) -> Counts
     found = dict(known)
     missing = [tag for tag in cut if tag.tag not in known]
     if missing or ALL not in known:
-        everybody = replace(group, where=Constant(True, BOOLEAN))
-        counted = count_bins(ctx.engine, ctx.catalog().world, everybody, missing, group.stored)
+        kept = _kept(ctx, group)
+        held = {tag.tag for word in kept for tag in word.tags}
+        if group.known is not None and missing and all(tag.tag in held for tag in missing):
+            counted = count_everybody(ctx.engine, missing, kept)
+        else:
+            everybody = replace(group, where=Constant(True, BOOLEAN))
+            counted = count_bins(ctx.engine, ctx.catalog().world, everybody, missing, group.stored, kept)
         found |= {ALL: (counted.n,)} | _by_tag(missing, counted)
         lasting = {tag.tag for tag in missing if group.stored[tag.tag].table == group.known}
         known |= {tag: counts for tag, counts in found.items() if tag in lasting or tag == ALL}
     return Counts(found[ALL][0], [n for tag in cut for n in found[tag.tag]])
+
+
+def _kept(ctx: Context, group: Request) -> Sequence[Word]:
+    """The bins of a large build's tags as words that are kept beside it, written when they are first asked for."""
+    build = ctx.current_build(group.subject)
+    if build is None or (build.members or 0) < KEPT_FROM:
+        return ()
+
+    def make() -> Sequence[Word]:
+        cut = [
+            tag for tag in binned_tags(ctx, group.subject, group.stored) if group.stored[tag.tag].table == build.table
+        ]
+        words = words_of(cut)
+        table, there = read_off(build.table, digest_of(words)), ctx.engine.tables()
+        if table in there:
+            return kept_in(table, words)
+        for other in there:
+            if other.startswith(read_off(build.table, "")):
+                ctx.engine.drop(other)
+        ctx.progress("insight: bins of everybody", 0)
+        return keep_words(ctx.engine, build.table, cut, table)
+
+    # Two who ask at once need one table.
+    with ctx.memory.setdefault(f"words {group.subject}", threading.Lock()):
+        version = f"{build.id} {ctx.fingerprint()}"
+        return ctx.remembered(f"kept words {group.subject}", version, make)  # type: ignore[no-any-return]
 
 
 def _by_tag(tags: Sequence[BinnedTag], counted: Counts) -> dict[str, Sequence[int]]:

@@ -24,6 +24,11 @@ DEEPEST = 6
 _BESIDE, _MOVED = "__", "__moved__"
 
 
+def read_off(build: str, what: str) -> str:
+    """The name of a table that is worked out from a build, and goes with it; its values are those of that build."""
+    return f"of_{build}_{what}"
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """A part of what stays: the table of the members for whom it can have changed, and that of their values now."""
@@ -116,7 +121,7 @@ def drop_build(engine: Engine, table: str) -> None:
             for one in (earlier, *_beside(there, earlier)):
                 engine.drop(one)
             engine.rename(whole, earlier)
-        for one in (table, *_beside(there, table)):
+        for one in (table, *_beside(there, table), *(n for n in there if n.startswith(read_off(table, "")))):
             engine.drop(one)
 
 
