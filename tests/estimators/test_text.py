@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from gongbi.errors import InvalidInput, NotFitted
-from gongbi.estimators.text.bursts import bursts
+from gongbi.estimators.text.bursts import bursts, warning_levels
 from gongbi.estimators.text.classifier import TextClassifier
 from gongbi.estimators.text.complaints import ComplaintModel
 from gongbi.estimators.text.moods import moods
 from gongbi.estimators.text.ngrams import Grams, hashed, weighted
 from gongbi.estimators.text.normal import normal
-from gongbi.estimators.text.topics import topics
+from gongbi.estimators.text.sentiment import Sentiment, examples
+from gongbi.estimators.text.topics import TopicModel, choose_topics, words
 
 GOOD = ["房间干净舒适", "服务热情，下次还来", "早餐丰盛，很满意", "位置方便，性价比高"]
 BAD = ["房间又脏又吵", "服务冷漠，再也不来", "早餐难吃，很失望", "位置偏僻，太贵了"]
@@ -134,19 +135,86 @@ def test_a_complaint_goes_down_the_taxonomy_as_far_as_it_is_sure() -> None:
     assert [path for path, _ in model.predict(["快递太慢", "包裹压坏了", "客服冷淡"])] == list(kinds)
     assert model.unseen_ == [("质量",)]
     assert all(0 < chance <= 1 for _, chance in model.predict(texts[:3]))
+    kept = ComplaintModel.from_json(json.loads(json.dumps(model.to_json())))
+    assert [path for path, _ in kept.predict(texts)] == [path for path, _ in model.predict(texts)]
     wary = ComplaintModel(sure=1.01).fit(texts, labels)
     assert {path for path, _ in wary.predict(["快递太慢"])} == {("物流",)}
     with pytest.raises(InvalidInput, match="no type"):
         ComplaintModel([("客服",)]).fit(texts, labels)
 
 
+def test_an_early_warning_begins_where_the_chance_falls_below_what_is_asked() -> None:
+    rng = np.random.default_rng(1)
+    counts, totals = rng.poisson([20, 5, 80], size=(8, 3)), np.full(8, 1000)
+    levels = warning_levels(counts, totals, chance=0.01)
+    for seen, wanted in ((levels, True), (levels - 1, False)):
+        # What `bursts` says of the period after it, looked at alone, is the same chance.
+        alone = [bursts(np.vstack([counts, seen])[:, [k]], np.full(9, 1000), false_share=0.01) for k in range(3)]
+        assert [len(one.period) == 1 for one in alone] == [wanted] * 3
+    assert (warning_levels(counts, totals, full=3000, chance=0.01) > levels).all()
+    assert warning_levels(np.zeros((4, 1)), np.zeros(4)).tolist() == [5]
+    with pytest.raises(InvalidInput, match="two periods"):
+        warning_levels(counts[:1], totals[:1])
+
+
+GROUPS = (
+    "早餐 餐厅 味道 菜品 厨师 米饭 水果 牛奶 面包 咖啡".split(),
+    "快递 包装 破损 物流 包裹 签收 仓库 发货 退货 运费".split(),
+    "信号 宽带 报修 流量 套餐 话费 漫游 营业厅 欠费 停机".split(),
+)
+
+
+def spoken(n: int = 150) -> list[str]:
+    """Texts of three groups of words, four words of one group each, in a fixed order."""
+    rng = np.random.default_rng(7)
+    return ["，".join(rng.choice(GROUPS[i % 3], 4, replace=False)) for i in range(n)]
+
+
 def test_topics_are_words_that_go_together() -> None:
-    texts = [f"早餐品种丰富，餐厅味道不错{i}" for i in range(12)] + [f"快递包装破损，物流很慢{i}" for i in range(12)]
-    found = topics(texts, 2, least=3, named_by=7)
-    assert {"早餐", "餐厅"} <= set(max(found.names, key=lambda name: "早餐" in name))
-    best = found.weights.argmax(axis=1)
-    assert len(set(best[:12].tolist())) == len(set(best[12:].tolist())) == 1
-    assert best[0] != best[-1]
-    assert 0.5 < found.told <= 1
+    texts = spoken()
+    model = TopicModel(3, least=3, named_by=10).fit(texts)
+    assert {frozenset(name) for name in model.names_} == {frozenset(group) for group in GROUPS}
+    best = model.weigh(texts).argmax(axis=1)
+    assert all(len(set(best[k::3].tolist())) == 1 for k in range(3))
+    assert 0.3 < model.told_ <= 1
+    unknown = model.weigh(["今天星期三", None])
+    assert unknown.shape == (2, 3)
+    assert not unknown.any()
+    kept = TopicModel.from_json(json.loads(json.dumps(model.to_json())))
+    assert np.allclose(kept.weigh(texts), model.weigh(texts), atol=1e-4)
     with pytest.raises(InvalidInput, match="No word"):
-        topics(["早餐", "快递"], 2)
+        TopicModel(2).fit(["早餐", "快递"])
+    with pytest.raises(NotFitted):
+        TopicModel().weigh(texts)
+
+
+def test_as_many_topics_are_chosen_as_there_are_groups_of_words() -> None:
+    found = choose_topics(words(spoken()), 2, 5, least=3)
+    assert found.chosen.number == 3
+    assert [one.number for one in found.tried] == [2, 3, 4, 5]
+    assert found.chosen.stability == max(one.stability for one in found.tried)
+    only = choose_topics(words(spoken()), 4, 4, least=3)
+    assert (only.chosen.number, only.reason) == (4, "only")
+
+
+def test_texts_without_labels_are_told_apart_by_examples_and_words() -> None:
+    texts, signs = examples()
+    assert min(sum(signs), len(signs) - sum(signs)) > 90
+    assert len(set(texts)) == len(texts)
+    model = Sentiment().fit([])
+    unseen = ["服务周到，很满意", "房间太脏，非常失望", "等了两个小时没人管", "师傅很准时，活干得漂亮"]
+    assert (model.log_odds(unseen) > 0).tolist() == [True, False, False, True]
+    assert model.log_odds(["今天星期三"])[0] == pytest.approx(0, abs=3)
+    kept = Sentiment.from_json(json.loads(json.dumps(model.to_json())))
+    assert np.allclose(kept.predict_good(unseen), model.predict_good(unseen))
+
+
+def test_what_a_trade_calls_bad_is_learned_from_its_own_texts() -> None:
+    # 漏液 is in no list: it stands beside words that are.
+    texts = [f"{'漏液，太差了，很失望' if i % 2 else '滋润，很好用，非常满意'}{i % 9}" for i in range(80)]
+    model = Sentiment().fit(texts)
+    assert model.taught_ > 40
+    assert model.log_odds(["漏液"])[0] < Sentiment().fit([]).log_odds(["漏液"])[0]
+    assert model.log_odds(["漏液"])[0] < 0 < model.log_odds(["滋润"])[0]
+    kept = Sentiment.from_json(json.loads(json.dumps(model.to_json())))
+    assert np.allclose(kept.log_odds(["漏液", "滋润"]), model.log_odds(["漏液", "滋润"]), atol=1e-3)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.spend import GammaGammaModel as GammaGammaModel
     from gongbi.estimators.survival import ContractModel as ContractModel
     from gongbi.estimators.text.classifier import TextClassifier as TextClassifier
+    from gongbi.estimators.text.sentiment import Sentiment as Sentiment
+    from gongbi.estimators.text.topics import TopicModel as TopicModel
     from gongbi.estimators.traits import InferredTrait as InferredTrait
     from gongbi.estimators.uplift import DRLearner as DRLearner
     from gongbi.estimators.uplift import TLearner as TLearner
@@ -47,9 +49,11 @@ ESTIMATORS = {
     "ParetoNBDModel": "gongbi.estimators.pareto",
     "PriceElasticity": "gongbi.estimators.price",
     "PropensityModel": "gongbi.estimators.propensity",
+    "Sentiment": "gongbi.estimators.text.sentiment",
     "StageModel": "gongbi.estimators.lifecycle",
     "TLearner": "gongbi.estimators.uplift",
     "TextClassifier": "gongbi.estimators.text.classifier",
+    "TopicModel": "gongbi.estimators.text.topics",
     "UpliftModel": "gongbi.estimators.uplift",
     "UpliftTree": "gongbi.estimators.uplift_tree",
     "WalletModel": "gongbi.estimators.wallet",

@@ -77,18 +77,12 @@ def bursts(
         raise InvalidInput(f"{len(table)} periods are too few to compare one with {past} before it.")
     expected, chance = np.zeros_like(table), np.ones_like(table)
     for now in range(past, len(table)):
-        before, size = table[now - past : now], full[now - past : now]
-        if size.sum() <= 0 or full[now] <= 0:
+        before = table[now - past : now]
+        if full[now - past : now].sum() <= 0 or full[now] <= 0:
             continue
-        rate = before.sum(axis=0) / size.sum()
-        usual = size[:, None] * rate
-        varied = ((before - usual) ** 2 / np.maximum(usual, 1e-12)).sum(axis=0) / (past - 1)
-        spread = np.maximum(np.where(rate > 0, varied, 1), 1)
-        # Counts are read on the scale on which they would vary by chance.
-        shape, exposure = (before.sum(axis=0) + 0.5) / spread, size.sum()
-        expected[now] = full[now] * rate
-        seen = np.ceil(table[now] / spread)
-        chance[now] = np.where(table[now] > 0, nbinom.sf(seen - 1, shape, exposure / (exposure + full[now])), 1)
+        usual = _Usual.of(before, full[now - past : now], full[now])
+        expected[now] = usual.expected
+        chance[now] = np.where(table[now] > 0, usual.chance(table[now]), 1)
     tested = chance[past:].ravel()
     order = np.argsort(tested, kind="stable")
     passed = np.flatnonzero(tested[order] <= false_share * np.arange(1, len(order) + 1) / len(order))
@@ -98,3 +92,60 @@ def bursts(
     period, topic = period[best], topic[best]
     at = (period, topic)
     return Bursts(period, topic, table[at].astype(np.int64), expected[at], chance[at], len(tested))
+
+
+def warning_levels(
+    counts: ArrayLike, totals: ArrayLike, *, full: float | None = None, chance: float = 0.001, fewest: int = 5
+) -> IntArray:
+    """Return from how many texts on each topic is an early warning in the period to come, shape (n_topics,).
+
+    Parameters
+    ----------
+    counts, totals
+        The periods that count as the past, as for `bursts`.
+    full : float, optional
+        Texts expected in that period; the mean of the past where it is not given.
+    chance : float, default=0.001
+        Chance that a topic alone reaches its level were nothing new.
+    fewest : int, default=5
+        No level is below.
+    """
+    table, size = np.asarray(counts, dtype=np.float64), np.asarray(totals, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2 or size.shape != (len(table),) or not 0 < chance < 1:
+        raise InvalidInput("Levels need counts of two periods or more, their totals, and a chance between 0 and 1.")
+    if size.sum() <= 0:
+        return np.full(table.shape[1], fewest, dtype=np.int64)
+    usual = _Usual.of(table, size, float(size.mean()) if full is None else full)
+    return np.maximum(usual.level(chance), fewest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """How many texts the past of each topic leads one to expect in a period, and how surely."""
+
+    expected: FloatArray
+    spread: FloatArray
+    shape: FloatArray
+    share: float
+
+    @classmethod
+    def of(cls, before: FloatArray, size: FloatArray, full: float) -> _Usual:
+        rate = before.sum(axis=0) / size.sum()
+        usual = size[:, None] * rate
+        varied = ((before - usual) ** 2 / np.maximum(usual, 1e-12)).sum(axis=0) / (len(before) - 1)
+        # Counts are read on the scale on which they would vary by chance.
+        spread = np.maximum(np.where(rate > 0, varied, 1), 1)
+        exposure = float(size.sum())
+        return cls(full * rate, spread, (before.sum(axis=0) + 0.5) / spread, exposure / (exposure + full))
+
+    def chance(self, seen: FloatArray) -> FloatArray:
+        """Chance of so many texts or more."""
+        found: FloatArray = nbinom.sf(np.ceil(seen / self.spread) - 1, self.shape, self.share)
+        return found
+
+    def level(self, chance: float) -> IntArray:
+        """The least number of texts whose chance is at most so much."""
+        most = nbinom.isf(chance, self.shape, self.share)
+        # Just above `most` steps of the scale: the first count that is read as one step more.
+        level: IntArray = (np.floor(most * self.spread) + 1).astype(np.int64)
+        return level

@@ -24,15 +24,15 @@ FORMAT = 1
 # Texts that are scored at once.
 BATCH = 4_000
 # Ways to weigh n-grams, whose margins are added up.
-VIEWS = 3
+VIEWS = 2
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Sentiment, or any other label, of short texts, learned from labelled ones in seconds.
 
-    Character n-grams need no dictionary and stand typing errors, and for Chinese they are as good as words. Three
-    linear models see them: a support vector machine on TF-IDF weights, one on n-grams weighted by the size of their
-    naive Bayes ratio, and naive Bayes itself [1]_. Their margins on held-out folds are put on one scale and added; a
+    Character n-grams need no dictionary and stand typing errors, and for Chinese they are as good as words. Two
+    support vector machines see them: one on TF-IDF weights, one on n-grams weighted by the size of their naive Bayes
+    ratio [1]_. Their margins on held-out folds are put on one scale and added; a
     temperature and one constant per label turn sums into probabilities. For two labels the border between them is set
     where held-out texts have the best macro F1, so that the rarer label is not given up.
 
@@ -106,7 +106,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         split = StratifiedKFold(min(self.folds, int(sizes.min())), shuffle=True, random_state=self.seed)
         for seen, held_out in split.split(label, label):
             margins[held_out] = _margins(self._learn(counts[seen], label[seen]), counts[held_out])
-        # Naive Bayes is far too sure, the more the longer a text: every view counts by the same spread.
+        # Every view counts by the same spread.
         self._scale = 1 / np.maximum(margins.std(axis=(0, 2)), 1e-12)
         summed = np.einsum("nvk,v->nk", margins, self._scale)
         self._temperature, self._constant = _calibrated(summed, label)
@@ -164,7 +164,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _learn(self, counts: Any, label: IntArray) -> list[View]:
-        """Learn the three views from counts, shape (n, n_columns)."""
+        """Learn both views from counts, shape (n, n_columns)."""
         texts_with = np.bincount(counts.indices, minlength=counts.shape[1])
         kinds = int(label.max()) + 1
         present = counts.copy()
@@ -179,7 +179,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return [
             self._machine(counts, rarity, label),
             self._machine(counts, telling, label),
-            (np.where(known, 1.0, 0.0), ratio.astype(np.float32), np.zeros(kinds)),
         ]
 
     def _machine(self, counts: Any, weights: FloatArray, label: IntArray) -> View:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.text.classifier import TextClassifier
 
+# Of what `to_json` writes.
+FORMAT = 1
 #: One type: its names from the first level on.
 Path = tuple[str, ...]
 
@@ -101,3 +103,26 @@ class ComplaintModel:
                 found[i] = ((*fork, name), way)
                 waiting.setdefault((*fork, name), []).append(i)
         return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what scoring needs, as JSON data: a way down that has no fork is a name."""
+        if not hasattr(self, "_forks"):
+            raise NotFitted(self)
+        forks = [
+            {"at": list(at), "step": step if isinstance(step, str) else step.to_json()}
+            for at, step in self._forks.items()
+        ]
+        return {"format": FORMAT, "sure": self.sure, "forks": forks, "unseen": [list(path) for path in self.unseen_]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that `to_json` wrote down."""
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        self = cls(sure=data["sure"])
+        self._forks = {
+            tuple(fork["at"]): step if isinstance(step := fork["step"], str) else TextClassifier.from_json(step)
+            for fork in data["forks"]
+        }
+        self.unseen_ = [tuple(path) for path in data["unseen"]]
+        return self

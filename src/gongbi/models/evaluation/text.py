@@ -48,7 +48,7 @@ def run(frame: Any, request: Request) -> Evaluation:
     seeds, measures = carried_out(trial, request, splits, TITLES)
     return Evaluation(
         kind="text",
-        model=Words("1–4 字上的三个线性模型之和，校准概率", "three linear models on 1 to 4 characters, calibrated"),
+        model=Words("1–4 字上的两个线性模型之和，校准概率", "two linear models on 1 to 4 characters, calibrated"),
         baselines=BASELINES,
         rows=len(kind),
         split=splits.words,
