@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,85 @@ def test_a_broken_build_is_refused_the_last_good_one_stays_and_may_be_overruled(
         assert [point["status"] for point in history][-1] == "published"
         assert history[-1]["coverage"] == pytest.approx(1 / 3)
         assert history[-1]["absent_rise"] == pytest.approx(history[-2]["coverage"] - 1 / 3)
+
+
+def limit(shop: Path, limits: str) -> None:
+    """Another limit, and nothing else."""
+    path = shop / "definitions/tags.yaml"
+    text = re.sub(r"(?m)^quality: .*$\n", "", path.read_text("utf-8"))
+    path.write_text(text, "utf-8")
+    demand(shop, limits)
+
+
+def state(ws: package.Workspace) -> tuple[int, str, int]:
+    """The build in force, the status of the newest one, and its number."""
+    (newest,) = ws.quality(subject="customer")["builds"]
+    return newest["current"], newest["status"], newest["build"]
+
+
+def test_another_limit_alone_publishes_or_holds_back_without_a_build(gongbi: Run, built_shop: Path) -> None:
+    limit(built_shop, "coverage_min: 0.4")
+    gongbi("apply")
+    gongbi("build")
+    with package.open(built_shop) as ws:
+        first, _, _ = state(ws)
+    spoil(built_shop)
+    gongbi("ingest")
+    assert gongbi("build").returncode == 2
+    with package.open(built_shop) as ws:
+        builds, audit = ws.context.store.builds, ws.context.store.audit  # type: ignore[union-attr]
+        made = {build.id for build in builds.list()}
+        _, _, held = state(ws)
+        limit(built_shop, "coverage_min: 0.3")
+        (judged,) = ws.apply()["judged"]
+        assert (judged["outcome"], judged["build"], judged["breaches"]) == ("published", held, [])
+        assert state(ws) == (held, "published", held)
+        assert ws.quality(subject="customer")["tags"][0]["light"] != "red"
+        assert ws.apply()["judged"] == [], "nothing is told twice"
+        limit(built_shop, "coverage_min: 0.35")
+        (judged,) = ws.apply()["judged"]
+        assert (judged["outcome"], judged["current"]) == ("held_back", first)
+        assert state(ws) == (first, "refused", held)
+        assert ws.segment("tag.spend.fruit_share is not absent").count() == 2
+        assert {build.id for build in builds.list()} == made, "nothing was computed"
+        with pytest.raises(Refused, match=f"Build {held} of customer breaks limits"):
+            ws.build(subjects=["customer"])
+        assert "judge build" in {entry.action for entry in audit.list()}
+    again = gongbi("build", "--force", "-s", "customer")
+    assert again.returncode == 2
+    assert f"Build {first} stays in force" in again.stderr
+    assert '--accept "reason"' in again.stderr
+    assert gongbi("build", "-s", "customer", "--accept", "half a file").returncode == 0
+    with package.open(built_shop) as ws:
+        current, status, newest = state(ws)
+        assert (current, status) == (newest, "published")
+        assert ws.apply()["judged"] == [], "what was accepted stays"
+        assert ws.build(subjects=["customer"])["builds"][0]["reused"]
+        limit(built_shop, "coverage_min: 0.36")
+        (judged,) = ws.apply()["judged"]
+        assert judged["outcome"] == "held_back", "what was accepted was another limit"
+
+
+def test_a_build_that_breaks_new_limits_stays_where_there_is_no_other(gongbi: Run, built_shop: Path) -> None:
+    limit(built_shop, "coverage_min: 0.9")
+    told = gongbi("apply")
+    assert "holds because no earlier one keeps them" in " ".join(told.stdout.split())
+    refused = gongbi("build")
+    assert refused.returncode == 2
+    assert "stays in force because no earlier one keeps them: spend.fruit_share covers" in refused.stderr
+    with package.open(built_shop) as ws:
+        current, status, _ = state(ws)
+        assert status == "published"
+        assert ws.apply()["judged"] == []
+        ws.build(accept="few buy fruit")
+        assert ws.build(subjects=["customer"])["builds"][0]["build"] == current
+        assert ws.quality(subject="customer")["builds"][0]["accepted"]["reason"] == "few buy fruit"
+    limit(built_shop, "coverage_min: 0.95")
+    gongbi("apply")
+    limit(built_shop, "coverage_min: 0.1")
+    assert "keeps the limits of quality now" in " ".join(gongbi("apply").stdout.split())
+    with package.open(built_shop) as ws:
+        assert ws.quality(subject="customer")["builds"][0]["breaches"] == []
 
 
 def test_a_stability_limit_counts_the_new_build_in_the_bins_of_the_old(gongbi: Run, built_shop: Path) -> None:

@@ -368,10 +368,29 @@ def show_applied(report: Mapping[str, Any]) -> None:
     """Print what came into force, each by its name, and how many there are of every kind."""
     names = {key: ", ".join(report[key]) for key in ("added", "changed", "drafted", "retired") if report[key]}
     counts = {kind: n for kind, n in report["counts"].items() if n}
+    names |= {f"build {one['build']} of {one['subject']}": _outcome(one) for one in report["judged"]}
     rest = {"unchanged": report["unchanged"], "counts": counts, "tags": report["tags"]}
     unverified = "须审核（姓名未经验证）" if language() == "zh" else "reviewed (names are not verified yet)"
     reviewed = {kind: unverified for kind, mode in report["governance"].items() if mode == "reviewed"}
     show(names | {key: value for key, value in rest.items() if value} | ({"governance": reviewed} if reviewed else {}))
+
+
+def _outcome(judged: Mapping[str, Any]) -> str:
+    """What other limits of quality did to a build, and how one publishes it all the same."""
+    zh, current = language() == "zh", judged["current"]
+    hint = 'gongbi quality, gongbi build --accept "reason"'
+    said = {
+        "published": ("符合现在的质量限度，已发布", "keeps the limits of quality now and is published"),
+        "held_back": (
+            f"不符合现在的质量限度，已撤下；第 {current} 次构建有效（{hint}）",
+            f"breaks the limits of quality now and is held back; build {current} holds ({hint})",
+        ),
+        "stays": (
+            f"不符合现在的质量限度，但没有更早的合格构建，仍然有效（{hint}）",
+            f"breaks the limits of quality now, and holds because no earlier one keeps them ({hint})",
+        ),
+    }
+    return said[judged["outcome"]][0 if zh else 1]
 
 
 def show_built(report: Mapping[str, Any]) -> None:

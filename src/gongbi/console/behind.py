@@ -86,12 +86,13 @@ async def refused(page: Page, subject: str = "") -> None:
     """A card for every build that a limit of quality stopped: what it broke, and a way to publish it all the same."""
     found = await page.try_call("quality", **({"subject": subject} if subject else {}))
     for build in found["builds"] if found else ():
-        if build["status"] != "refused":
+        if not build["breaches"] or build["accepted"]:
             continue
         names = {row["tag"]: page.words(row["name"], row["tag"]) for row in found["tags"]}
-        about = page.t("behind.refused_about", n=build["current"]) if build["current"] is not None else ""
+        held = build["status"] == "refused"
+        about = page.t("behind.refused_about", n=build["current"]) if held and build["current"] is not None else ""
         number, whom = page.format.number(build["build"]), named(build["subject"], page.language)
-        heading = page.t("behind.refused", n=number, subject=whom)
+        heading = page.t("behind.refused" if held else "behind.stays", n=number, subject=whom)
         with parts.card(heading, about, classes="g-refused"):
             with ui.element("div").classes("g-chips"):
                 for breach in build["breaches"]:
@@ -103,8 +104,9 @@ async def refused(page: Page, subject: str = "") -> None:
                 given = {"subjects": [build["subject"]], "as_of": build["as_of"]}
                 await page.call("build", accept=given_reason(why), **given)
 
-            publish = ui.button(page.t("behind.accept"), icon="publish").props("outline no-caps").classes("g-btn")
-            publish.on_click(lambda act=accept: library.ask(page, page.t("behind.accept"), act))
+            words = page.t("behind.accept" if held else "behind.accept_it")
+            publish = ui.button(words, icon="publish").props("outline no-caps").classes("g-btn")
+            publish.on_click(lambda act=accept, words=words: library.ask(page, words, act))
 
 
 async def drawing(page: Page, name: str) -> None:

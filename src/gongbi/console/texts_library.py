@@ -47,6 +47,11 @@ LIBRARY: dict[str, tuple[str, str]] = {
         "质量超出限度，第 {n} 次构建仍然有效",
         "it breaks limits of quality; build {n} holds",
     ),
+    "behind.stays": (
+        "{subject}的第 {n} 次构建质量超出限度，但没有更早的合格构建，仍然有效",
+        "Build {n} of {subject} breaks limits of quality, and holds because no earlier one keeps them",
+    ),
+    "behind.accept_it": ("接受现状", "Accept as it is"),
     "behind.accept": ("仍然发布", "Publish anyway"),
     "library.pii": ("隐私级别", "Privacy"),
     "library.expires": ("到期", "Expires"),

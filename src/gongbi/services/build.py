@@ -18,6 +18,7 @@ from gongbi.services.drafts import DRAFT, drop_aside
 from gongbi.services.given import ensure_tables
 from gongbi.services.governance import retire_expired
 from gongbi.services.history import keep, prepare
+from gongbi.services.judging import hold_back, judged
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build, TagStats
 from gongbi.tags.amend import drop_build
@@ -128,20 +129,11 @@ def _build_subject(
     drop_old(ctx, subject)  # What a build left undone that was killed once it was published.
     known = None if force else builds.find(subject, as_of, fingerprint, version)
     if known is not None and known.table in ctx.engine.tables():
-        if leads and (current is None or known.id != current.id):
-            builds.publish(known.id, make_current=True, now=ctx.now())
-        return _built(known, reused=True, current=leads)
+        return _again(ctx, known, acceptance(ctx, accept)) if leads else _built(known, reused=True, current=False)
     accepted = acceptance(ctx, accept)
-    if not force and leads and (waiting := builds.find(subject, as_of, fingerprint, version, status="refused")):
-        breaches, _ = builds.verdict(waiting.id)
-        if accepted is None:
-            raise refusal(waiting, breaches, current)
-        if waiting.table in ctx.engine.tables():
-            with ctx.store.transaction():
-                done = builds.publish(waiting.id, make_current=True, now=ctx.now(), accepted=accepted)
-                put_on_record(ctx, done, accepted, breaches)
-            keep(ctx, done)
-            return _built(done, reused=True, current=True)
+    waiting = None if force or not leads else builds.find(subject, as_of, fingerprint, version, status="refused")
+    if waiting is not None and waiting.table in ctx.engine.tables():
+        return _again(ctx, waiting, accepted)
     ensure_tables(ctx, subject)
     started = time.monotonic()
     expressions, made_from = catalog.tags_of(subject), definition_digests(catalog, subject)
@@ -178,6 +170,33 @@ def _build_subject(
         keep(ctx, done)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads, made=made.to_json())
+
+
+def _again(ctx: Context, build: Build, accepted: dict[str, Any] | None) -> Built:
+    """Let readers see a build that is there already, judged by the limits as they are now.
+
+    Raises
+    ------
+    Refused
+        It breaks them, and nobody accepts that.
+    """
+    figures, breaches = judged(ctx, build)
+    current = ctx.store.builds.current(build.subject)
+    if breaches and accepted is None:
+        hold_back(ctx, build)
+        raise refusal(build, breaches, ctx.store.builds.current(build.subject))
+    if breaches or current is None or current.id != build.id:
+        spite: dict[str, Any] = {"refusal": []} if build.status == "refused" else {}
+        if breaches:
+            # All of them, those too that somebody accepted before.
+            spite = {"refusal": [breach.to_json() for one in figures for breach in one.breaches], "accepted": accepted}
+        with ctx.store.transaction():
+            done = ctx.store.builds.publish(build.id, make_current=True, now=ctx.now(), quality=kept(figures), **spite)
+            if breaches and accepted is not None:
+                put_on_record(ctx, done, accepted, breaches)
+        if build.status == "refused":
+            keep(ctx, done)
+    return _built(build, reused=True, current=True)
 
 
 def _made(

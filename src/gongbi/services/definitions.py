@@ -36,6 +36,7 @@ from gongbi.services.governance import (
     restored,
 )
 from gongbi.services.history import prepare
+from gongbi.services.judging import judge
 from gongbi.services.privacy import grade_of
 from gongbi.services.warnings import warn_of_data, warn_of_edits
 from gongbi.store.definitions import NewDefinition
@@ -55,7 +56,8 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
     -------
     dict
         ``added``, ``changed``, ``drafted`` and ``retired`` (lists of ``kind name``), ``unchanged``, ``counts`` by kind,
-        ``governance`` (kind → ``open`` or ``reviewed``), ``warnings``.
+        ``judged`` (builds that other limits of quality publish or hold back; see `judging.judge`), ``governance``
+        (kind → ``open`` or ``reviewed``), ``warnings``.
 
     Raises
     ------
@@ -112,6 +114,7 @@ def apply(ctx: Context, folder: str | None = None, *, retire: bool = True) -> di
     left = [tag for tag in catalog.tags.values() if key_of(tag) not in over]
     prepare(ctx)
     return {
+        "judged": judge(ctx),
         "added": [f"{k.kind} {k.name}" for k in applied.added],
         "changed": [f"{k.kind} {k.name}" for k in applied.changed],
         "unchanged": len(applied.unchanged),

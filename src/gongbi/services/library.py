@@ -27,6 +27,7 @@ from gongbi.services.governance import (
     same,
 )
 from gongbi.services.impact import all_users, check_in_force, key_from
+from gongbi.services.judging import judge
 from gongbi.services.segments import condition, ordered_by
 from gongbi.store.definitions import Definition as Kept
 from gongbi.store.definitions import NewDefinition, State
@@ -227,6 +228,7 @@ def approve_tag(ctx: Context, names: Sequence[str], *, why: str = "") -> list[di
             moved = ctx.store.definitions.move(item, "published", ctx.actor, ctx.now(), why=why)
             _note(ctx, "publish", Key(item.kind, item.name), why, version=item.version)
             done.append(state | {"state": moved.state, "approved_by": ctx.actor})
+    judge(ctx)
     return done
 
 

@@ -119,9 +119,15 @@ def kept(figures: Sequence[TagQuality]) -> list[dict[str, Any]]:
 
 
 def refusal(build: Build, breaches: Sequence[Mapping[str, Any]], current: Build | None) -> Refused:
-    """The error of a build that is not published."""
+    """The error of a build that is not published, or that stays in force for want of another."""
     said = ", ".join(str(Breach(**breach)) for breach in breaches[:NAMED]) + (", …" if len(breaches) > NAMED else "")
     hint = 'Mend the data or the limit, or publish it all the same: gongbi build --accept "reason".'
+    if current is not None and current.id == build.id:
+        return Refused(
+            f"Build {build.id} of {build.subject} breaks limits of quality, and stays in force because no earlier one"
+            f" keeps them: {said}.",
+            hint='Mend the data or the limit and build again, or accept it as it is: gongbi build --accept "reason".',
+        )
     if current is not None:
         hint = f"Build {current.id} stays in force. {hint}"
     return Refused(

@@ -101,13 +101,15 @@ class Builds(Repository):
         """Let readers see a build, with its figures, and make it the current one if asked: one transaction.
 
         Publishing a published build again moves the pointer to it, which is how one goes back to an older build. A
-        refused one is published only with what `accepted` says of it: ``actor``, ``reason``, ``at``.
+        refused one is published only with what `accepted` says of it (``actor``, ``reason``, ``at``), or where its
+        `refusal` is none any more.
         """
         given: dict[str, Any] = {"members": members, "tags": tags, "seconds": seconds}
         values = {name: value for name, value in given.items() if value is not None}
         with self._database.transaction() as connection:
             build = self.get(build_id)
-            if build.status not in {"building", "published"} and not (build.status == "refused" and accepted):
+            may = build.status in {"building", "published"}
+            if not may and not (build.status == "refused" and (accepted or refusal == [])):
                 raise Refused(f"Build {build_id} is {build.status}; it cannot be published.")
             build = self._change(build_id, {**values, "status": "published", "published_at": build.published_at or now})
             self._describe(build_id, stats, quality)
@@ -140,11 +142,35 @@ class Builds(Repository):
             self._judge(build_id, refusal, None)
         return build
 
+    def hold_back(
+        self,
+        build_id: int,
+        refusal: Sequence[Mapping[str, Any]],
+        quality: Sequence[Mapping[str, Any]],
+        *,
+        instead: int | None,
+        now: datetime,
+    ) -> None:
+        """Record that a build breaks limits of quality after all, and let readers see another one `instead`.
+
+        Without one, a build that readers see stays published: they have no other.
+        """
+        with self._database.transaction():
+            build = self.get(build_id)
+            current = self.current(build.subject)
+            seen = current is not None and current.id == build_id
+            if instead is not None:
+                self.publish(instead, make_current=True, now=now)
+            if instead is not None or not seen:
+                self._change(build_id, {"status": "refused"})
+            self._describe(build_id, (), quality)
+            self._judge(build_id, refusal, None)
+
     def _judge(
         self, build_id: int, refusal: Sequence[Mapping[str, Any]] | None, accepted: Mapping[str, Any] | None
     ) -> None:
         known, _ = self.verdict(build_id)
-        row = {"build_id": build_id, "refusal": list(refusal or known), "accepted": accepted}
+        row = {"build_id": build_id, "refusal": list(known if refusal is None else refusal), "accepted": accepted}
         with self._database.transaction() as connection:
             connection.execute(delete(build_verdicts).where(build_verdicts.c.build_id == build_id))
             connection.execute(insert(build_verdicts).values(row))
