@@ -14,7 +14,6 @@ import gongbi.console
 from gongbi.catalog import forms
 from gongbi.catalog.forms.read import ABOUT_FACT, BESIDE, MEASURES, SIGNS, STATES
 from gongbi.catalog.makers import MAKERS, form
-from gongbi.catalog.predictions import PURCHASE_SCORES
 from gongbi.console.conditions import ADDS, FIGURES, ROW_ADDS
 from gongbi.console.entries import PHRASES, read_value
 from gongbi.console.format import shorter
@@ -80,10 +79,6 @@ def test_every_code_that_a_page_shows_has_its_words() -> None:
 )
 def test_a_range_has_as_many_digits_as_say_something_and_no_exponent(label: str, shown: str) -> None:
     assert shorter(label) == shown
-
-
-def test_every_score_of_a_model_has_its_words() -> None:
-    assert {f"score.{score}" for score in PURCHASE_SCORES} <= set(TEXTS)
 
 
 def test_a_text_has_its_blanks_filled_in() -> None:

@@ -13,7 +13,8 @@ import shop
 
 from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.models.base import digest
-from gongbi.models.run import train_propensity, train_purchases
+from gongbi.models.reading import Work
+from gongbi.models.run import learn
 from gongbi.services import models
 from gongbi.store import Store
 
@@ -83,7 +84,7 @@ def test_everybody_has_scores_and_training_again_gives_the_same_bytes(trained: A
     some = {name: scored.pop(name) for name in ("lapse", "new_to_seafood")}
     assert scored == dict.fromkeys(set(catalog.models) - some.keys(), 2469)
     assert all(0 < n < 2469 for n in some.values())
-    for name, learn in {"coupon_redemption": train_propensity, "purchases": train_purchases}.items():
+    for name in ("coupon_redemption", "purchases"):
         kept = ports.store.models.champion(name)
-        again = learn(ports.engine, catalog.model(name), catalog, instant, lambda stage: None)
+        again = learn(Work(ports.engine, catalog.model(name), catalog, instant))
         assert digest(again.artifact_bytes()) == kept.artifact_sha256

@@ -20,7 +20,8 @@ from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.errors import InvalidDefinition, NotYet
 from gongbi.models import plan as plans
 from gongbi.models.base import CohortPlans
-from gongbi.models.run import train_propensity
+from gongbi.models.reading import Work
+from gongbi.models.run import learn
 from gongbi.testing.engine import on_every_engine
 
 CATALOG = shop.definitions()
@@ -128,14 +129,14 @@ def test_a_model_that_is_trained_before_the_outcome_is_known_is_refused(duckdb_e
     shop.load(duckdb_engine, CATALOG, shop.shop(40))
     early = clock.parse_instant("2024-07-30", shop.ZONE)
     with pytest.raises(NotYet, match="'third' is known on 2024-07-31"):
-        train_propensity(duckdb_engine, MODEL, CATALOG, early, lambda stage: None)
+        learn(Work(duckdb_engine, MODEL, CATALOG, early))
 
 
 def test_learning_from_outcomes_that_come_after_the_test_begins_is_refused(duckdb_engine: Engine) -> None:
     text = shop.MODELS.replace("2024-07-01", "2024-05-20").replace("2024-07-02", "2024-05-21")
     catalog = shop.definitions(models=text)
     with pytest.raises(InvalidDefinition, match=r"'second' is known on .* after the instant of 'third'"):
-        train_propensity(duckdb_engine, catalog.model("answers"), catalog, shop.END, lambda stage: None)
+        learn(Work(duckdb_engine, catalog.model("answers"), catalog, shop.END))
 
 
 def test_a_target_that_looks_at_nothing_ahead_is_refused(duckdb_engine: Engine) -> None:

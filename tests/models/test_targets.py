@@ -13,8 +13,9 @@ from test_plans import scrambled
 
 from gongbi.engine import Engine
 from gongbi.errors import InvalidDefinition, NotYet
-from gongbi.models import cohorts, propensity, run
+from gongbi.models import cohorts, propensity, reading, run
 from gongbi.models import plan as plans
+from gongbi.models.reading import Work
 from gongbi.services import models
 from gongbi.store import Store
 
@@ -55,7 +56,7 @@ def ports(tmp_path: Path, registry: Store, duckdb_engine: Engine) -> shop.Ports:
 
 def test_cohorts_end_at_the_training_one_horizon_apart_and_never_overlap(ports: shop.Ports) -> None:
     model = ports.definitions.model("returns")
-    found = run.with_cohorts(ports.engine, model, ports.definitions, shop.END)
+    found = run.with_cohorts(Work(ports.engine, model, ports.definitions, shop.END))
     made = [plans.cohort_plans(found, c, "train", ports.definitions, ports.engine.dialect) for c in found.train]
     (test,) = [plans.cohort_plans(found, c, "test", ports.definitions, ports.engine.dialect) for c in found.test]
     assert test.matures == shop.END
@@ -66,7 +67,7 @@ def test_cohorts_end_at_the_training_one_horizon_apart_and_never_overlap(ports: 
 
 def test_as_many_cohorts_as_the_data_hold_and_no_more_than_said(ports: shop.Ports) -> None:
     many = shop.definitions(models=RETURNS.replace("population:", "cohorts: 12\npopulation:"))
-    found = run.with_cohorts(ports.engine, many.model("returns"), many, shop.END)
+    found = run.with_cohorts(Work(ports.engine, many.model("returns"), many, shop.END))
     first = min(row["ts"] for row in ROWS["visits"])
     instants = [shop.END - timedelta(days=30 * i) for i in range(2, 14)]
     assert len(found.train) == sum(at - timedelta(days=30) >= first for at in instants) == 5
@@ -75,13 +76,13 @@ def test_as_many_cohorts_as_the_data_hold_and_no_more_than_said(ports: shop.Port
 def test_too_short_a_past_is_said_with_the_day_it_needs(ports: shop.Ports) -> None:
     long = shop.definitions(models=RETURNS.replace("ahead(30, 'day')", "ahead(200, 'day')"))
     with pytest.raises(NotYet, match=r"too short.*2023-07"):
-        run.with_cohorts(ports.engine, long.model("returns"), long, shop.END)
+        run.with_cohorts(Work(ports.engine, long.model("returns"), long, shop.END))
 
 
 def test_a_target_that_looks_at_nothing_to_come_is_refused(ports: shop.Ports) -> None:
     past = shop.definitions(models=RETURNS.replace(" filter (where ahead(30, 'day'))", ""))
     with pytest.raises(InvalidDefinition, match="nothing after its instant"):
-        run.with_cohorts(ports.engine, past.model("returns"), past, shop.END)
+        run.with_cohorts(Work(ports.engine, past.model("returns"), past, shop.END))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,9 @@ def test_training_scores_the_population_and_the_card_says_where_it_holds(ports: 
 def test_scrambling_what_comes_after_the_test_instant_changes_nothing_that_was_learned(ports: shop.Ports) -> None:
     models.train(ports)
     before = ports.store.models.list(name="returns")[0]
-    (cohort,) = run.with_cohorts(ports.engine, ports.definitions.model("returns"), ports.definitions, shop.END).test
+    (cohort,) = run.with_cohorts(
+        Work(ports.engine, ports.definitions.model("returns"), ports.definitions, shop.END)
+    ).test
     test = shop.END - timedelta(days=30)
     assert cohort.as_of == test.isoformat()
     shop.load(ports.engine, ports.definitions, scrambled(ROWS, test, 5))
@@ -157,16 +160,16 @@ def test_a_large_cohort_is_learned_from_by_a_sample_with_the_same_rate() -> None
     rng = np.random.default_rng(3)
     yes = rng.random(20_000) < 0.03
     table = pa.table({"id": pa.array(range(20_000)), "yes": pa.array(yes)})
-    found = run.stratified(table, 5_000)
+    found = reading.stratified(table, 5_000)
     assert abs(len(found) - 5_000) <= 1
     assert sum(found["yes"].to_pylist()) == round(yes.sum() / 4)
     ids = found["id"].to_pylist()
     assert ids == sorted(set(ids))
-    assert found.equals(run.stratified(table, 5_000))
+    assert found.equals(reading.stratified(table, 5_000))
 
 
 def test_a_sampled_cohort_says_so_and_learns_from_no_more(ports: shop.Ports, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "MOST_ROWS", 120)
+    monkeypatch.setattr(reading, "MOST_ROWS", 120)
     models.train(ports)
     for cohort in models.model_card(ports, "returns")["metrics"]["cohorts"]:
         assert cohort["sampled"] in (119, 120, 121)
@@ -181,7 +184,7 @@ def test_scoring_page_by_page_gives_the_same_scores_and_leaves_nothing_behind(
     before = ports.engine.query("select * from model_returns order by id")
     drift = models.model_card(ports, "returns")["drift"]
     ports.engine.drop("model_returns")
-    monkeypatch.setattr(run, "PAGE", 70)
+    monkeypatch.setattr(reading, "PAGE", 70)
     models.train(ports)
     assert ports.engine.query("select * from model_returns order by id").equals(before)
     assert models.model_card(ports, "returns")["drift"] == drift

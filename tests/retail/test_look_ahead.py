@@ -22,7 +22,8 @@ from gongbi.core.compiler import Request, compile_members
 from gongbi.engine.base import Engine
 from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.models.plan import MEMBERS, cohort_plans
-from gongbi.models.run import train_propensity, train_purchases, write_scores
+from gongbi.models.reading import Work
+from gongbi.models.run import learn, write_scores
 from gongbi.models.tables import score_table
 from gongbi.testing.comparing import column, differences
 
@@ -174,9 +175,10 @@ def learned(rows: Mapping[str, pa.Table], as_of: datetime) -> Answers:
     found: Answers = {}
     try:
         load(engine, rows, definitions)
-        for model, train in ((models["purchases"], train_purchases), (propensity, train_propensity)):
-            trained = train(engine, model, definitions, instant, lambda _: None)
-            write_scores(engine, model, definitions, trained.artifact, instant, built={})
+        for model in (models["purchases"], propensity):
+            work = Work(engine, model, definitions, instant)
+            trained = learn(work)
+            write_scores(work, trained.artifact)
             scores = engine.query(f"select * from {score_table(model, definitions.world).name} order by id")
             found[f"{model.model}: learned"] = {key: str(value) for key, value in trained.artifact.items()}
             found |= {f"{model.model}: {name}": column(scores, name) for name in scores.schema.names}

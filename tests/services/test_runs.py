@@ -144,11 +144,11 @@ def test_cancelling_an_ingest_loads_nothing_of_the_file_under_way(
 def test_cancelling_a_training_stops_it(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = threading.Event()
 
-    def hang(engine: Any, *_: object) -> None:
+    def hang(work: Any, *_: object) -> None:
         begun.set()
-        engine.query(LONG)
+        work.engine.query(LONG)
 
-    monkeypatch.setattr(models, "train_propensity", hang)
+    monkeypatch.setattr(models, "learn", hang)
     cancel_in_the_middle(ws, "train", begun)
     assert ws.call("models")[0]["newest"] is None
 

@@ -24,6 +24,7 @@ from gongbi.catalog.mapping import (
     TimeMap,
 )
 from gongbi.catalog.masking import Privacy
+from gongbi.catalog.modelled import Cohort, ModelDef, Refresh
 from gongbi.catalog.naming import NO_WORDS, RESERVED, Words, check_name
 from gongbi.catalog.portraits import (
     Care,
@@ -158,14 +159,6 @@ class ListType:
     list: tuple[Any, ...] | str
 
 
-#: The longest horizon of a model: ten years.
-MOST_DAYS = 3650
-#: The most cohorts that follow from a target: older ones say little of today.
-MOST_COHORTS = 12
-#: The most clusters that a model tries: nobody keeps more apart.
-MOST_CLUSTERS = 30
-
-Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 History = Literal["keep", "daily", "weekly", "monthly"]
 
 #: The most builds that a tag may ask to be kept.
@@ -348,149 +341,6 @@ def limited(expr: str, limit: int, *, order: str | None = None, draw: str | None
     seed = (draw or "").replace("'", "''")
     by = order.strip() if order else f"lot('{seed}')"
     return f"place(if({expr.strip()}, {by}, null)) <= {limit}"
-
-
-@dataclass(frozen=True, slots=True)
-class Cohort:
-    """One training or test set: who, as of when, and what counts as a yes.
-
-    Parameters
-    ----------
-    as_of
-        ISO date or instant; a date is its first instant in the workspace zone. Features see only what was known
-        before it.
-    population
-        Who belongs to it: a boolean expression, as of `known_by`.
-    target
-        What counts as a yes: a boolean expression that uses ``ahead(n, unit)`` to look at what came after `as_of`.
-    known_by
-        ISO date or instant by which the population is known; `as_of` where absent. A mailing list is settled before
-        a campaign begins but comes on record with its first day: without this the list would still be empty. Give
-        the earliest instant that will do, since it is the only part that sees beyond `as_of` and picks the members.
-    treated
-        For ``uplift``: who of them was treated, where that differs from the model's own `treated`.
-    """
-
-    name: str
-    as_of: str
-    population: str
-    target: str
-    known_by: str | None = None
-    treated: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelDef:
-    """A prediction that is trained, checked and written as tags.
-
-    Parameters
-    ----------
-    model
-        Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
-    estimator
-        ``purchases`` (BG/NBD and Gamma-Gamma), ``propensity`` (boosted trees, calibrated), ``uplift`` (what a
-        treatment changes for each member) or ``clusters`` (groups of members who are alike).
-    fact, amount, horizon_days
-        For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
-    features
-        For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
-        all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
-        without history, whose value of today might know what came after.
-    target, population
-        For ``propensity`` and ``uplift``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is
-        asked about (all members where absent). The cohorts then follow from the instant of the training: the newest
-        one whose outcome is known is the test, and those before it, one horizon apart, are learned from.
-    cohorts
-        At most so many of those before it are learned from, where the data reach so far back.
-    train, test
-        For ``propensity`` and ``uplift``: cohorts; test cohorts are later than every train cohort. An ``uplift`` model
-        without a test is tested on members of its training cohorts who are drawn by lot and not learned from.
-    treated, randomised
-        For ``uplift``: who of the population was treated, a boolean expression that is read at `known_by`, or looks at
-        what came after with ``ahead(n, unit)``; and whether that was decided by lot. Only then is its report a proof.
-    score
-        For ``propensity``: the population expression scored now (the `population`, or all members, where absent). For
-        ``purchases``: who is scored. For ``clusters``: who is learned from and assigned.
-    baseline
-        A tag whose plain value is the score to beat.
-    groups
-        Tags by whose values the card shows whether the figures hold everywhere.
-    protected
-        Tags by whose values the card shows whether the model is fair. They, and all sensitive tags, are read for that
-        alone and never learned from.
-    fewest, most
-        For ``clusters``: from how many to how many clusters are tried; the same number twice takes it as given.
-    """
-
-    model: str
-    estimator: Literal["purchases", "propensity", "uplift", "clusters"]
-    name: Words = NO_WORDS
-    subject: str = "customer"
-    fact: str | None = None
-    amount: str | None = None
-    horizon_days: int = 90
-    holdout_days: int = 90
-    features: tuple[str, ...] = ()
-    target: str | None = None
-    population: str | None = None
-    cohorts: int = 3
-    train: tuple[Cohort, ...] = ()
-    test: tuple[Cohort, ...] = ()
-    treated: str | None = None
-    randomised: bool = False
-    score: str | None = None
-    baseline: str | None = None
-    groups: tuple[str, ...] = ()
-    protected: tuple[str, ...] = ()
-    fewest: int = 2
-    most: int = 8
-    owner: str = ""
-    refresh: Refresh = "weekly"
-    about: Words = NO_WORDS
-    place: Place | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        check_name(self.model, "model")
-        for key in ("horizon_days", "holdout_days"):
-            if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
-                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
-        if self.estimator == "purchases" and not (self.fact and self.amount):
-            raise InvalidDefinition(f"Model {self.model!r} needs `fact` and `amount`.")
-        if self.target is not None and (self.train or self.test):
-            raise InvalidDefinition(
-                f"Model {self.model!r} has a `target` and cohorts of its own.",
-                hint="Leave out `train` and `test`, and the cohorts follow from the target; or write both into each.",
-            )
-        if (self.population is not None or self.cohorts != 3) and self.target is None:
-            raise InvalidDefinition(f"Model {self.model!r}: `population` and `cohorts` go with a `target`.")
-        if not 1 <= self.cohorts <= MOST_COHORTS:
-            raise InvalidDefinition(f"Model {self.model!r}: `cohorts` is 1 to {MOST_COHORTS}, not {self.cohorts}.")
-        if self.estimator == "propensity" and not self.target and not (self.features and self.train and self.test):
-            raise InvalidDefinition(
-                f"Model {self.model!r} needs a `target`, or `features`, `train` and `test`.",
-            )
-        if self.estimator == "uplift":
-            self._check_uplift()
-        if self.estimator == "clusters" and not self.features:
-            raise InvalidDefinition(f"Model {self.model!r} needs `features`.")
-        if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:
-            raise InvalidDefinition(
-                f"Model {self.model!r}: `fewest` and `most` are 2 to {MOST_CLUSTERS} clusters, in this order."
-            )
-        if self.train and self.test and max(c.as_of for c in self.train) >= min(c.as_of for c in self.test):
-            raise InvalidDefinition(
-                f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
-                hint="Move the test cohort later: a model must be judged on what came after it.",
-            )
-
-    def _check_uplift(self) -> None:
-        if not self.target and not (self.features and self.train):
-            raise InvalidDefinition(f"Model {self.model!r} needs a `target`, or `features` and `train`.")
-        if not self.treated and not all(cohort.treated for cohort in (*self.train, *self.test)):
-            raise InvalidDefinition(
-                f"Model {self.model!r} needs `treated`: who of the population was treated.",
-                hint="E.g. treated: exists(mailed) filter (where wave = 3); randomised: true where lots were drawn.",
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,45 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from gongbi.catalog.base import ModelDef
-from gongbi.core.language import check_condition
+from gongbi.catalog.base import ModelDef, Words
+from gongbi.core.expr import Expr
+from gongbi.core.language import check_condition, check_expression
 from gongbi.core.types import DOUBLE, INTEGER, TEXT, Type
+from gongbi.core.voice import Title
 from gongbi.core.world import World
-from gongbi.errors import UnknownName
+from gongbi.errors import UnknownName, WrongType
 
-#: Tags that a purchase model writes, after ``model.NAME.``.
-PURCHASE_SCORES: Mapping[str, str] = {
-    "alive": "probability",
-    "purchases": "purchases",
-    "value": "money",
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A column of a model's scores, and the tag that it is.
+
+    Parameters
+    ----------
+    column
+        Its name in the table of the scores.
+    title
+        What it is called after the model's own name; nothing where it is the model's score as such.
+    tag
+        What follows the model's name in the tag's; None where the column is no tag.
+    about
+        What its values mean; ``{days}`` stands for the horizon.
+    """
+
+    column: str
+    type: Type
+    about: str
+    title: Title | None = None
+    tag: str | None = ""
+
+
+REASONS = 3
+#: What each kind of model writes. The instant of the scores is one more column of each.
+SCORES: Mapping[str, tuple[Score, ...]] = {
+    "purchases": (
+        Score("alive", DOUBLE, "Probability of still being a customer.", ("存活概率", "probability alive"), "alive"),
+        Score(
+            "purchases",
+            DOUBLE,
+            "Days with a purchase expected in the next {days} days.",
+            ("预期购买次数", "expected purchases"),
+            "purchases",
+        ),
+        Score(
+            "value",
+            DOUBLE,
+            "Spend expected in the next {days} days, in money of the fact.",
+            ("预期价值", "expected value"),
+            "value",
+        ),
+    ),
+    "clusters": (
+        Score("cluster", INTEGER, "Number of the nearest centre, from 1 on."),
+        Score("clarity", DOUBLE, "0 halfway to the next centre, 1 on its own.", tag=None),
+    ),
+    "uplift": (
+        Score("score", DOUBLE, "What the treatment changes in the probability of the outcome."),
+        Score("without", DOUBLE, "Probability of the outcome without treatment.", tag=None),
+        Score(
+            "group",
+            TEXT,
+            "persuadable, sure_thing, lost_cause or sleeping_dog.",
+            ("响应类型", "kind of response"),
+            "group",
+        ),
+    ),
+    "newcomers": (
+        Score(
+            "value", DOUBLE, "Expected value over the horizon of the target.", ("预期价值", "expected value"), "value"
+        ),
+        Score("chance", DOUBLE, "Probability of a value above 0.", ("购买概率", "chance to buy"), "chance"),
+        Score("amount", DOUBLE, "Value expected if there is one.", ("若购买的金额", "worth if they buy"), "amount"),
+    ),
+    "propensity": (
+        Score("score", DOUBLE, "Calibrated probability."),
+        *(
+            Score(f"reason_{i}", TEXT, "A tag, its value and, in brackets, what it adds to the log-odds.", tag=None)
+            for i in range(1, REASONS + 1)
+        ),
+    ),
 }
+
+
+def scores_of(model: ModelDef) -> tuple[Score, ...]:
+    """The columns that a model writes."""
+    return SCORES[model.estimator]
+
+
+def _tags(model: ModelDef) -> dict[str, Score]:
+    begin = "cluster" if model.estimator == "clusters" else "model"
+    named = [(score, score.tag) for score in scores_of(model) if score.tag is not None]
+    return {f"{begin}.{model.model}" + (f".{tag}" if tag else ""): score for score, tag in named}
 
 
 def written_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
     """(subject, tag) → type, of all that models write."""
-    found: dict[tuple[str, str], Type] = {}
-    for model in models.values():
-        for name in model_tags(model):
-            found[model.subject, name] = _score_type(model, name)
-    return found
-
-
-def _score_type(model: ModelDef, tag: str) -> Type:
-    if model.estimator == "clusters":
-        return INTEGER
-    return TEXT if model.estimator == "uplift" and tag.endswith(".group") else DOUBLE
+    return {(model.subject, tag): score.type for model in models.values() for tag, score in _tags(model).items()}
 
 
 def model_tags(model: ModelDef) -> dict[str, str]:
     """Tags that a model writes → column of its score table."""
-    if model.estimator == "propensity":
-        return {f"model.{model.model}": "score"}
-    if model.estimator == "uplift":
-        return {f"model.{model.model}": "score", f"model.{model.model}.group": "group"}
-    if model.estimator == "clusters":
-        return {f"cluster.{model.model}": "cluster"}
-    return {f"model.{model.model}.{score}": score for score in PURCHASE_SCORES}
+    return {tag: score.column for tag, score in _tags(model).items()}
+
+
+def tag_titles(model: ModelDef) -> dict[str, Words]:
+    """Tags that a model writes → what people call them: the model's name, and what is told of several apart."""
+    zh, en = model.name.zh or model.model, model.name.en or model.model
+    return {
+        tag: Words(f"{zh} · {score.title[0]}", f"{en} · {score.title[1]}") if score.title else Words(zh, en)
+        for tag, score in _tags(model).items()
+    }
 
 
 def check_model(model: ModelDef, world: World) -> None:
@@ -65,10 +140,33 @@ def check_model(model: ModelDef, world: World) -> None:
         raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
 
 
+def check_target(model: ModelDef, text: str, world: World) -> Expr:
+    """Read what a model foretells: a truth, or of newcomers a number, absent being 0.
+
+    Raises
+    ------
+    InvalidExpression, UnknownName, WrongType
+        It is not one.
+    """
+    if model.estimator != "newcomers":
+        return check_condition(text, world, model.subject, ahead=True, place=model.place)
+    found = check_expression(text, world, model.subject, ahead=True, place=model.place)
+    if not found.type.is_number:
+        error = WrongType(
+            f"The target of newcomers is what they come to be worth, a number; this is {found.type}.",
+            hint="E.g. sum(order.amount) filter (where ahead(90, 'day')).",
+        )
+        raise error.at(model.place) if model.place else error
+    return found
+
+
 def _check_conditions(model: ModelDef, world: World) -> None:
     cohorts = (*model.train, *model.test)
     now = [model.population, model.score, *(cohort.population for cohort in cohorts)]
-    later = [model.target, model.treated, *(one for cohort in cohorts for one in (cohort.target, cohort.treated))]
+    for aim in (model.target, *(cohort.target for cohort in cohorts)):
+        if aim is not None:
+            check_target(model, aim, world)
+    later = [model.treated, *(cohort.treated for cohort in cohorts)]
     for ahead, texts in ((False, now), (True, later)):
         for text in texts:
             if text is not None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from gongbi.catalog.catalog import Catalog, model_tags
+from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.mapping import SourceDef
 from gongbi.catalog.naming import Words
+from gongbi.catalog.predictions import tag_titles
 from gongbi.core.voice import Title, Titles
 
 #: What the end of a fact that lasts is called where its source does not say.
 END: Title = ("结束时间", "end")
-#: What a model's scores are called where it writes several, after the model's own name.
-SCORES: Mapping[str, Title] = {
-    "alive": ("存活概率", "probability alive"),
-    "purchases": ("预期购买次数", "expected purchases"),
-    "value": ("预期价值", "expected value"),
-    "group": ("响应类型", "kind of response"),
-}
 
 
 def titles_of(catalog: Catalog) -> Titles:
@@ -46,10 +38,8 @@ def titles_of(catalog: Catalog) -> Titles:
 def score_title(catalog: Catalog, tag: str) -> dict[str, str]:
     """What a score of a model is called, in both languages; the tag itself where no model writes it."""
     for model in catalog.models.values():
-        if (column := model_tags(model).get(tag)) is not None:
-            zh, en = model.name.zh or model.model, model.name.en or model.model
-            part = SCORES.get(column)
-            return {"zh": f"{zh} · {part[0]}", "en": f"{en} · {part[1]}"} if part else {"zh": zh, "en": en}
+        if (title := tag_titles(model).get(tag)) is not None:
+            return title.to_json()
     return {"zh": tag, "en": tag}
 
 

@@ -18,7 +18,6 @@ from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
 from gongbi.console.saying import said
-from gongbi.console.texts import TEXTS
 from gongbi.console.words import named, one_of
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, conjuncts
@@ -44,7 +43,7 @@ class Box:
         self.fields: Sequence[Mapping[str, Any]] = ()
         self.identifiers: Sequence[str] = ()
         page.learn(tags)
-        page.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        page.names |= {tag: page.words(title) for model in models for tag, title in model["titles"].items()}
         self.names = page.names
 
     def address(self, expression: str, subject: str = "customer") -> str:
@@ -348,13 +347,6 @@ class Box:
         about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
         with parts.card(page.t("box.sample"), about):
             parts.table(page, heads, rows, label=page.t("box.sample"), per_page=10)
-
-
-def score_name(page: Page, model: Mapping[str, Any], tag: str) -> str:
-    """What people call a score of a model."""
-    name = page.words(model["name"], model["model"])
-    part = tag.removeprefix(f"model.{model['model']}").removeprefix(".")
-    return f"{name} · {page.t(f'score.{part}')}" if f"score.{part}" in TEXTS else name
 
 
 def mended(expression: str, error: GongbiError, near: str) -> str:

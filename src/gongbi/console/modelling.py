@@ -11,6 +11,14 @@ from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
 DAYS = (7, 14, 30, 60, 90, 180)
+#: Which choices each kind of model asks for, beside its name, the behaviour and the people.
+KINDS = {
+    "propensity": ("does", "where", "days"),
+    "value": ("amount", "often", "days"),
+    "newcomers": ("where", "amount", "days"),
+    "uplift": ("does", "where", "days", "treated", "randomised"),
+}
+OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
 
 
 async def build(page: Page) -> None:
@@ -40,23 +48,22 @@ class _Form:
         names = {fact["name"]: page.words(fact.get("title") or {}, fact["name"]) for fact in self.facts}
         with ui.element("div").classes("g-grid"):
             with parts.card(classes="s5"), ui.element("div").classes("g-form"):
-                self.kind = self._select("kind", {k: t(f"modelling.kind.{k}") for k in _KINDS}, "propensity")
+                self.kind = self._select("kind", {k: t(f"modelling.kind.{k}") for k in KINDS}, "propensity")
                 self.name = ui.input(t("modelling.name"), placeholder="comes_again").props("outlined dense")
                 self.fact = self._select("fact", names, first)
                 self.does = self._select("does", {True: t("modelling.will"), False: t("modelling.will_not")}, True)
                 self.where = ui.input(t("modelling.where"), placeholder="quantity > 1").props("outlined dense")
                 self.amount = self._select("amount", self._columns(first), None)
+                self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
                 self.population = self._select("population", self.segments, "")
                 self.treated = ui.input(
                     t("modelling.treated"), placeholder="exists(mailed) filter (where ahead(7, 'day'))"
                 ).props("outlined dense")
                 self.randomised = ui.checkbox(t("modelling.randomised"))
-                self.does.bind_visibility_from(self.kind, "value", lambda kind: kind != "value")
-                self.where.bind_visibility_from(self.kind, "value", lambda kind: kind != "value")
-                self.amount.bind_visibility_from(self.kind, "value", lambda kind: kind == "value")
-                self.treated.bind_visibility_from(self.kind, "value", lambda kind: kind == "uplift")
-                self.randomised.bind_visibility_from(self.kind, "value", lambda kind: kind == "uplift")
+                for key in dict.fromkeys(key for keys in KINDS.values() for key in keys):
+                    box = getattr(self, key)
+                    box.bind_visibility_from(self.kind, "value", lambda kind, key=key: key in KINDS[kind])
                 self.fact.on_value_change(lambda e: self.amount.set_options(self._columns(e.value)))
                 with ui.element("div").classes("g-actions"):
                     look = ui.button(t("modelling.look"), icon="straighten", on_click=self.look)
@@ -85,6 +92,7 @@ class _Form:
             "days": self.days.value,
             "population": self.population.value,
             "amount": self.amount.value or "",
+            "often": self.often.value,
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
         }
@@ -131,5 +139,4 @@ class _Form:
             ui.navigate.to("/models")
 
 
-_KINDS = ("propensity", "value", "uplift")
 NEW = PageDef("/models/new", "models", build)

@@ -258,10 +258,6 @@ PAGES: dict[str, tuple[str, str]] = {
     "missing.about": ("地址打错了，或者页面已经不在。", "The address is mistyped, or the page is no longer there."),
     "missing.page": ("这里什么也没有", "There is nothing here"),
     "missing.page.next": ("请从导航栏选择一个页面。", "Choose a page from the navigation."),
-    "score.alive": ("存活概率", "probability alive"),
-    "score.purchases": ("预期购买次数", "expected purchases"),
-    "score.value": ("预期价值", "expected value"),
-    "score.group": ("响应类型", "kind of response"),
     "runs.title": ("运行", "Runs"),
     "runs.about": (
         "什么时候跑了什么，多久，多少行，哪里出错。",

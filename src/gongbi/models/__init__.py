@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
     from gongbi.estimators.price import PriceElasticity as PriceElasticity
     from gongbi.estimators.propensity import PropensityModel as PropensityModel
+    from gongbi.estimators.prospects import ProspectValueModel as ProspectValueModel
     from gongbi.estimators.purchases import BetaGeoModel as BetaGeoModel
     from gongbi.estimators.purchases import ModifiedBetaGeoModel as ModifiedBetaGeoModel
     from gongbi.estimators.sendtime import SendTimeModel as SendTimeModel
@@ -48,6 +49,7 @@ ESTIMATORS = {
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",
     "ParetoNBDModel": "gongbi.estimators.pareto",
     "PriceElasticity": "gongbi.estimators.price",
+    "ProspectValueModel": "gongbi.estimators.prospects",
     "PropensityModel": "gongbi.estimators.propensity",
     "Sentiment": "gongbi.estimators.text.sentiment",
     "StageModel": "gongbi.estimators.lifecycle",

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED
+from gongbi.catalog.predictions import check_target
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Constant, Expr
-from gongbi.core.language import check_condition
 from gongbi.errors import InvalidDefinition, NotYet
 
 #: Who is asked about where a model names no population: everybody who is known at the instant.
@@ -24,7 +24,7 @@ EVERYBODY = "true"
 
 def target_of(model: ModelDef, catalog: Catalog) -> Expr:
     """The checked target of a model that leaves its cohorts to us."""
-    return check_condition(model.target or "", catalog.world, model.subject, ahead=True, place=model.place)
+    return check_target(model, model.target or "", catalog.world)
 
 
 def horizon(target: Expr) -> timedelta | None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.predictions import check_target
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored, compile_members
@@ -60,7 +61,7 @@ def cohort_plans(
     as_of = clock.parse_instant(cohort.as_of, world.zone)
     known_by = clock.parse_instant(cohort.known_by, world.zone) if cohort.known_by else as_of
     population = check_condition(cohort.population, world, subject, place=model.place)
-    target = check_condition(cohort.target, world, subject, ahead=True, place=model.place)
+    target = check_target(model, cohort.target, world)
     matures = _matures(target, as_of)
     if matures is None:
         raise InvalidDefinition(
@@ -178,8 +179,11 @@ def _among_members(request: Request, names: Sequence[str], catalog: Catalog, dia
 def _target(subject: str, target: Expr, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
     used = with_used(ir.tags_used(target), catalog, subject)
     plan = compile_members(_request(subject, {**used, "_yes": target}, as_of), catalog.world, dialect)
-    # Unknown is not a yes: the same rule as for segments.
-    yes = f"coalesce(r.{dialect.ident('_yes')}, false) as yes"
+    found = f"r.{dialect.ident('_yes')}"
+    # Unknown is not a yes: the same rule as for segments. Who has no value is worth nothing.
+    yes = f"coalesce({found}, false) as yes"
+    if target.type.is_number:
+        yes = f"coalesce({found} > 0, false) as yes, coalesce(cast({found} as {dialect.types['double']}), 0) as value"
     return plan.then(
         "_outcome", f"select m.id, {yes} from {MEMBERS} m left join _result r on r.id = m.id order by m.id"
     )
@@ -197,7 +201,8 @@ def _matures(target: Expr, as_of: datetime) -> datetime | None:
 def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
     """Purchase histories up to the instant, and up to `holdout_days` before it, reading the fact once.
 
-    A purchase is a local day on which the amounts come to more than zero: a day of returns or gifts alone is none.
+    A purchase is a local day on which the amounts come to more than zero: a day of returns or gifts alone is none. Of
+    a model that knows weeks only, it is a week from Monday on, told by its first day, up to the last whole one.
     Grain: one row per member with a purchase. Columns: ``id``; ``frequency`` (further days), ``recency`` and ``age``
     (days from the first to the last, and to the end), ``spend`` (of the further days); the same up to the cut, with
     ``cut_`` before the name, null for members who came later; ``actual`` and ``actual_spend`` after the cut;
@@ -207,9 +212,11 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
     if model.subject not in fact.subjects:
         raise InvalidInput(f"A row of {fact.name!r} names no {model.subject}, so it is nobody's purchase.")
     zone, quote, double = catalog.world.zone, dialect.ident, dialect.types["double"]
-    end = last_day(as_of, zone)
+    weekly, end = model.by_week, last_day(as_of, zone)
+    if weekly:
+        end -= timedelta(days=(end.weekday() + 1) % 7 + 6)  # Monday of the last week that is over.
     cut, before = end - timedelta(days=model.holdout_days), end - timedelta(days=2 * model.holdout_days)
-    day = compile_row("date(ts)", {"ts": TIMESTAMP}, dialect, zone=zone).sql
+    day = compile_row("start_of('week', ts)" if weekly else "date(ts)", {"ts": TIMESTAMP}, dialect, zone=zone).sql
     # Exact sums: the order in which threads add rows must not show in the figures.
     who, exact = quote(model.subject), dialect.type(decimal(6))
     rows = (
@@ -235,7 +242,8 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
         "previous": f"count(*) filter (where {till} and day > {dialect.literal(before)})",
     }
     counted = (
-        f"select id, {', '.join(f'{sql} as {quote(name)}' for name, sql in columns.items())} from days group by id"
+        f"select id, {', '.join(f'{sql} as {quote(name)}' for name, sql in columns.items())} from days"
+        f" where day <= {dialect.literal(end)} group by id"
     )
     ends = {"end_day": dialect.literal(end), "cut_day": dialect.literal(cut)}
     between = {

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gongbi.catalog.base import Words
+from gongbi.catalog.predictions import REASONS
 from gongbi.core.types import DOUBLE, Type
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
@@ -28,7 +29,6 @@ from gongbi.estimators.stats import (
 from gongbi.models.base import Figures, Judgement
 from gongbi.models.features import feature_frame
 from gongbi.models.groups import Labels, labels, split_figures
-from gongbi.models.tables import REASONS
 
 SEED = 20170101
 #: What is chosen between on the training cohorts. Few, because every further one would be chosen by chance.
@@ -46,7 +46,8 @@ class CohortRows:
     """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes.
 
     `groups` has a label per member for each tag that figures are split by; `members` and `positives` count the whole
-    cohort where the rows are a sample of it; `known` are all tags that were read, as they came.
+    cohort where the rows are a sample of it; `known` are all tags that were read, as they came; `value` is
+    what each came to be worth, where that is asked.
     """
 
     name: str
@@ -62,6 +63,7 @@ class CohortRows:
     positives: int = 0
     known: Any = None
     treated: NDArray[np.bool_] | None = None
+    value: FloatArray | None = None
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -111,7 +113,12 @@ def cohort_rows(
     frame = feature_frame(features, types, microseconds(as_of))
     arm = np.asarray(treated["yes"].to_numpy(zero_copy_only=False), dtype=bool) if treated is not None else None
     split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
-    return CohortRows(name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm)
+    value = None
+    if "value" in target.column_names:
+        value = np.asarray(target["value"].to_numpy(zero_copy_only=False), dtype=np.float64)
+    return CohortRows(
+        name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm, value
+    )
 
 
 def microseconds(instant: datetime) -> int:
@@ -329,6 +336,11 @@ def sentence(test: Figures) -> Words:
     bounds = f"{area['low']:.3f} ~ {area['high']:.3f}"
     zh = [f"{test['cohort']}：{n:,} 人中有 {k:,} 人响应。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
     en = [f"{test['cohort']}: {k:,} of {n:,} members responded. AUC {area['estimate']:.3f} (95%: {bounds})."]
+    # Which share of customers holds which share of buyers: what a campaign of that size reaches.
+    if held := next((g for g in test.get("gains", []) if g["share"] == 0.2), None):
+        share, least, most = (100 * held[key] for key in ("share_of_positives", "low", "high"))
+        zh.append(f"得分最高的 20% 的人持有 {share:.0f}% 的响应者（{least:.0f}% ~ {most:.0f}%）。")
+        en.append(f"The best-scored 20% of members hold {share:.0f}% of the responders ({least:.0f}% to {most:.0f}%).")
     if k < FEW_POSITIVES:
         zh.append("响应者少，所以区间宽。")
         en.append("Responders are few, so the interval is wide.")
@@ -384,6 +396,16 @@ def interval_json(interval: Interval) -> Figures:
     return {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
 
 
+def importance(model: PropensityModel) -> list[Figures]:
+    """The 15 tags that the trees gain most by, and the share of each."""
+    top = np.argsort(-model.feature_importances_, kind="stable")[:15]
+    return [
+        {"tag": model.feature_names_in_[i], "share_of_gain": float(model.feature_importances_[i])}
+        for i in top
+        if model.feature_importances_[i] > 0
+    ]
+
+
 def metrics(
     cohorts: Sequence[CohortRows],
     validation: Figures | None,
@@ -392,12 +414,6 @@ def metrics(
     judgement: Judgement,
 ) -> Figures:
     """All figures of a propensity model, as the registry keeps them."""
-    top = np.argsort(-model.feature_importances_, kind="stable")[:15]
-    shares = [
-        {"tag": model.feature_names_in_[i], "share_of_gain": float(model.feature_importances_[i])}
-        for i in top
-        if model.feature_importances_[i] > 0
-    ]
     first = tests[-1]
     headline = {"auc": first["auc"], "positives": first["positives"], "members": first["members"]}
     if "difference" in first:
@@ -409,7 +425,7 @@ def metrics(
         "cohorts": [cohort.to_json() for cohort in cohorts],
         "validation": validation,
         "tests": list(tests),
-        "importance": shares,
+        "importance": importance(model),
         "sentence": sentence(first).to_json(),
         "judgement": judgement.to_json(),
     }

@@ -14,6 +14,7 @@ from gongbi.catalog.base import ModelDef, Words
 from gongbi.errors import DidNotConverge, GongbiError, InvalidInput
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.histories import PurchaseModel
+from gongbi.estimators.opportunities import BetaGeoBetaBinomModel
 from gongbi.estimators.pareto import ParetoNBDModel
 from gongbi.estimators.purchases import BetaGeoModel, ModifiedBetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
@@ -32,12 +33,21 @@ OFTEN: Mapping[str, type[PurchaseModel]] = {
     "modified_beta_geo": ModifiedBetaGeoModel,
     "pareto_nbd": ParetoNBDModel,
 }
+#: Of these one must be chosen: they know no days, only whether there was a purchase in a week.
+BY_WEEK: Mapping[str, type[PurchaseModel]] = {"beta_geo_beta_binom": BetaGeoBetaBinomModel}
+_EVERY = {**OFTEN, **BY_WEEK}
+OFTEN_TITLES = {
+    "beta_geo": "BG/NBD",
+    "modified_beta_geo": "MBG/NBD",
+    "pareto_nbd": "Pareto/NBD",
+    "beta_geo_beta_binom": "BG/BB",
+}
 #: What may say how much a purchase is worth, by the name that figures and kept models give it.
 SPEND_MODELS: Mapping[str, type[GammaGammaModel | AverageSpend]] = {
     "gamma_gamma": GammaGammaModel,
     "average": AverageSpend,
 }
-ALGORITHMS = {"gamma_gamma": "BG/NBD, Gamma-Gamma", "average": "BG/NBD, average spend"}
+SPEND_TITLES = {"gamma_gamma": "Gamma-Gamma", "average": "average spend"}
 # Averages come from divisions: those that are equal in money may differ in their last digits.
 ROUNDING = 1e-9
 
@@ -64,19 +74,24 @@ class Histories:
 
 @dataclass(frozen=True)
 class PurchaseModels:
-    """BG/NBD for how often, Gamma-Gamma for how much, or averages as they are where the data determine none."""
+    """A model of how often; Gamma-Gamma for how much, or averages as they are where the data determine none."""
 
-    often: BetaGeoModel
+    often: PurchaseModel
     much: GammaGammaModel | AverageSpend
 
     @classmethod
-    def fit(cls, history: Histories) -> Self:
+    def fit(cls, history: Histories, often: str) -> Self:
         """Learn how often from everybody, and how much from those who came back."""
         back = history.frequency > 0
         if not back.any():
             raise InvalidInput("Nobody bought on a second day, so there is nothing to learn purchases from.")
-        often = BetaGeoModel().fit(history.frequency, history.recency, history.age)
-        return cls(often, fit_spend(history.frequency[back], history.mean_spend[back]))
+        model = _EVERY[often]().fit(history.frequency, history.recency, history.age)
+        return cls(model, fit_spend(history.frequency[back], history.mean_spend[back]))
+
+    @property
+    def often_model(self) -> str:
+        """The name of what says how often."""
+        return next(name for name, kind in _EVERY.items() if type(self.often) is kind)
 
     @property
     def spend_model(self) -> str:
@@ -99,6 +114,7 @@ class PurchaseModels:
             "format": FORMAT,
             "unit": "week",
             "often": self.often.params_,
+            "often_model": self.often_model,
             "spend_model": self.spend_model,
             "much": self.much.params_,
         }
@@ -109,7 +125,10 @@ class PurchaseModels:
         if data.get("format") != FORMAT:
             raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
         # The first models that were kept knew one way only.
-        often, much = BetaGeoModel(), SPEND_MODELS[data.get("spend_model", "gamma_gamma")]()
+        often, much = (
+            _EVERY[data.get("often_model", "beta_geo")](),
+            SPEND_MODELS[data.get("spend_model", "gamma_gamma")](),
+        )
         often.params_, much.params_ = dict(data["often"]), dict(data["much"])
         return cls(often, much)
 
@@ -136,7 +155,7 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
     if not len(rows["frequency"]):
         raise InvalidInput(f"There is no purchase before {as_of:%Y-%m-%d}.")
     history = Histories.of(rows)
-    models = PurchaseModels.fit(history)
+    models = PurchaseModels.fit(history, model.often)
     expected = models.predict(history, model.horizon_days)
     try:
         check: Figures | None = _holdout(model, rows)
@@ -149,7 +168,8 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
         "unit": "week",
         "members": len(back),
         "repeat_buyers": int(back.sum()),
-        "beta_geo": _fitted(models.often),
+        "often_model": model.often,
+        model.often: _fitted(models.often),
         "spend_model": models.spend_model,
         models.spend_model: _fitted(models.much),
         # Gamma-Gamma takes spend and frequency for independent; near 0 this correlation supports it.
@@ -163,13 +183,20 @@ def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> T
         "sentence": _sentence(check).to_json(),
         "judgement": judgement.to_json(),
     }
-    parameters = {"beta_geo": models.often.params_, models.spend_model: models.much.params_}
+    parameters = {model.often: models.often.params_, models.spend_model: models.much.params_}
     window = {"as_of": as_of.isoformat(), "horizon_days": model.horizon_days, "holdout_days": model.holdout_days}
-    algorithm = ALGORITHMS[models.spend_model]
+    algorithm = f"{OFTEN_TITLES[model.often]}, {SPEND_TITLES[models.spend_model]}"
     return Trained(model.model, algorithm, models.to_json(), figures, parameters, window, judgement)
 
 
-def _fitted(model: BetaGeoModel | GammaGammaModel | AverageSpend) -> Figures:
+def scores(model: ModelDef, artifact: Mapping[str, Any], rows: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """What a kept model says of histories: ``alive``, ``purchases`` and ``value``, each of shape (n,)."""
+    if not len(rows["frequency"]):
+        return {name: np.empty(0) for name in ("alive", "purchases", "value")}
+    return PurchaseModels.from_json(artifact).predict(Histories.of(rows), model.horizon_days)
+
+
+def _fitted(model: PurchaseModel | GammaGammaModel | AverageSpend) -> Figures:
     if isinstance(model, AverageSpend):
         return {"parameters": dict(model.params_), "members": model.n_customers_}
     return {
@@ -187,14 +214,15 @@ def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
         raise InvalidInput(f"Nobody had bought {model.holdout_days} days before the end of the data.")
     rows = {name: values[known] for name, values in rows.items()}
     history, actual, previous = Histories.of(rows, "cut_"), rows["actual"], rows["previous"]
-    models = PurchaseModels.fit(history)
+    models = PurchaseModels.fit(history, model.often)
     predicted = models.predict(history, model.holdout_days)
     own, naive = np.abs(predicted["purchases"] - actual), np.abs(previous - actual)
     groups = _by_frequency(history.frequency, predicted["purchases"], actual)
     return {
         "days": model.holdout_days,
         "members": int(known.sum()),
-        "beta_geo": _fitted(models.often),
+        "often_model": model.often,
+        model.often: _fitted(models.often),
         "spend_model": models.spend_model,
         "actual": float(actual.sum()),
         "predicted": float(predicted["purchases"].sum()),
@@ -315,6 +343,14 @@ def _caveats(models: PurchaseModels, history: Histories) -> list[Words]:
             "The first purchase is the first in the data; what came before it is not seen.",
         )
     ]
+    if models.often_model in BY_WEEK:
+        found.append(
+            Words(
+                "按整周计：一周内有购买算一次，从周一起算；最后不满的一周不计，预测从上一整周的末尾起。",
+                "It counts weeks from Monday on with a purchase. A last week that is not over is left out: what is"
+                " expected begins with the end of the last whole one.",
+            )
+        )
     vague = [name for name, error in models.often.standard_errors_.items() if error > models.often.params_[name]]
     if vague:
         names = ", ".join(vague)

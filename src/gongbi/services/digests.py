@@ -7,6 +7,7 @@ from typing import Any
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.encode import to_json
+from gongbi.catalog.predictions import check_target
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
 from gongbi.core.functions import MEANING
@@ -70,7 +71,8 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
     """What a model learns from, piece by piece: ``model``, its own definition without its words; ``tags``, each."""
     plain = [model.estimator, model.subject, model.fact, model.amount, model.horizon_days, model.holdout_days]
     if model.estimator == "purchases":
-        return {"model": digest(plain), "tags": {}}
+        often = [model.often] if model.often != "beta_geo" else []
+        return {"model": digest(plain + often), "tags": {}}
     world, read = catalog.world, set(features_read(model, catalog))
 
     def said(text: str | None, *, ahead: bool = False) -> Any:
@@ -80,14 +82,19 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
         read.update(ir.tags_used(expr))
         return _shape(expr)
 
+    def aimed(text: str) -> Any:
+        expr = check_target(model, text, world)
+        read.update(ir.tags_used(expr))
+        return _shape(expr)
+
     def cohort(one: Cohort) -> Any:
-        own = [one.name, one.as_of, one.known_by, said(one.population), said(one.target, ahead=True)]
+        own = [one.name, one.as_of, one.known_by, said(one.population), aimed(one.target)]
         return [*own, said(one.treated, ahead=True)] if one.treated is not None else own
 
     cohorts = [[cohort(one) for one in some] for some in (model.train, model.test)]
     own = [*plain, feature_names(model, catalog), cohorts, said(model.score), model.baseline]
     if model.target is not None:
-        own += [said(model.target, ahead=True), said(model.population), model.cohorts]
+        own += [aimed(model.target), said(model.population), model.cohorts]
     if model.estimator == "uplift":
         own += [said(model.treated, ahead=True), model.randomised]
     if model.estimator == "clusters":

@@ -12,11 +12,12 @@ from gongbi.core.dialect import Dialect
 from gongbi.errors import InvalidInput
 from gongbi.models.cohorts import left_out_of
 from gongbi.models.plan import MEMBERS, cohort_plans, feature_names
+from gongbi.models.reading import Work
 from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "uplift")
+KINDS = ("propensity", "value", "newcomers", "uplift")
 
 
 def draft_model(
@@ -32,6 +33,7 @@ def draft_model(
     amount: str = "",
     treated: str = "",
     randomised: bool = False,
+    often: str = "beta_geo",
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -40,14 +42,17 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value`` or ``uplift``.
+        ``propensity``, ``value``, ``newcomers`` or ``uplift``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
-        among those that fit the condition `where`. For ``value`` the fact whose days count as purchases.
+        among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
+        for ``newcomers`` that whose amounts are added up.
     population
         Who is asked about and scored: a condition; everybody where empty.
     amount
-        For ``value``: the fact's column of money.
+        For ``value`` and ``newcomers``: the fact's column of money.
+    often
+        For ``value``: the model of how often; see the definition.
     treated, randomised
         For ``uplift``: who was treated, and whether by lot.
 
@@ -72,11 +77,15 @@ def draft_model(
         given["subject"] = subject
     if kind == "value":
         given |= {"fact": fact, "amount": amount, "horizon_days": days, "holdout_days": days}
+        given |= {"often": often} if often != "beta_geo" else {}
         given |= {"score": population} if population.strip() else {}
     else:
         condition = f"({where.strip()}) and " if where.strip() else ""
-        happens = f"exists({fact}) filter (where {condition}ahead({int(days)}, 'day'))"
+        coming = f"filter (where {condition}ahead({int(days)}, 'day'))"
+        happens = f"exists({fact}) {coming}"
         given["target"] = happens if does else f"not {happens}"
+        if kind == "newcomers":
+            given["target"] = f"sum({fact}.{amount}) {coming}"
         given |= {"population": population} if population.strip() else {}
     if kind == "uplift":
         given |= {"treated": treated, "randomised": randomised}
@@ -97,7 +106,7 @@ def draft_model(
 
 def _preview(ctx: Context, model: ModelDef, dialect: Dialect) -> dict[str, Any]:
     as_of = ctx.as_of(None)
-    learned = with_cohorts(ctx.engine, model, ctx.catalog(), as_of)
+    learned = with_cohorts(Work(ctx.engine, model, ctx.catalog(), as_of))
     newest = (learned.test or learned.train)[-1]
     # Only who and what came after is asked for; features would take the time of a build.
     plan = cohort_plans(learned, newest, "test", ctx.catalog(), dialect)

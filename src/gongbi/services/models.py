@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,20 +17,14 @@ import pyarrow as pa
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
+from gongbi.catalog.predictions import tag_titles
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, Version, canonical_json, digest
 from gongbi.models.limits import limits
-from gongbi.models.run import (
-    assigned_clusters,
-    train_clusters,
-    train_propensity,
-    train_purchases,
-    train_uplift,
-    with_cohorts,
-    write_scores,
-)
+from gongbi.models.reading import Work
+from gongbi.models.run import learn, scored, with_cohorts, write_scores
 from gongbi.models.tables import score_table_name
 from gongbi.ownership.files import private_folder
 from gongbi.services.context import Context
@@ -142,6 +137,7 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
                 "estimator": model.estimator,
                 "subject": model.subject,
                 "tags": list(model_tags(model)),
+                "titles": {tag: title.to_json() for tag, title in tag_titles(model).items()},
                 "champion": champion.version if champion else None,
                 "newest": versions[0].version if versions else None,
                 "trained_at": versions[0].trained_at.isoformat() if versions else None,
@@ -214,8 +210,8 @@ def assign_clusters(ctx: Ports, name: str, as_of: str | datetime | None = None) 
     champion, instant = ctx.store.models.champion(name), ctx.as_of(as_of)
     if champion is None:
         raise NotYet(f"The model {name!r} was not trained yet.", hint="Run `gongbi train` first.")
-    built = _built(ctx, model.subject, instant)
-    columns = assigned_clusters(ctx.engine, model, catalog, artifact_of(ctx, champion), instant, built=built)
+    work = Work(ctx.engine, model, catalog, instant, _built(ctx, model.subject, instant))
+    (columns,) = scored(work, artifact_of(ctx, champion))
     counted = Counter(columns["cluster"].to_pylist())
     return {
         "model": name,
@@ -271,19 +267,12 @@ def _train(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> di
     if newest is not None and _key_of(newest) == {**key, "as_of": as_of.isoformat()} and _is_whole(ctx, newest):
         version, status, rows = newest, "skipped", 0
     else:
-        learned = with_cohorts(ctx.engine, model, catalog, as_of)
+        plain = Work(ctx.engine, model, catalog, as_of, _built(ctx, model.subject, as_of))
+        learned = with_cohorts(plain)
         stages = _Stages(ctx, learned)
-        if model.estimator == "purchases":
-            trained = train_purchases(ctx.engine, model, catalog, as_of, stages.begin)
-        elif model.estimator == "clusters":
-            built = _built(ctx, model.subject, as_of)
-            trained = train_clusters(ctx.engine, model, catalog, as_of, stages.begin, built=built)
-        elif model.estimator == "uplift":
-            trained = train_uplift(ctx.engine, learned, catalog, as_of, stages.begin)
-        else:
-            kept = registry.champion(model.model)
-            rival = version_of(ctx, kept) if kept is not None and _is_whole(ctx, kept) else None
-            trained = train_propensity(ctx.engine, learned, catalog, as_of, stages.begin, stages.fold, rival)
+        kept = registry.champion(model.model)
+        rival = version_of(ctx, kept) if kept is not None and _is_whole(ctx, kept) else None
+        trained = learn(replace(plain, model=learned, stage=stages.begin, on_fold=stages.fold), rival)
         version, status, rows = _register(ctx, trained, {**key, "made_from": made_from}), "trained", _rows(trained)
     # A version that was registered and then lost its process before it was promoted is promoted now.
     judgement = version.metrics["judgement"]
@@ -322,12 +311,11 @@ def score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> int
     if known and known.get("key") == key and table in ctx.engine.tables():
         return int(known["scored"])
     ctx.progress(f"{model.model}: score", 0)
-    artifact, built = artifact_of(ctx, champion), _built(ctx, model.subject, as_of)
-    then = champion.metrics.get("reference")
-    scored, drift = write_scores(ctx.engine, model, catalog, artifact, as_of, built=built, then=then)
+    work = Work(ctx.engine, model, catalog, as_of, _built(ctx, model.subject, as_of))
+    written, drift = write_scores(work, artifact_of(ctx, champion), champion.metrics.get("reference"))
     about = {"version": champion.version, "as_of": as_of.isoformat(), "drift": drift}
-    ctx.store.settings.set(setting, {"key": key, "scored": scored, **about}, ctx.now())
-    return scored
+    ctx.store.settings.set(setting, {"key": key, "scored": written, **about}, ctx.now())
+    return written
 
 
 def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:

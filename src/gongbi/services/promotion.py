@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gongbi.catalog.base import ModelDef
 from gongbi.errors import InvalidInput, NotYet, Refused
+from gongbi.models.reading import Work
 from gongbi.models.run import challenged, with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import given_reason
@@ -101,15 +103,9 @@ def compare_models(ctx: Context, name: str) -> dict[str, Any]:
             f"The model {name!r} has fewer than two versions to compare.", hint=f"Train it: `gongbi train {name}`."
         )
     as_of = ctx.as_of(None)
-    learned = with_cohorts(ctx.engine, model, ctx.catalog(), as_of)
+    work = Work(ctx.engine, model, ctx.catalog(), as_of, stage=lambda stage: ctx.progress(stage, 0, 1))
     status = {v.version: v.status for v in chosen}
-    cohort, figures = challenged(
-        ctx.engine,
-        learned,
-        [version_of(ctx, v) for v in chosen],
-        ctx.catalog(),
-        lambda stage: ctx.progress(stage, 0, 1),
-    )
+    cohort, figures = challenged(replace(work, model=with_cohorts(work)), [version_of(ctx, v) for v in chosen])
     versions = [{"status": status[one["version"]], **one} for one in figures]
     return {"model": name, "as_of": as_of.isoformat(), "cohort": cohort, "versions": versions}
 

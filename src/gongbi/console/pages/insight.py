@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 from nicegui import ui
 
 from gongbi.console import charts, parts
-from gongbi.console.box import score_name
 from gongbi.console.contrast import Contrast, repeated
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
@@ -86,7 +85,7 @@ class Look:
     def __init__(self, page: Page, expression: str, subject: str, tags: Rows, models: Rows) -> None:
         self.page, self.expression, self.subject = page, expression, subject
         page.learn(own := [t for t in tags if t["subject"] == subject])
-        page.names |= {tag: score_name(page, model, tag) for model in models for tag in model["tags"]}
+        page.names |= {tag: page.words(title) for model in models for tag, title in model["titles"].items()}
         self.tags = page.names
         # Those of few values that change with what members do come first, then others of few values, then all.
         cut = [t for t in own if (t["distinct"] or 0) >= 2 and not t["type"].startswith(("list", "distribution"))]

@@ -9,8 +9,7 @@ from urllib.parse import quote
 from nicegui import run as background
 from nicegui import ui
 
-from gongbi.console import charts, clusters, library, parts, proofs
-from gongbi.console.box import score_name
+from gongbi.console import charts, clusters, library, parts, proofs, sections
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
@@ -33,7 +32,7 @@ async def build(page: Page) -> None:
             "outline no-caps"
         ).classes("g-btn")
     page.learn(await page.call("tags"))
-    page.names |= {tag: score_name(page, model, tag) for model in found for tag in model["tags"]}
+    page.names |= {tag: page.words(title) for model in found for tag, title in model["titles"].items()}
     for model in found:
         if model["newest"] is None:
             with parts.card(page.words(model["name"], model["model"])):
@@ -77,6 +76,8 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         _uplift(page, card, metrics)
     elif metrics.get("clusters"):
         clusters.show(page, card, metrics)
+    elif metrics.get("sections"):
+        _plain(page, card, metrics)
     else:
         _purchases(page, card, metrics)
 
@@ -111,8 +112,10 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
             note,
             icon="how_to_reg",
         )
+    sections.figures(page, metrics.get("sections", []))
     _honest(page, card, metrics)
     with ui.element("div").classes("g-grid"):
+        sections.tables(page, metrics.get("sections", []))
         with parts.card(page.t("models.calibration"), page.t("models.calibration_about"), classes="s6"):
             _calibration(page, test)
         with parts.card(page.t("models.gains"), page.t("models.gains_about"), classes="s6"):
@@ -132,6 +135,17 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
         proofs.lift(page, test)
         proofs.groups(page, test)
         proofs.drift(page, card)
+        proofs.limits(page, card)
+        proofs.versions(page, card)
+
+
+def _plain(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    sections.figures(page, metrics["sections"])
+    _honest(page, card, metrics)
+    with ui.element("div").classes("g-grid"):
+        sections.tables(page, metrics["sections"])
+        with parts.card(page.t("models.tags"), classes="s6"):
+            _tags(page, card)
         proofs.limits(page, card)
         proofs.versions(page, card)
 

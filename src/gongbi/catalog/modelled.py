@@ -1,0 +1,202 @@
+"""Definitions of models: what is predicted, of whom, how far ahead, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from gongbi.catalog.naming import NO_WORDS, Words, check_name
+from gongbi.errors import InvalidDefinition, Place
+
+#: The longest horizon of a model: ten years.
+MOST_DAYS = 3650
+#: The most cohorts that follow from a target: older ones say little of today.
+MOST_COHORTS = 12
+#: The most clusters that a model tries: nobody keeps more apart.
+MOST_CLUSTERS = 30
+
+Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
+Often = Literal["beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom"]
+Estimator = Literal["purchases", "propensity", "newcomers", "uplift", "clusters"]
+
+#: What a kind of model cannot do without.
+NEEDS: Mapping[Estimator, tuple[str, ...]] = {
+    "purchases": ("fact", "amount"),
+    "clusters": ("features",),
+}
+#: Keys that only these kinds of model know; of others they would say nothing.
+ONLY: Mapping[str, tuple[Estimator, ...]] = {
+    "often": ("purchases",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """One training or test set: who, as of when, and what counts as a yes.
+
+    Parameters
+    ----------
+    as_of
+        ISO date or instant; a date is its first instant in the workspace zone. Features see only what was known
+        before it.
+    population
+        Who belongs to it: a boolean expression, as of `known_by`.
+    target
+        What counts as a yes: a boolean expression that uses ``ahead(n, unit)`` to look at what came after `as_of`.
+    known_by
+        ISO date or instant by which the population is known; `as_of` where absent. A mailing list is settled before
+        a campaign begins but comes on record with its first day: without this the list would still be empty. Give
+        the earliest instant that will do, since it is the only part that sees beyond `as_of` and picks the members.
+    treated
+        For ``uplift``: who of them was treated, where that differs from the model's own `treated`.
+    """
+
+    name: str
+    as_of: str
+    population: str
+    target: str
+    known_by: str | None = None
+    treated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDef:
+    """A prediction that is trained, checked and written as tags.
+
+    Parameters
+    ----------
+    model
+        Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
+    estimator
+        ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
+        value of those without a history: the chance that they buy, times what they then spend), ``uplift`` (what a
+        treatment changes for each member) or ``clusters`` (groups of members who are alike).
+    fact, amount, horizon_days
+        For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
+    often
+        For ``purchases``, what says how often: ``beta_geo`` (BG/NBD: may leave after any purchase), ``pareto_nbd``
+        (may leave at any time), ``modified_beta_geo`` (may leave already after the first) or ``beta_geo_beta_binom``
+        (BG/BB: buys in a week or does not, and may leave before any).
+    features
+        For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
+        all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
+        without history, whose value of today might know what came after.
+    target, population
+        For ``propensity`` and ``uplift``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is
+        asked about (all members where absent). The cohorts then follow from the instant of the training: the newest
+        one whose outcome is known is the test, and those before it, one horizon apart, are learned from.
+    cohorts
+        At most so many of those before it are learned from, where the data reach so far back.
+    train, test
+        For ``propensity`` and ``uplift``: cohorts; test cohorts are later than every train cohort. An ``uplift`` model
+        without a test is tested on members of its training cohorts who are drawn by lot and not learned from.
+    treated, randomised
+        For ``uplift``: who of the population was treated, a boolean expression that is read at `known_by`, or looks at
+        what came after with ``ahead(n, unit)``; and whether that was decided by lot. Only then is its report a proof.
+    score
+        For ``propensity``: the population expression scored now (the `population`, or all members, where absent). For
+        ``purchases``: who is scored. For ``clusters``: who is learned from and assigned.
+    baseline
+        A tag whose plain value is the score to beat.
+    groups
+        Tags by whose values the card shows whether the figures hold everywhere.
+    protected
+        Tags by whose values the card shows whether the model is fair. They, and all sensitive tags, are read for that
+        alone and never learned from.
+    fewest, most
+        For ``clusters``: from how many to how many clusters are tried; the same number twice takes it as given.
+    """
+
+    model: str
+    estimator: Estimator
+    name: Words = NO_WORDS
+    subject: str = "customer"
+    fact: str | None = None
+    amount: str | None = None
+    often: Often = "beta_geo"
+    horizon_days: int = 90
+    holdout_days: int = 90
+    features: tuple[str, ...] = ()
+    target: str | None = None
+    population: str | None = None
+    cohorts: int = 3
+    train: tuple[Cohort, ...] = ()
+    test: tuple[Cohort, ...] = ()
+    treated: str | None = None
+    randomised: bool = False
+    score: str | None = None
+    baseline: str | None = None
+    groups: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    fewest: int = 2
+    most: int = 8
+    owner: str = ""
+    refresh: Refresh = "weekly"
+    about: Words = NO_WORDS
+    place: Place | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        check_name(self.model, "model")
+        for key in ("horizon_days", "holdout_days"):
+            if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
+                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
+        self._check_keys()
+        if self.by_week and (self.horizon_days % 7 or self.holdout_days % 7):
+            raise InvalidDefinition(
+                f"Model {self.model!r}: `often: beta_geo_beta_binom` knows weeks, so that `horizon_days` and"
+                " `holdout_days` are multiples of 7.",
+            )
+        if self.target is not None and (self.train or self.test):
+            raise InvalidDefinition(
+                f"Model {self.model!r} has a `target` and cohorts of its own.",
+                hint="Leave out `train` and `test`, and the cohorts follow from the target; or write both into each.",
+            )
+        if (self.population is not None or self.cohorts != 3) and self.target is None:
+            raise InvalidDefinition(f"Model {self.model!r}: `population` and `cohorts` go with a `target`.")
+        if not 1 <= self.cohorts <= MOST_COHORTS:
+            raise InvalidDefinition(f"Model {self.model!r}: `cohorts` is 1 to {MOST_COHORTS}, not {self.cohorts}.")
+        if (
+            self.estimator in ("propensity", "newcomers")
+            and not self.target
+            and not (self.features and self.train and self.test)
+        ):
+            raise InvalidDefinition(
+                f"Model {self.model!r} needs a `target`, or `features`, `train` and `test`.",
+            )
+        if self.estimator == "uplift":
+            self._check_uplift()
+        if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:
+            raise InvalidDefinition(
+                f"Model {self.model!r}: `fewest` and `most` are 2 to {MOST_CLUSTERS} clusters, in this order."
+            )
+        if self.train and self.test and max(c.as_of for c in self.train) >= min(c.as_of for c in self.test):
+            raise InvalidDefinition(
+                f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
+                hint="Move the test cohort later: a model must be judged on what came after it.",
+            )
+
+    @property
+    def by_week(self) -> bool:
+        """Whether it counts weeks with a purchase, and not days."""
+        return self.often == "beta_geo_beta_binom"
+
+    def _check_keys(self) -> None:
+        if missing := [key for key in NEEDS.get(self.estimator, ()) if not getattr(self, key)]:
+            names = ", ".join(f"`{key}`" for key in missing)
+            raise InvalidDefinition(f"Model {self.model!r} needs {names}.")
+        for key, kinds in ONLY.items():
+            default = next(f.default for f in fields(self) if f.name == key)
+            if self.estimator not in kinds and getattr(self, key) != default:
+                raise InvalidDefinition(
+                    f"Model {self.model!r}: `{key}` goes with `estimator: {kinds[0]}`, not with {self.estimator!r}."
+                )
+
+    def _check_uplift(self) -> None:
+        if not self.target and not (self.features and self.train):
+            raise InvalidDefinition(f"Model {self.model!r} needs a `target`, or `features` and `train`.")
+        if not self.treated and not all(cohort.treated for cohort in (*self.train, *self.test)):
+            raise InvalidDefinition(
+                f"Model {self.model!r} needs `treated`: who of the population was treated.",
+                hint="E.g. treated: exists(mailed) filter (where wave = 3); randomised: true where lots were drawn.",
+            )

@@ -1,0 +1,60 @@
+"""Parts of a model's card that every kind can have, drawn as they are described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from gongbi.console import parts
+from gongbi.console.frame import Page
+
+
+def figures(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
+    """The figures in rows."""
+    for one in sections:
+        if one["kind"] != "stats":
+            continue
+        with ui.element("div").classes("g-stats"):
+            for item in one["items"]:
+                span, note = item["interval"], ""
+                if span:
+                    low, high = (written(page, span[end], item["format"]) for end in ("low", "high"))
+                    note = page.t("models.interval", low=low, high=high)
+                parts.stat(
+                    page.words(item["label"]), written(page, item["value"], item["format"]), note, icon="insights"
+                )
+
+
+def tables(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
+    """The tables, each in a card; to be called within a grid."""
+    for one in sections:
+        if one["kind"] != "table":
+            continue
+        title = page.words(one["title"])
+        columns = [
+            {"name": f"c{i}", "label": page.words(c["label"]), "align": "left" if c["format"] == "text" else "right"}
+            for i, c in enumerate(one["columns"])
+        ]
+        kinds = [c["format"] for c in one["columns"]]
+        rows = []
+        for n, row in enumerate(one["rows"]):
+            cells = {f"c{i}": written(page, cell, kinds[i]) for i, cell in enumerate(row)}
+            order = {f"c{i}_sort": cell for i, cell in enumerate(row) if kinds[i] != "text"}
+            rows.append({"id": n, **cells, **order})
+        with parts.card(title, page.words(one["about"]), classes="s6"):
+            parts.table(page, columns, rows, label=title)
+
+
+def written(page: Page, value: Any, kind: str) -> str:
+    """A cell as people read it; a dash where there is nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        return page.words(value)
+    if isinstance(value, str):
+        return value
+    if kind == "percent":
+        return page.format.percent(value)
+    return page.format.number(value, 0 if kind == "count" else 2)

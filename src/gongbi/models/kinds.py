@@ -1,0 +1,305 @@
+"""What each kind of model does to learn and to score: one small entry each.
+
+A kind that learns from tags is a class with `train` and `scores`. One that learns from the rows of facts is three
+functions: a plan, what is learned from its rows, what is said of each member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.core.dialect import Dialect
+from gongbi.core.plan import Plan
+from gongbi.errors import InvalidInput
+from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.propensity import PropensityModel
+from gongbi.estimators.prospects import ProspectValueModel
+from gongbi.models import drift, newcomers, propensity, purchases, uplift
+from gongbi.models import plan as plans
+from gongbi.models.base import Trained, Version
+from gongbi.models.cohorts import sensitive_tags
+from gongbi.models.features import feature_frame
+from gongbi.models.reading import Work, check_known, feature_types, floats, members_with, read_cohorts, scored_pages
+
+#: Columns of scores, ``id`` among them.
+Columns = dict[str, Any]
+
+
+class Kind(Protocol):
+    """How models of one estimator learn and score."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:
+        """Learn as of the instant, judge on what was not learned from; a `champion` is the version in use."""
+        ...
+
+    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
+        """Score members with a kept model, page by page, with the columns of `score_table` but the instant.
+
+        `seen` is shown each page, so that it can tell the drift since the training.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Rows that a kind asked for, as of an instant.
+
+    Attributes
+    ----------
+    tables
+        What the plans gave, by their names.
+    members
+        Whom the model is about, read when asked: ``id``, and the model's `groups` as tags.
+    """
+
+    tables: Mapping[str, pa.Table]
+    members: Callable[[], pa.Table]
+    as_of: datetime
+    zone: str
+
+
+@dataclass(frozen=True)
+class OfFacts:
+    """A kind that learns from rows of facts.
+
+    Attributes
+    ----------
+    plan
+        What it reads as of an instant, by name; whether it is to learn, and not only to score, is said last.
+    learn, score
+        From the rows to a model, and to one row of scores per member.
+    """
+
+    plan: Callable[[ModelDef, Catalog, Dialect, datetime, bool], Mapping[str, Plan]]
+    learn: Callable[[ModelDef, Facts], Trained]
+    score: Callable[[ModelDef, Mapping[str, Any], Facts], Columns]
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the rows, learn, check."""
+        work.stage("histories")
+        facts = self._read(work, learning=True)
+        work.stage("fit")
+        return self.learn(work.model, facts)
+
+    def scores(
+        self,
+        work: Work,
+        artifact: Mapping[str, Any],
+        seen: drift.Seen | None,  # noqa: ARG002
+    ) -> Iterator[Columns]:
+        """Score whom the rows name, or of them those whom the model is asked about."""
+        facts = self._read(work, learning=False)
+        found = pa.table(self.score(work.model, artifact, facts))
+        if work.model.score is not None:
+            found = found.join(facts.members().select(["id"]), "id", join_type="left semi")
+        yield {name: found[name] for name in found.column_names}
+
+    def _read(self, work: Work, *, learning: bool) -> Facts:
+        asked = self.plan(work.model, work.catalog, work.engine.dialect, work.as_of, learning)
+        tables = {name: work.engine.query(plan) for name, plan in asked.items()}
+        return Facts(tables, lambda: self._members(work), work.as_of, work.catalog.world.zone)
+
+    def _members(self, work: Work) -> pa.Table:
+        dialect, groups = work.engine.dialect, work.model.groups
+        return work.engine.query(plans.scored_plan(work.model, groups, work.catalog, dialect, work.as_of, work.built))
+
+
+class Propensity:
+    """Boosted trees on tags."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:
+        """Read the cohorts, choose on the training ones, learn, judge once on the test ones.
+
+        The `champion` is scored on the same test cohorts where it did not learn from what came after their instant.
+
+        Raises
+        ------
+        NotYet
+            The outcome of a cohort is not known before the instant.
+        """
+        model, catalog, as_of = work.model, work.catalog, work.as_of
+        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+        rival = trees_of(champion, model, catalog) if champion is not None else None
+        also = rival.feature_names_in_ if rival is not None else ()
+        cohorts = [
+            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
+        ]
+        check_known(cohorts, as_of, catalog.world.zone)
+        types = feature_types(work)
+        if not types:
+            raise InvalidInput(
+                f"The model {model.model!r} has no tag to learn from.", hint="Name `features`, or define more tags."
+            )
+        if model.baseline is not None and not catalog.world.tags_of(model.subject)[model.baseline].is_number:
+            raise InvalidInput(
+                f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members."
+            )
+        rows, left_out = read_cohorts(work, cohorts, types)
+        train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
+        texts = [name for name, type_ in types.items() if type_.name == "text"]
+        work.stage("choose settings")
+        settings, validation = propensity.choose_settings(train, texts, work.on_fold)
+        work.stage("fit")
+        trees, strongest = propensity.fit(train, texts, settings, work.on_fold), propensity.strongest_tag(train)
+        protected = sensitive_tags(model, catalog)
+        chances = [trees.predict_proba(t.frame)[:, 1] for t in tests]
+        found = [
+            propensity.figures_on(t, chance, model.baseline, strongest, protected)
+            for t, chance in zip(tests, chances, strict=True)
+        ]
+        if champion is not None and rival is not None:
+            for test, chance, figures in zip(tests, chances, found, strict=True):
+                if champion.learned_until is not None and champion.learned_until <= test.as_of:
+                    other = chances_of(rival, test, model, catalog)
+                    figures["champion"] = propensity.beside_champion(test, chance, other, champion.version)
+        judgement = propensity.judge(found)
+        window = {"as_of": as_of.isoformat(), "cohorts": {r.name: r.as_of.isoformat() for r in rows}}
+        params = {"settings": settings, **propensity.SETTINGS[settings], "trees": trees.trees_, "seed": propensity.SEED}
+        metrics = propensity.metrics(rows, validation, found, trees, judgement)
+        metrics |= {"left_out": left_out, "reference": drift.reference(train[-1].frame, chances[-1])}
+        return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
+
+    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
+        """Score page by page, with the tags that move each score most."""
+        trees = PropensityModel.from_json(artifact)
+        for rows, frame in scored_pages(work, trees.feature_names_in_):
+            reasons, score = propensity.explain(trees, frame), trees.predict_proba(frame)[:, 1]
+            if seen is not None:
+                seen.add(frame, score)
+            yield {
+                "id": rows["id"],
+                "score": pa.array(score, pa.float64()),
+                **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
+            }
+
+
+class Uplift:
+    """What a treatment changes for each member."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the trials, learn from the earlier, judge on the later, or on members held out by lot.
+
+        Raises
+        ------
+        NotYet
+            The outcome of a cohort is not known before the instant.
+        """
+        model, catalog = work.model, work.catalog
+        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+        cohorts = [plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect) for cohort, role in given]
+        check_known(cohorts, work.as_of, catalog.world.zone)
+        rows, left_out = read_cohorts(work, cohorts, feature_types(work))
+        work.stage("fit")
+        return uplift.learn(model, rows, work.as_of, left_out)
+
+    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
+        """Score page by page."""
+        kept = uplift.Kept.from_json(artifact)
+        for rows, frame in scored_pages(work, kept.model.feature_names_in_):
+            effect, without, group = kept.score(frame)
+            if seen is not None:
+                seen.add(frame, effect)
+            yield {
+                "id": rows["id"],
+                "score": pa.array(effect, pa.float64()),
+                "without": pa.array(without, pa.float64()),
+                "group": pa.array(group, pa.string()),
+            }
+
+
+class Newcomers:
+    """What those without a history come to be worth."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the cohorts, learn from the earlier, judge once on the test.
+
+        Raises
+        ------
+        NotYet
+            The outcome of a cohort is not known before the instant.
+        """
+        model, catalog = work.model, work.catalog
+        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+        cohorts = [plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect) for cohort, role in given]
+        check_known(cohorts, work.as_of, catalog.world.zone)
+        rows, left_out = read_cohorts(work, cohorts, feature_types(work))
+        work.stage("fit")
+        return newcomers.learn(model, rows, work.as_of, left_out, sensitive_tags(model, catalog), work.on_fold)
+
+    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
+        """Score page by page."""
+        fitted = ProspectValueModel.from_json(artifact)
+        for rows, frame in scored_pages(work, fitted.feature_names_in_):
+            found = newcomers.scores(fitted, frame)
+            if seen is not None:
+                seen.add(frame, found["value"])
+            yield {"id": rows["id"], **{name: pa.array(values, pa.float64()) for name, values in found.items()}}
+
+
+class Clusters:
+    """Groups of members who are alike in their tags."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the tags of the population, try numbers of clusters, keep the centres of one."""
+        from gongbi.models import clusters
+
+        work.stage("members")
+        _, frame = members_with(work, plans.feature_names(work.model, work.catalog))
+        work.stage("choose clusters")
+        return clusters.learn(work.model, frame, work.as_of)
+
+    def scores(
+        self,
+        work: Work,
+        artifact: Mapping[str, Any],
+        seen: drift.Seen | None = None,  # noqa: ARG002
+    ) -> Iterator[Columns]:
+        """File the population by the centres that are kept."""
+        from gongbi.estimators.clusters import MixedClusters
+
+        kept = MixedClusters.from_json(artifact)
+        # What this version learned from, which an edited definition may not name any more.
+        rows, frame = members_with(work, kept.space_.columns.names)
+        label, clarity = kept.assign(frame)
+        yield {
+            "id": rows["id"],
+            "cluster": pa.array(label + 1, pa.int64()),
+            "clarity": pa.array(clarity, pa.float64()),
+        }
+
+
+def trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityModel | None:
+    """The trees of a kept version; None where a tag it learned from is gone, so that it cannot be asked."""
+    trees = PropensityModel.from_json(version.artifact)
+    return trees if set(trees.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
+
+
+def chances_of(trees: PropensityModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
+    """The chances that trees give to the members of a cohort."""
+    known = catalog.world.tags_of(model.subject)
+    types = {name: known[name] for name in trees.feature_names_in_}
+    frame = feature_frame(cohort.known, types, propensity.microseconds(cohort.as_of))
+    return trees.predict_proba(frame)[:, 1]
+
+
+KINDS: Mapping[str, Kind] = {
+    "propensity": Propensity(),
+    "newcomers": Newcomers(),
+    "uplift": Uplift(),
+    "clusters": Clusters(),
+    "purchases": OfFacts(
+        lambda model, catalog, dialect, as_of, _: {"rows": plans.history_plan(model, catalog, dialect, as_of)},
+        lambda model, facts: purchases.learn(model, floats(facts.tables["rows"]), facts.as_of),
+        lambda model, artifact, facts: {
+            "id": facts.tables["rows"]["id"],
+            **purchases.scores(model, artifact, floats(facts.tables["rows"])),
+        },
+    ),
+}
