@@ -155,12 +155,12 @@ class Oracle:
         length = None if bound is None else timedelta(microseconds=bound)
         if expr.function.name == "followed_by":
             return any(length is None or last[0] - first[0] < length for first, *_, last in runs(steps))
-        waiting = runs(steps[:-1])
-        for end in {run[-1] for run in waiting}:
-            over = None if length is None else max(run[0][0] for run in waiting if run[-1] == end) + length
-            if over is not None and (over > self.as_of or end[0] >= over):
+        for run in runs(steps[:-1]):
+            (began, _), (ended, shared) = run[0], run[-1]
+            over = None if length is None else began + length
+            if over is not None and not ended < over <= self.as_of:
                 continue
-            later = [ts for ts, shared in steps[-1] if ts > end[0] and shared == end[1]]
+            later = [ts for ts, value in steps[-1] if ts > ended and value == shared]
             if all(over is not None and ts >= over for ts in later):
                 return True
         return False

@@ -85,6 +85,10 @@ CASES: dict[str, tuple[str, list[tuple[str, Where]], str | None, int | None, boo
         "not_followed_by(step(view), step(cart, quantity > 1), step(buy), within => interval 36 hours)",
         [VIEW, CART, BUY], None, 36, False,
     ),
+    "not four": (
+        "not_followed_by(step(view), step(view), step(cart), step(buy), within => interval 30 hours)",
+        [VIEW, VIEW, ("cart", anything), BUY], None, 30, False,
+    ),
 }  # fmt: skip
 
 
@@ -107,23 +111,22 @@ def runs(rows: Sequence[Row], steps: Sequence[tuple[str, Where]], shared: str | 
 
 
 def plainly(rows: Sequence[Row], name: str, as_of: datetime) -> bool:
-    """Whether a case holds for the rows of one member."""
+    """Whether a case holds for the rows of one member: every run is asked by itself what the page says of one."""
     _, steps, shared, hours, completed = CASES[name]
     seen = [row for row in rows if row["ts"] < as_of]
     length = None if hours is None else hours * HOUR
     if completed:
         return any(length is None or r[-1]["ts"] - r[0]["ts"] < length for r in runs(seen, steps, shared))
-    waiting = runs(seen, steps[:-1], shared)
-    for end in {id(run[-1]): run[-1] for run in waiting}.values():
-        begun = max(run[0]["ts"] for run in waiting if run[-1] is end)
-        over = None if length is None else begun + length
-        if over is not None and (over > as_of or end["ts"] >= over):
-            continue
-        later = [r for r in seen if r["fact"] == steps[-1][0] and steps[-1][1](r) and r["ts"] > end["ts"]]
-        later = [r for r in later if value(r, shared) == value(end, shared)]
-        if not [r for r in later if over is None or r["ts"] < over]:
-            return True
-    return False
+    whole = runs(seen, steps, shared)
+
+    def in_vain(run: Sequence[Row]) -> bool:
+        completions = [one[-1]["ts"] for one in whole if all(a is b for a, b in zip(one, run, strict=False))]
+        if length is None:
+            return not completions
+        over = run[0]["ts"] + length
+        return run[-1]["ts"] < over <= as_of and all(ts >= over for ts in completions)
+
+    return any(in_vain(run) for run in runs(seen, steps[:-1], shared))
 
 
 def make(engine: Engine, rows: Sequence[Row], members: Sequence[int] = MEMBERS) -> None:
@@ -225,6 +228,21 @@ def test_a_later_start_saves_a_run_that_an_earlier_one_would_lose(duckdb_engine:
     assert bench.answers(duckdb_engine, {"x": text}, WORLD, as_of=START + 90 * HOUR)["x"][1] is True
 
 
+@on_every_engine()
+def test_beginning_again_does_not_undo_a_run_that_waited_in_vain(engine: Engine) -> None:
+    waited = [row(1, "view", 0, 10), row(1, "cart", 6, 10), row(1, "buy", 12, 10)]
+    again = [{**r, "member": 2} for r in waited] + [row(2, "view", 5, 10)]
+    # The run of member 3 that began first is over before its cart; that from 1 on is over in time, that from 2 is not.
+    three = [row(3, "view", hours, 10) for hours in (-5, 1, 2)]
+    three += [{**r, "member": 3} for r in waited[1:]] + [row(3, "buy", 11.5, 10)]
+    make(engine, [*waited, *again, *three])
+    text = "not_followed_by(step(view), step(cart), step(buy), within => interval {} hours)"
+    texts = {"10": text.format(10), "11": text.format(11)}
+    found = bench.answers(engine, texts, WORLD, as_of=START + 90 * HOUR)
+    assert found["10"] == {1: True, 2: True, 3: True, 4: False}
+    assert found["11"] == {1: True, 2: True, 3: False, 4: False}
+
+
 def test_each_fact_is_scanned_once_and_no_row_is_joined_with_another() -> None:
     texts = {"a": "count(view)", "b": TEXTS["same"], "c": TEXTS["not three"], "d": "mode(cart.quantity)"}
     exprs = {name: check_expression(text, WORLD, "member") for name, text in texts.items()}
@@ -296,6 +314,15 @@ def test_the_first_run_is_shown_and_of_several_starts_the_latest() -> None:
     waited = first_run([views, carts], 3 * HOUR, at[5], completed=False)
     assert [(step.at, step.value) for step in waited] == [(at[0], "b")]
     assert first_run([views, carts], 10 * HOUR, at[5], completed=False) == (), "still waiting"
+
+
+def test_the_run_that_is_shown_for_the_opposite_is_the_one_that_waited_in_vain() -> None:
+    at = [START + n * HOUR for n in range(13)]
+    views, carts, buys = [(at[0], 0), (at[5], 0)], [(at[6], 0)], [(at[12], 0)]
+    run = first_run([views, carts, buys], 10 * HOUR, at[12], completed=False)
+    assert [step.at for step in run] == [at[0], at[6]]
+    alone = first_run([views, buys], 7 * HOUR, at[12], completed=False)
+    assert [step.at for step in alone] == [at[0]], "of two steps the one that began is the one that waited"
 
 
 def test_targets_may_ask_what_comes_in_which_order(duckdb_engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +34,8 @@ def first_run(
 
     Notes
     -----
-    Of all runs to one row the one that began latest is followed, as the query does: it has the most time left.
+    Of all runs to one row the one that began latest is followed: it has the most time left. For the opposite it is the
+    first that is not over before its own steps are taken, as the query has it (see `core.sequences`).
     """
     follow = len(steps) if completed else len(steps) - 1
     found: list[tuple[Taken, ...]] = []
@@ -56,16 +58,21 @@ def _ends(
     missed: Sequence[datetime] | None,
 ) -> list[tuple[Taken, ...]]:
     """The first run of one shared value that makes it true."""
+    starts = sorted(at for at, number in rows if number == 1)
     begun: list[tuple[Taken, ...]] = [()] * (follow + 1)
     # Rows at one instant from the last step to the first: none of them follows another.
     for at, number in sorted(rows, key=lambda row: (row[0], -row[1])):
         if number > follow or (number > 1 and not begun[number - 1]):
             continue
         run = (*(begun[number - 1] if number > 1 else ()), Taken(at, value))
-        if number == follow and _holds(run, window, as_of, missed):
-            return [run]
         if not begun[number] or run[0].at > begun[number][0].at:
             begun[number] = run
+        if number < follow:
+            continue
+        if missed is not None and window is not None and follow > 1 and at < run[0].at + window:
+            run = (Taken(starts[bisect_right(starts, at - window)], value), *run[1:])
+        if _holds(run, window, as_of, missed):
+            return [run]
     return []
 
 

@@ -4,9 +4,16 @@ Every step's rows are read off the scan of its fact: member, shared value, time,
 sorted once by member, value and time, and runs are followed along it. No row is paired with another, so that the work
 grows with the rows and not with their square.
 
-A run is worth what its start is worth: of all runs that have come to a step, the one that began latest has the most
-time left. So for each row of step k + 1 it is enough to know the latest start among the rows of step k before it.
-Rows at one instant are ordered from the last step to the first: what stands before a row is then strictly earlier.
+Of all runs that have come to a step, the one that began latest has the most time left. So for each row of step k + 1
+it is enough to know the latest start among the rows of step k before it. Rows at one instant are ordered from the last
+step to the first: what stands before a row is then strictly earlier.
+
+A run that waits in vain wants the opposite: the earlier it began, the sooner its time is over, while its last step is
+still to come. But it must not be over before its own steps are taken. Of the starts of runs to a row the best is hence
+the first that is less than the window before it. It needs no search: where a run began at some row, one with the same
+further steps began at any earlier row of the first step. So the starts of the runs to a row are all rows of the first
+step up to the latest start, and the best is the first row of that step in the window before the row, if the latest
+start is in the window too.
 """
 
 from __future__ import annotations
@@ -50,16 +57,21 @@ def members_of(call: Call, steps: Sequence[StepRows], as_of: datetime, dialect: 
     shared = steps[0].shared is not None
     follow = len(steps) if run.completed else len(steps) - 1
     text = " union all ".join(step.select(i) for i, step in enumerate(steps, 1))
-    kept = "_m, k, t, s" if shared else "_m, t, s"
-    over = f"partition by {'_m, k' if shared else '_m'} order by t, s desc rows between"
+    owner = "_m, k" if shared else "_m"
+    kept = f"{owner}, t, s"
+    over = f"partition by {owner} order by t, s desc rows between"
     before, after = f"({over} unbounded preceding and 1 preceding)", f"({over} 1 following and unbounded following)"
     text = f"select {kept}, case when s = 1 then t end as b from ({text}) e"
     for number in range(2, follow + 1):
         begun = f"max(case when s = {number - 1} then b end) over {before}"
         text = f"select {kept}, case when s = {number} then {begun} end as b from ({text}) e"
-    end = "" if window is None else _later("b", window, dialect)
+    end = "" if window is None else f"(b + {_interval(window, dialect)})"
     true = "b is not null" if window is None else f"t < {end}"
     if not run.completed:
+        if window is not None and follow > 1:
+            near = f"order by t range between {_interval(window - 1, dialect)} preceding and current row"
+            first = f"min(case when s = 1 then t end) over (partition by {owner} {near})"
+            text = f"select {kept}, case when t < {end} then {first} end as b from ({text}) e"
         text = f"select {kept}, b, min(case when s = {len(steps)} then t end) over {after} as next from ({text}) e"
         if window is None:
             true += " and next is null"
@@ -68,8 +80,7 @@ def members_of(call: Call, steps: Sequence[StepRows], as_of: datetime, dialect: 
     return f"select _m, true as {alias} from ({text}) e where s = {follow} and {true} group by _m"
 
 
-def _later(moment: str, microseconds: int, dialect: Dialect) -> str:
-    """An instant so much later; intervals are whole seconds."""
-    seconds = microseconds // 1_000_000
-    length = f"'{seconds}' second" if dialect.name == "spark" else f"'{seconds} seconds'"
-    return f"({moment} + interval {length})"
+def _interval(microseconds: int, dialect: Dialect) -> str:
+    """A length of time."""
+    seconds = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
+    return f"interval '{seconds}' second" if dialect.name == "spark" else f"interval '{seconds} seconds'"

@@ -50,9 +50,11 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _sequence(
         "not_followed_by",
-        "前面各步依次做过，而最后一步没有随之发生；给出 within 则等到这段时间过完才算（从第一步起计），此前为假；不给则看到截止时刻为止。",
-        "Took all steps but the last in this order, and the last did not follow. With `within` it counts only once that time, from the "
-        "first step on, is over, and is false before; without, it is as seen at the instant. Any one such run is enough.",
+        "前面各步依次做过，而最后一步没有随之发生。给出 within 时，从第一步起计这段时间：前面各步都在其中做过，最后一步没有在其中发生，"
+        "等时间过完才算，此前为假；不给则看到截止时刻为止。有任意一次这样的经过即可，之后又重新开始也不影响它。",
+        "Took all steps but the last in this order, and the last did not follow. With `within` that time runs from the first step on: "
+        "the steps before the last are taken in less, the last does not come in less, and it counts only once the time is over, and is "
+        "false before; without, it is as seen at the instant. Any one such run is enough, whatever began again later.",
         (Example("not_followed_by(step(sample, promoted), step(sample, quantity > 2), within => interval 30 days)", {1: True, 2: True, 3: False, 4: False}),
          Example("not_followed_by(step(sample, promoted), step(sample, not promoted))", {1: False, 2: True, 3: False, 4: False})),
         Run(completed=False), relative=True,
