@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from common import HERE, RESULTS
 IMAGE = "images/bench-{}.svg"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 ALL = ("demo", "build", "segments")
+#: Part → the title of its drawing, and what is counted.
+DRAWINGS = {"sizes": ("Build of 300 tags against customers", "customers"), "width": ("Build against tags", "tags")}
 BEFORE = """# Benchmarks
 
 `make bench` measures, and writes this page from `bench/results/*.json`. *Load* is how many processes wanted to run when
@@ -69,13 +72,17 @@ def main() -> None:
             where = folder if name == "demo" else given.workspace or folder
             subprocess.run([sys.executable, HERE / f"{name}.py", where], check=True)
     results = {p.stem: json.loads(p.read_text("utf-8")) for p in RESULTS.glob("*.json")}
-    sizes = {int(folder.name[3:]): folder for folder in RESULTS.glob("of-*")}
+    sizes = {int(folder.name[3:]): folder for folder in RESULTS.rglob("of-*")}
     larger = [{p.stem: json.loads(p.read_text("utf-8")) for p in sizes[n].glob("*.json")} for n in sorted(sizes)]
     PAGE.write_text(page(results, larger), "utf-8")
-    for part, title in (("sizes", "build against customers"), ("width", "build against tags")):
-        if f"scale-{part}" in results:
-            points = scale_page.points_of(results[f"scale-{part}"]["seconds"])
-            (PAGE.parent / IMAGE.format(part)).write_text(scale_page.drawing(title, points), "utf-8")
+    for part, seconds in _drawn([results, *larger]).items():
+        drawing = scale_page.drawing(*DRAWINGS[part], scale_page.points_of(seconds))
+        (PAGE.parent / IMAGE.format(part)).write_text(drawing, "utf-8")
+
+
+def _drawn(every: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Part → its seconds by size, of the parts that have a drawing."""
+    return {part: found[f"scale-{part}"]["seconds"] for found in every for part in DRAWINGS if f"scale-{part}" in found}
 
 
 def page(results: dict[str, dict[str, Any]], larger: list[dict[str, dict[str, Any]]]) -> str:
@@ -94,7 +101,7 @@ def page(results: dict[str, dict[str, Any]], larger: list[dict[str, dict[str, An
         head,
         *("| " + " | ".join(str(r[key]) for key in keys) + " |" for r in made),
         AFTER,
-        *(f"\n![]({IMAGE.format(part)})\n" for part in ("sizes", "width") if f"scale-{part}" in results),
+        *(f"\n![{DRAWINGS[part][0]}]({IMAGE.format(part)})\n" for part in _drawn([results, *larger])),
     ]
     return "\n".join(parts)
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH, HEIGHT, EDGE = 360, 240, 44
+WIDTH, HEIGHT, EDGE = 440, 280, 54
+LINE, ASIDE = 'stroke="#2f6f4f" stroke-width="2"', 'stroke="#999" stroke-dasharray="4 4"'
 
 
 def rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bool | None]]:
@@ -91,23 +92,32 @@ def exponent(points: list[tuple[int, float]]) -> float:
     return sum((x - mx) * (y - my) for x, y in logs) / sum((x - mx) ** 2 for x, _ in logs)
 
 
-def drawing(title: str, points: list[tuple[int, float]]) -> str:
-    """A small SVG of one cost on two logarithmic axes."""
-    xs, ys = ([math.log10(v) for v in axis] for axis in zip(*points, strict=True))
+def drawing(title: str, of: str, points: list[tuple[int, float]]) -> str:
+    """A small SVG of one cost on two logarithmic axes, beside what it were if it grew as the size does."""
+    (first, cost), (last, _) = points[0], points[-1]
+    even = [(first, cost), (last, cost * last / first)]
+    xs, ys = ([math.log10(p[axis]) for p in (*points, *even)] for axis in (0, 1))
 
-    def place(value: float, of: list[float], length: int) -> float:
-        return EDGE + (value - min(of)) / ((max(of) - min(of)) or 1) * (length - 2 * EDGE)
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = (
+            EDGE + (math.log10(v) - min(all_)) / ((max(all_) - min(all_)) or 1) * (length - 2 * EDGE)
+            for v, all_, length in zip(point, (xs, ys), (WIDTH, HEIGHT), strict=True)
+        )
+        return x, HEIGHT - y
 
-    at = [(place(x, xs, WIDTH), HEIGHT - place(y, ys, HEIGHT)) for x, y in zip(xs, ys, strict=True)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    def line(through: list[tuple[float, float]], style: str) -> str:
+        listed = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, through))
+        return f'<polyline points="{listed}" fill="none" {style}/>'
+
     marks = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/><text x="{x:.1f}" y="{y - 8:.1f}">{seconds} s</text>'
-        f'<text x="{x:.1f}" y="{HEIGHT - 12}">{n:,}</text>'
-        for (x, y), (n, seconds) in zip(at, points, strict=True)
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/><text x="{x:.1f}" y="{y - 8:.1f}">{seconds:.1f} s</text>'
+        f'<text x="{x:.1f}" y="{HEIGHT - 22}">{n:,}</text>'
+        for (x, y), (n, seconds) in zip(map(place, points), points, strict=True)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
-        f' font-size="11" text-anchor="middle"><text x="{WIDTH / 2}" y="16" font-size="13">{title}</text>'
-        f'<polyline points="{line}" fill="none" stroke="#2f6f4f" stroke-width="2"/>'
-        f'<g fill="#2f6f4f">{marks}</g></svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        ' font-family="sans-serif" font-size="11" text-anchor="middle"><rect width="100%" height="100%" fill="#fff"/>'
+        f'<text x="{WIDTH / 2}" y="16" font-size="13">{title}: seconds, exponent {exponent(points):.2f}</text>'
+        f"{line(even, ASIDE)}{line(points, LINE)}"
+        f'<g fill="#2f6f4f">{marks}</g><text x="{WIDTH / 2}" y="{HEIGHT - 6}">{of}; dashed: exponent 1</text></svg>\n'
     )
