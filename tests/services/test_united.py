@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ maker: {manual: {type: text}}
 ---
 tag: outside.score
 maker: {imported: {type: number}}
+---
+tag: visit.count
+history: keep
+expr: count(visit)
+---
+tag: visit.changes
+expr: count(tag_change)
 """
 
 
@@ -82,6 +90,43 @@ def test_given_values_and_lists_follow_members_who_are_united_and_part_again(ws:
     ws.undo(load)
     (root / "visits2.csv").unlink()
     assert seen(ws) == apart
+
+
+def test_the_histories_of_united_members_are_one_and_part_again(ws: Workspace) -> None:
+    root = Path(ws.root)
+
+    def told(who: Any) -> list[tuple[str, str, str | None]]:
+        rows = ws.history("visit.count", who)["values"]
+        return [(row["value"], row["from"][:10], row["to"] and row["to"][:10]) for row in rows]
+
+    def changes() -> dict[Any, int]:
+        ws.build(force=True)
+        rows = ws.segment("true").members(["tag.visit.changes"]).to_pylist()
+        return {row["id"]: row["tag.visit.changes"] for row in rows}
+
+    for day in ("2024-01-02", "2024-01-03"):
+        ws.backfill("visit.count", day, day, every="day")
+    visits(root, "visits1b.csv", "6,2024-01-03,,A")
+    ws.ingest()
+    ws.backfill("visit.count", "2024-01-04", "2024-01-04", every="day")
+    apart = {who: told(who) for who in (1, -1)}
+    assert apart[-1][0][:2] == ("1", "2024-01-03")
+    assert changes()[-1] >= 1
+    visits(root, "visits2.csv", "5,2024-01-04,1,A")
+    (load,) = (one["load"] for one in ws.ingest()["loads"] if one["outcome"] == "loaded")
+    united = told(1)
+    assert united[0][:2] == apart[1][0][:2]
+    assert united == sorted(united, key=lambda row: row[1])
+    assert all(a[2] == b[1] for a, b in pairwise(united)), "one value at a time, and none is lost"
+    assert told("phone:A") == united
+    assert -1 not in changes()
+    rows = ws.context.engine.query("select distinct customer from fact_tag_change").to_pylist()  # type: ignore[union-attr]
+    assert {row["customer"] for row in rows} <= {1, 2, 3}
+    ws.undo(load)
+    (root / "visits2.csv").unlink()
+    assert told(-1)[: len(apart[-1]) - 1] == apart[-1][:-1]
+    rows = ws.context.engine.query("select distinct customer from fact_tag_change").to_pylist()  # type: ignore[union-attr]
+    assert -1 in {row["customer"] for row in rows}
 
 
 def test_a_value_that_was_given_is_taken_back_with_its_load(ws: Workspace) -> None:

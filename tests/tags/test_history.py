@@ -19,7 +19,8 @@ from gongbi.core.types import INTEGER, TEXT
 from gongbi.core.world import FactShape
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput
-from gongbi.tags.history import changes_plan, is_told, touching
+from gongbi.identity.tables import identifier_table
+from gongbi.tags.history import changes_plan, is_told, touching, united_sql
 from gongbi.tags.run import put_point
 from gongbi.testing.engine import on_every_engine
 
@@ -273,3 +274,48 @@ def test_points_in_any_order_give_what_plain_python_reads_off_them(engine: Engin
         seen = engine.query(f"select ts, thing, old, new from {fact.table}").to_pylist()
         assert {aware(row) for row in seen} == told_of(points)
         assert len(seen) == len(told_of(points))
+
+
+@on_every_engine()
+def test_of_united_members_one_value_holds_at_a_time(engine: Engine) -> None:
+    rng = random.Random(3)
+    thing = SubjectDef("thing", "integer")
+    history, identifiers = history_table(thing), identifier_table(thing)
+    # 4 and 5 became part of 1, 3 of 2; 6 is by itself.
+    members = {1: 1, 4: 1, 5: 1, 2: 2, 3: 2, 6: 6}
+    day = [datetime(2024, 1, 1 + i) for i in range(12)]  # noqa: DTZ001 (as the engine keeps it)
+    rows: list[dict[str, Any]] = []
+    for own in members:
+        edges = sorted(rng.sample(range(11), 6))
+        for low, high in pairwise(edges):
+            if rng.random() < 0.7:
+                ends = None if high == edges[-1] and rng.random() < 0.5 else day[high]
+                row = {"id": own, "tag": rng.choice("tu"), "value": rng.choice("ab"), "number": None}
+                rows.append(row | {"valid_from": day[low], "valid_to": ends})
+    for table, content in (
+        (history, rows),
+        (
+            identifiers,
+            [{"kind": "k", "value": str(o), "customer": m, "own": o, "_load": 1} for o, m in members.items()],
+        ),
+    ):
+        engine.create(table, replace=True)
+        engine.append(table.name, pa.Table.from_pylist(content, schema=pa.schema(engine.columns(table.name))))
+    found = engine.query(united_sql(history.name, identifiers.name, engine.dialect)).to_pylist()
+
+    def holding(among: list[dict[str, Any]], tag: str, at: datetime) -> list[dict[str, Any]]:
+        mine = [row for row in among if row["tag"] == tag and row["valid_from"] <= at]
+        return [row for row in mine if row["valid_to"] is None or at < row["valid_to"]]
+
+    assert {row["id"] for row in found} <= set(members.values())
+    for member in set(members.values()):
+        for tag in "tu":
+            for at in day:
+                held = [row for row in holding(rows, tag, at) if members[row["id"]] == member]
+                first = min(held, key=lambda row: (row["id"] != member, row["id"]), default=None)
+                seen = [row["value"] for row in holding(found, tag, at) if row["id"] == member]
+                assert seen == ([] if first is None else [first["value"]]), (member, tag, at)
+    begins = {(row["id"], row["tag"], row["valid_from"]): row["value"] for row in found}
+    for row in found:
+        following = begins.get((row["id"], row["tag"], row["valid_to"]))
+        assert following != row["value"], "neighbours of one value are one stretch"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from gongbi.core.expr import Expr, TagValue
 from gongbi.core.plan import Plan
 from gongbi.core.types import BOOLEAN, Type
 from gongbi.errors import InvalidInput
+from gongbi.identity.tables import identifier_table
 from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.customers import resolve
@@ -150,7 +151,10 @@ def _tell_changes_at(ctx: Context, subject: str, wanted: plans.Touching) -> None
         if told is not None:
             engine.delete(fact.table, told)
             tables = {subject: f"history_{subject}"}
-            engine.insert(fact.table, plans.changes_plan(fact, tables, POINTS.name, dialect, only=wanted))
+            plan = plans.changes_plan(
+                fact, tables, POINTS.name, dialect, only=wanted, identifiers=_identifiers(ctx, (subject,))
+            )
+            engine.insert(fact.table, plan)
 
 
 def _tell_changes(ctx: Context) -> None:
@@ -159,7 +163,39 @@ def _tell_changes(ctx: Context) -> None:
     for fact in ctx.catalog().world.facts.values():
         tables = {s: f"history_{s}" for s in fact.subjects if f"history_{s}" in there}
         if fact.recorded and tables:
-            ctx.engine.build(plans.changes_plan(fact, tables, POINTS.name, ctx.engine.dialect), fact.table)
+            united = _identifiers(ctx, tables)
+            plan = plans.changes_plan(fact, tables, POINTS.name, ctx.engine.dialect, identifiers=united)
+            ctx.engine.build(plan, fact.table)
+
+
+def _identifiers(ctx: Context, subjects: Iterable[str]) -> dict[str, str]:
+    """Subject → the table that says who was united, of those subjects of whom somebody was."""
+    found = {}
+    for name in subjects:
+        table = identifier_table(ctx.catalog().subjects[name]).name
+        if ctx.catalog().subjects[name].identifiers and table in ctx.engine.tables() and _united(ctx, table):
+            found[name] = table
+    return found
+
+
+def _united(ctx: Context, table: str) -> int:
+    """How many ids belong to a member that is known by another."""
+    own = ctx.engine.dialect.ident
+    return int(ctx.engine.value(f"select count(*) as n from {own(table)} where own <> customer"))
+
+
+def follow_members(ctx: Context, *, united: bool) -> None:
+    """Tell changes by the members of now, where loads have united some (`united` says so) or parted them again."""
+    if not any(fact.recorded for fact in ctx.catalog().world.facts.values()):
+        return
+    owners = {subject for fact in ctx.catalog().world.facts.values() if fact.recorded for subject in fact.subjects}
+    counted = {name: _united(ctx, table) for name, table in sorted(_identifiers(ctx, owners).items())}
+    if not united and str(counted) == ctx.store.settings.get("history members", "{}"):
+        return
+    prepare(ctx)
+    _tell_changes(ctx)
+    ctx.store.settings.set("history members", str(counted), ctx.now())
+    ctx.store.settings.set("history", f"members {secrets.token_hex(4)}", ctx.now())
 
 
 def _digests(ctx: Context, subject: str) -> dict[str, str]:
@@ -245,6 +281,9 @@ def _with_used(ctx: Context, subject: str, name: str) -> dict[str, Expr]:
 def history(ctx: Context, name: str, id: Any, *, limit: int = 1000) -> dict[str, Any]:  # noqa: A002
     """What a tag was for a member, or when it was in a segment, over time.
 
+    Of members that were united the histories are one: where several had a value at a time, that of the member's own id
+    counts. If they part again, each has its own again.
+
     Returns
     -------
     dict
@@ -258,8 +297,9 @@ def history(ctx: Context, name: str, id: Any, *, limit: int = 1000) -> dict[str,
     points = _points(ctx, subject).get(name, [])
     rows: list[dict[str, Any]] = []
     if points:
+        united = plans.united_sql(f"history_{subject}", _identifiers(ctx, (subject,)).get(subject), dialect)
         rows = ctx.engine.query(
-            f"select value, number, valid_from, valid_to from {dialect.ident(f'history_{subject}')}"
+            f"select value, number, valid_from, valid_to from ({united}) h"
             f" where id = {dialect.literal(member)} and tag = {dialect.literal(name)} order by valid_from limit {limit}"
         ).to_pylist()
     veil = Veil(ctx, subject, member, None)

@@ -18,6 +18,7 @@ from gongbi.ownership.files import private_folder, written
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, put_on_record
 from gongbi.services.given import SOURCE, given_members, mend_given, take_back
+from gongbi.services.history import follow_members
 from gongbi.services.limits import checked
 from gongbi.services.lists import list_members
 from gongbi.sources import ledger, run
@@ -73,6 +74,7 @@ def ingest(ctx: Context, *, sources: Sequence[str] | None = None, again: bool = 
             rows=sum(load.good for load in report.loads if load.outcome == "loaded"),
             failed=[{"what": f"{load.source} ({load.path})", **(load.problem or {})} for load in report.problems],
         )
+        follow_members(inner, united=any(load.merged for load in report.loads))
     return report.to_json() | {"warnings": [_lost(one) for one in report.lost]}
 
 
@@ -208,6 +210,7 @@ def undo(ctx: Context, load: int) -> dict[str, Any]:
                 resolver=_resolver(ctx),
             )
             rows, restored = undone.rows, list(undone.restored)
+            follow_members(inner, united=True)
         inner.note(rows=rows)
     ctx.store.audit.append(actor=ctx.actor, action="undo", object=f"load {load}", now=ctx.now())
     said = {"load": load, "rows": rows, "restored": restored, "repairs": repairs}
@@ -332,6 +335,7 @@ def repair(ctx: Context, load: int, file: str) -> dict[str, Any]:
             problem = report.problem or {}
             raise SourceProblem(str(problem.get("message")), hint=problem.get("hint"))
         inner.note(rows=report.good)
+        follow_members(inner, united=bool(report.merged))
     remaining = rejected.counts(ctx.engine).get(load, _NONE)["remaining"]
     return {**asdict(report), "remaining": remaining, "warnings": _warn_of_replaced(report.superseded)}
 

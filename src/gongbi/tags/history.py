@@ -175,8 +175,61 @@ def _among(tag: str, times: Sequence[str], wanted: Touching, dialect: Dialect) -
     return f"({' or '.join(parts)})" if parts else None
 
 
+def united_sql(history: str, identifiers: str | None, dialect: Dialect) -> str:
+    """The history with the members of now: of those who were united, one value at a time. Grain: as the history.
+
+    At a time at which several of those that a member was known as had a value, that of the member's own id counts, then
+    that of the smallest id. Ids that part again have their own values again.
+
+    Parameters
+    ----------
+    identifiers
+        The table that says which member each own id belongs to; None where nobody was united.
+    """
+    table = dialect.ident(history)
+    if identifiers is None:
+        return f"select * from {table}"
+    never = f"cast(null as {dialect.type(TIMESTAMP)})"
+    merged = f"select distinct own, customer from {dialect.ident(identifiers)} where own <> customer"
+    several = (
+        f"select own as __id, customer as member from ({merged}) a union select customer, customer from ({merged}) b"
+    )
+    rows = f"select h.*, s.member from {table} h join ({several}) s on s.__id = h.id"
+    edges = f"select member, tag, valid_from as edge from ({rows}) r union select member, tag, valid_to from ({rows}) r"
+    # From each edge to the next nothing changes: one of those who have a value then is chosen.
+    pieces = (
+        "select member, tag, edge, lead(edge) over (partition by member, tag order by edge) as next_edge"
+        f" from ({edges}) e where edge is not null"
+    )
+    chosen = (
+        "select p.member as id, p.tag, r.value, r.number, p.edge as valid_from, p.next_edge as valid_to, row_number()"
+        " over (partition by p.member, p.tag, p.edge order by case when r.id = p.member then 0 else 1 end, r.id) as nth"
+        f" from ({pieces}) p join ({rows}) r on r.member = p.member and r.tag = p.tag and r.valid_from <= p.edge"
+        " and (r.valid_to is null or r.valid_to > p.edge)"
+    )
+    marked = (
+        "select *, case when lag(value) over (partition by id, tag order by valid_from) = value"
+        " and lag(valid_to) over (partition by id, tag order by valid_from) = valid_from then 0 else 1 end as begins"
+        f" from ({chosen}) c where nth = 1"
+    )
+    counted = f"select *, sum(begins) over (partition by id, tag order by valid_from) as stretch from ({marked}) m"
+    return (
+        f"select h.id, h.tag, h.value, h.number, h.valid_from, h.valid_to from {table} h"
+        f" where not exists (select 1 from ({several}) s where s.__id = h.id)"
+        " union all select id, tag, value, max(number) as number, min(valid_from) as valid_from,"
+        f" case when count(valid_to) = count(*) then max(valid_to) else {never} end as valid_to"
+        f" from ({counted}) n group by id, tag, value, stretch"
+    )
+
+
 def changes_plan(
-    fact: FactShape, histories: Mapping[str, str], points: str, dialect: Dialect, *, only: Touching | None = None
+    fact: FactShape,
+    histories: Mapping[str, str],
+    points: str,
+    dialect: Dialect,
+    *,
+    only: Touching | None = None,
+    identifiers: Mapping[str, str] | None = None,
 ) -> Plan:
     """The rows of ``tag_change`` or ``segment_change``: all, or those of some tags at some instants.
 
@@ -190,6 +243,8 @@ def changes_plan(
         The table of points.
     only
         Instants → tags, as of `touching`.
+    identifiers
+        Subject → the table that says who was united, where somebody was; see `united_sql`.
     """
     of_segments = fact.name == SEGMENT_CHANGE
     like = f"h.tag like {dialect.literal(SEGMENT + '%')}"
@@ -202,9 +257,10 @@ def changes_plan(
             f" where subject = {dialect.literal(subject)} group by tag"
         )
         over = "over (partition by h.id, h.tag order by h.valid_from)"
+        united = united_sql(table, (identifiers or {}).get(subject), dialect)
         rows = (
             f"(select h.*, f.first_at, lag(h.value) {over} as before_value, lag(h.valid_to) {over} as before_to,"
-            f" lead(h.valid_from) {over} as after_from from {dialect.ident(table)} h join ({first}) f on f.tag = h.tag"
+            f" lead(h.valid_from) {over} as after_from from ({united}) h join ({first}) f on f.tag = h.tag"
             f" where {like if of_segments else f'not {like}'}{f' and {near}' if near else ''})"
         )
         old = "case when before_to = valid_from then before_value end"
