@@ -6,9 +6,12 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gongbi
 from gongbi.errors import InvalidInput, UnknownName
+from gongbi.services.overlap import shared
 
 EXPRESSIONS = [
     "customer.town = '上海'",
@@ -101,3 +104,13 @@ def test_what_cannot_be_compared_is_told(ws: gongbi.Workspace) -> None:
     assert ws.call("overlap", subject="item")["pairs"] == []
     with pytest.raises(InvalidInput, match="at most 31 conditions, not 32"):
         ws.call("waterfall", expression=" and ".join(f"count(order) > {i}" for i in range(32)))
+
+
+@given(st.integers(0, 62), st.data())
+def test_what_patterns_share_is_counted_pair_by_pair(groups: int, data: st.DataObject) -> None:
+    patterns = data.draw(st.dictionaries(st.integers(0, 2**groups - 1), st.integers(1, 10**9), max_size=20))
+    found = shared(patterns, groups)
+    assert found == [
+        [sum(n for pattern, n in patterns.items() if pattern >> i & 1 and pattern >> j & 1) for j in range(groups)]
+        for i in range(groups)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,6 @@ from gongbi.segments.run import count_patterns
 from gongbi.services.context import Context
 from gongbi.services.segments import condition, population, request
 from gongbi.services.warnings import warn_of_request
-
-#: So many patterns are unpacked at once.
-_AT_ONCE = 50_000
 
 
 def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "customer") -> dict[str, Any]:
@@ -95,13 +92,16 @@ def shared(patterns: Mapping[int, int], groups: int) -> list[list[int]]:
     """
     keys = np.fromiter(patterns.keys(), dtype=np.int64, count=len(patterns))
     counts = np.fromiter(patterns.values(), dtype=np.int64, count=len(patterns))
-    found = np.zeros((groups, groups))
-    for start in range(0, len(keys), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        # Whole numbers as doubles are exact up to 2^53, and multiplied much sooner.
-        inside = (keys[part, None] >> np.arange(groups) & 1).astype(np.float64)
-        found += inside.T @ (inside * counts[part, None])
-    return [[int(n) for n in row] for row in found]
+    octets = [keys >> 8 * i & 255 for i in range((groups + 7) // 8)]
+    bits = np.arange(256)[:, None] >> np.arange(8) & 1
+    found = np.zeros((8 * len(octets), 8 * len(octets)), dtype=np.int64)
+    # Every two bytes take few values together, however many patterns there are.
+    for i, j in combinations_with_replacement(range(len(octets)), 2):
+        table = np.bincount(octets[i] * 256 + octets[j], counts, 256 * 256).reshape(256, 256).astype(np.int64)
+        piece = bits.T @ table @ bits
+        found[8 * i : 8 * i + 8, 8 * j : 8 * j + 8] = piece
+        found[8 * j : 8 * j + 8, 8 * i : 8 * i + 8] = piece.T
+    return [[int(n) for n in row] for row in found[:groups, :groups]]
 
 
 def waterfall(ctx: Context, expression: str, *, subject: str = "customer") -> dict[str, Any]:
