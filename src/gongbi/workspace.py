@@ -7,7 +7,6 @@ comes later finds the owner's address in the lock file and works through that do
 from __future__ import annotations
 
 import getpass
-import inspect
 import os
 import secrets
 import threading
@@ -23,7 +22,7 @@ from gongbi.answers import Members as Members
 from gongbi.answers import Rows as Rows
 from gongbi.answers import full as _full
 from gongbi.answers import told as _told
-from gongbi.errors import InvalidInput, UnknownName, WorkspaceBusy, WorkspaceProblem
+from gongbi.errors import UnknownName, WorkspaceBusy, WorkspaceProblem
 from gongbi.folder import FORMAT as FORMAT
 from gongbi.folder import OWN as OWN
 from gongbi.folder import PRIVATE as PRIVATE
@@ -187,21 +186,15 @@ class Workspace(PortraitVerbs):
         if not self._lock.is_held:
             raise WorkspaceProblem("This process was forked from the owner.", hint="Call gongbi.open in it.")
         # Who only asks the owner needs none of these, nor the stores and engines behind them.
+        from gongbi.services.calling import check_actor, check_call
         from gongbi.services.runs import CHANGING, taking_turns
         from gongbi.services.verbs import VERBS
 
         if verb not in VERBS:
             raise UnknownName("verb", verb, VERBS)
         context = replace(self.context, actor=actor, report=progress, cancelled=cancelled or self.context.cancelled)
-        signature = inspect.signature(VERBS[verb])
-        known = list(signature.parameters)[1:]
-        for name in params:
-            if name not in known:
-                raise UnknownName(f"parameter of `{verb}`", name, known)
-        try:
-            signature.bind(context, **params)
-        except TypeError as error:
-            raise InvalidInput(f"`{verb}` cannot be called so: {error}.") from error
+        check_actor(actor)
+        check_call(verb, VERBS[verb], params)
         # Only a caller that can ask for an end needs somebody who looks out for it.
         with (
             context.stoppable() if cancelled is not None else nullcontext(),

@@ -89,6 +89,16 @@ REFUSED = [
         "窗口的长度是 1 到 36,500，而不是 0。",
     ),
     (
+        "count(purchase) filter (where within(36500, 'calendar_year'))",
+        "A window reaches 100 years at most, not 36500 × calendar_year.",
+        "窗口最长 100 年，而不是 36500 × calendar_year。",
+    ),
+    (
+        "exists_within(purchase, 99, 'calendar_year') and regularly(purchase, 1, 3650, 'year')",
+        "A window reaches 100 years at most, not 3651 × calendar_year.",
+        "窗口最长 100 年，而不是 3651 × calendar_year。",
+    ),
+    (
         "count(purchase) filter (where since('1 Sept'))",
         "'1 Sept' is not a date or an instant.",
         "「1 Sept」不是日期或时刻。",

@@ -396,7 +396,7 @@ WORLD = assemble(read_text(DEFINITIONS)).world
 @pytest.mark.parametrize(
     ("subject", "text", "said"),
     [
-        ("customer", "account.status", "a customer may have many account; it needs an aggregate"),
+        ("customer", "account.status", "there may be several account of a customer; it needs an aggregate"),
         ("customer", "friend.friend.friend.age", "further than 2 relations"),
         ("customer", "count(relation.own)", "No relation is called 'own'"),
         ("branch", "count(relation.owns)", "joins customer and account; a branch is at neither end"),
@@ -416,7 +416,7 @@ WORLD = assemble(read_text(DEFINITIONS)).world
         ("customer", "count(account) filter (where active())", "pairs are those that hold at the instant"),
         ("customer", "count(relation.owns.shares)", "'shares'"),
         ("customer", "sum(payment.amount) filter (where friend.age > 3)", "column of payment"),
-        ("customer", "count(payment) filter (where payment.account.customer.age > 3)", "may have many customer"),
+        ("customer", "count(payment) filter (where payment.account.customer.age > 3)", "may be several customer"),
     ],
 )
 def test_a_way_that_leads_nowhere_is_refused_with_a_reason(subject: str, text: str, said: str) -> None:

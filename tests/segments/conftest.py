@@ -32,6 +32,9 @@ expr: >
   case when count(order) > 9 then 'always' when count(order) > 3 then 'often' when count(order) > 0 then 'seldom' end
 type: {category: [seldom, often, always], ordered: true}
 ---
+tag: visit.items
+expr: distribution(order.item)
+---
 segment: often
 expr: tag.spend.orders >= 4
 ---

@@ -136,3 +136,19 @@ def test_a_score_has_no_past(half_year) -> None:  # type: ignore[no-untyped-def]
     score = TagValue("model.x", DOUBLE)
     with pytest.raises(NotYet, match="score of a model"):
         needed(half_year.ws.context, "customer", [score])
+
+
+def test_what_has_several_values_is_no_way_to_cut(half_year) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InvalidInput, match=r"'visit\.items' has several values for a member"):
+        half_year.ws.call("drill", expression="often", by=["visit.items"])
+    with pytest.raises(InvalidInput, match=r"'visit\.items' has several values for a member"):
+        half_year.ws.call("flows", by="visit.items", start="2025-02-01")
+
+
+def test_a_past_before_all_data_is_said(half_year) -> None:  # type: ignore[no-untyped-def]
+    asked = {"expression": "often", "min_support": 0}
+    codes = [one["code"] for one in half_year.ws.call("insight", against_as_of="1999-01-01", **asked)["warnings"]]
+    assert "before_data" in codes
+    midway = min(order.ts for order in half_year.orders).date().replace(month=4)
+    codes = [one["code"] for one in half_year.ws.call("insight", against_as_of=f"{midway}", **asked)["warnings"]]
+    assert "before_data" not in codes

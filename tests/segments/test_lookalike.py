@@ -68,6 +68,8 @@ def test_the_tags_that_define_the_seeds_are_left_out_and_named(half_year, tmp_pa
     left_out = {row["tag"] for row in found["excluded"]}
     # Orders are named; the total, the first and the last visit count rows of the same fact without a condition.
     assert {"spend.orders", "visit.first", "visit.last", "visit.recent"} <= left_out
+    several = next(row for row in found["excluded"] if row["tag"] == "visit.items")
+    assert several["reason"]["en"] == "It has several values at once: nothing can be learned from it."
     assert not left_out & set(found["learned_from"])
     seeds = half_year.ids("often")
     assert found["seeds"] == len(seeds)

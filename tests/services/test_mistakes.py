@@ -114,7 +114,7 @@ def test_a_score_without_values_is_told_to_be_trained_not_built(built: Run, shop
 def test_a_number_that_is_too_large_is_told_with_its_tag(built: Run, shop: Path) -> None:
     (shop / "definitions/more.yaml").write_text(
         "- {tag: aa.fine, expr: count(order)}\n- {tag: bb.large, expr: tag.aa.fine * 9223372036854775807}\n"
-        "- {tag: cc.rests, expr: tag.bb.large + 1}\n",
+        "- {tag: cc.rests, expr: tag.bb.large + 1}\n- {tag: dd.large, expr: count(order) * 9223372036854775806 + 9}\n",
         "utf-8",
     )
     built("apply")

@@ -75,6 +75,8 @@ def list_tags(lists: Iterable[ListDef]) -> dict[tuple[str, str], Type]:
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _LOOSE = re.compile(r"[\s\-().·•]")
 _MOBILE = re.compile(r"(?:\+?86|0086)?(1[0-9]{10})")
+#: A sign and a decimal point belong to a number; what is written so is no phone with gaps.
+_NUMBER = re.compile(r"-[0-9]+|-?[0-9]+\.[0-9]{1,2}")
 _WHOLE = re.compile(r"([0-9]+)\.0+")
 _SEPARATORS = re.compile(r"[\n\r\t,;，；、]+")
 
@@ -89,14 +91,16 @@ def normal(value: str) -> str:
     if found := _MOBILE.fullmatch(tight):
         return found[1]
     # A workbook writes numbers with a point.
-    return found[1] if (found := _WHOLE.fullmatch(text)) else text.casefold() if "@" in text else tight.casefold()
+    if found := _WHOLE.fullmatch(text):
+        return found[1]
+    return text.casefold() if "@" in text or _NUMBER.fullmatch(text) else tight.casefold()
 
 
 def spellings(value: str) -> list[str]:
     """How the same identifier may stand in a source: the value itself, its normal form, usual ways to write a phone."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
     core = normal(value)
-    found = [value, text, core, text.casefold(), _LOOSE.sub("", text)]
+    found = [value, text, core, text.casefold(), *([] if _NUMBER.fullmatch(text) else [_LOOSE.sub("", text)])]
     if _MOBILE.fullmatch(core):
         grouped = [f"{core[:3]}{gap}{core[3:7]}{gap}{core[7:]}" for gap in (" ", "-")]
         found += [

@@ -537,7 +537,7 @@ class _Checker:
         if at.subject not in fact.subjects:
             raise InvalidExpression(
                 f"A row of {fact.name!r} names no {at.subject}, so it cannot describe one.",
-                hint=f"It names {', '.join(fact.subjects)}.",
+                hint=f"It names {', '.join(fact.subjects)}: sum up a tag of theirs, or join them by a relation.",
             )
         return fact
 

@@ -90,6 +90,14 @@ def parse_instant(text: str, zone: str) -> datetime:
     return _in_utc(instant if instant.tzinfo else instant.replace(tzinfo=zone_of(zone)))
 
 
+def most_days(n: int, unit: str) -> float:
+    """The most days that n units can last."""
+    if unit in ROLLING:
+        return n * ROLLING[unit] / ROLLING["day"]
+    longest = {"day": 1, "workday": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+    return n * longest[unit.removeprefix("calendar_")]
+
+
 def shift(instant: datetime, n: int, unit: str) -> datetime:
     """Move an instant by n × 24 h, n weeks, hours or minutes."""
     try:

@@ -80,6 +80,11 @@ def checked(entry: Function, args: Sequence[Expr]) -> list[Expr]:
 
 def _known(arg: Expr, side: Expr, levels: Sequence[Any]) -> None:
     if isinstance(arg, Constant) and arg.value is not None and arg.value not in levels:
+        if str(arg.value) in {str(one) for one in levels}:
+            raise WrongType(
+                f"The values of {_said(side)!r} are of type {side.type.name}: {arg.value!r} is none of them.",
+                hint=f"Write {arg.value}, without quotes." if isinstance(arg.value, str) else f"Write '{arg.value}'.",
+            )
         raise UnknownName(f"value of {_said(side)}", str(arg.value), [str(one) for one in levels])
 
 

@@ -134,7 +134,7 @@ def trait(world: World, subject: str, parts: Sequence[str]) -> tuple[str, Type]:
     for one in hops:
         if not one.to_one:
             raise InvalidExpression(
-                f"{said!r}: a {subject} may have many {one.role}; it needs an aggregate.",
+                f"{said!r}: there may be several {one.role} of a {subject}; it needs an aggregate.",
                 hint=f"For example count({one.role}), or avg({said}).",
             )
         subject = one.subject

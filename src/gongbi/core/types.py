@@ -61,6 +61,11 @@ class Type:
         return self.name in ("integer", "decimal", "double")
 
     @property
+    def is_many(self) -> bool:
+        """True where a member has several values at once."""
+        return self.name in ("list", "distribution")
+
+    @property
     def is_exact(self) -> bool:
         """True where both engines give the very same value, not only one within 1e-9."""
         return self.name != "double"

@@ -141,7 +141,7 @@ def left_out_of(model: ModelDef, catalog: Catalog) -> dict[str, str]:
             found.get(used) == "no_history" for used in ir.tags_used(expr)
         ):
             found[tag] = "no_history"
-        elif world.tags[model.subject, tag].name in ("list", "distribution"):
+        elif world.tags[model.subject, tag].is_many:
             found[tag] = "list"
     return found
 

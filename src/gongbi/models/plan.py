@@ -29,7 +29,7 @@ MEMBERS = "_members"
 def feature_names(model: ModelDef, catalog: Catalog) -> list[str]:
     """The tags a model learns from; lists, which no split can use, are passed over, and so are protected tags."""
     types = catalog.world.tags_of(model.subject)
-    return [tag for tag in allowed_features(model, catalog) if types[tag].name not in ("list", "distribution")]
+    return [tag for tag in allowed_features(model, catalog) if not types[tag].is_many]
 
 
 def with_used(names: Iterable[str], catalog: Catalog, subject: str) -> dict[str, Expr]:

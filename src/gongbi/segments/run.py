@@ -132,7 +132,7 @@ def _days(numbers: Iterable[float]) -> list[date]:
 
 def _bins(tag: TagColumn, stats: TagStats | None, cuts: Sequence[float | date], zone: str) -> BinnedTag | None:
     found: list[Bin] = []
-    if tag.type.name in ("list", "distribution"):
+    if tag.type.is_many:
         return None
     if stats is not None and stats.top:
         values = in_order(tag.type, sorted((str(v["value"]) for v in stats.top), key=_natural), str)

@@ -219,10 +219,11 @@ def _made(
     except InvalidInput as error:
         # The engine computes all tags in one pass, and does not know which of them it was.
         ctx.progress(f"{stage}: the tag at fault", 0)
-        tag = tag_at_fault(ctx.engine, ctx.catalog().world, made_of.request, table)
-        if tag is None:
+        found_fault = tag_at_fault(ctx.engine, ctx.catalog().world, made_of.request, table)
+        if found_fault is None:
             raise
-        raise InvalidInput(f"The tag {tag!r} cannot be computed: {error.message}", hint=error.hint) from error
+        tag, why = found_fault
+        raise InvalidInput(f"The tag {tag!r} cannot be computed: {why.message}", hint=why.hint) from error
     if found.stray is not None:
         raise found.stray
     return made, found

@@ -94,8 +94,8 @@ def drill(
 def _cut(ctx: Context, asked: Request, name: str, key: str) -> BinnedTag:
     """The bins of what to go by: a tag has those of the build, anything else is looked at now."""
     expr = asked.columns[key]
-    if expr.type.name == "list":
-        raise InvalidInput(f"{name!r} holds lists, which have no bins.", hint="Go by another tag.")
+    if expr.type.is_many:
+        raise InvalidInput(f"{name!r} has several values for a member, which have no bins.", hint="Go by another tag.")
     found = None
     if isinstance(expr, TagValue):
         found = next((b for b in binned_tags(ctx, asked.subject, asked.stored) if b.tag == expr.tag), None)

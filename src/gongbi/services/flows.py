@@ -126,6 +126,8 @@ def _states(
     tag, types = by.removeprefix("tag."), ctx.catalog().world.tags_of(subject)
     if tag not in types:
         raise UnknownName(f"tag of {subject}", tag, types)
+    if types[tag].is_many:
+        raise InvalidInput(f"{by!r} has several values for a member, which have no bins.", hint="Go by another tag.")
     check_broken_down(ctx, subject, by, TagValue(tag, types[tag]))
     cut = next((b for b in binned_tags(ctx, subject, ctx.stored(subject)) if b.tag == tag), None)
     if cut is None:

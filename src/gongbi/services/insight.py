@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from gongbi.core import clock
 from gongbi.core.compiler import Request, Stored
-from gongbi.core.expr import Constant
+from gongbi.core.expr import Constant, TagValue
 from gongbi.core.types import BOOLEAN
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.base import UNKNOWN, BinnedTag, Counts, Profile, Unknown
@@ -27,7 +28,7 @@ from gongbi.segments.run import (
 from gongbi.segments.words import Word, digest_of, kept_in, words_of
 from gongbi.services.context import Context
 from gongbi.services.leakage import WHY, defining
-from gongbi.services.past import moment, needed, tags_at
+from gongbi.services.past import first_known, moment, needed, tags_at
 from gongbi.services.privacy import personal_tags
 from gongbi.services.segments import condition, count, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
@@ -130,9 +131,26 @@ def insight(
         "note": NOTES[unknown],
         "warnings": [
             *warn_of_nobody(counts.n_group, counts.n_base, len(found), min_support),
+            *(_warn_of_nothing_known(ctx, about, base_as_of, cut) if against_as_of is not None else ()),
             *warn_of_request(ctx, wanted, {tag.tag for tag in cut}),
         ],
     }
+
+
+def _warn_of_nothing_known(
+    ctx: Context, subject: str, as_of: datetime, cut: Sequence[BinnedTag]
+) -> list[dict[str, Any]]:
+    """Say where the past lies before all that the tags rest on: whoever is compared there, nothing is known of them."""
+    types = ctx.catalog().world.tags_of(subject)
+    firsts = (first_known(ctx, subject, TagValue(tag.tag, types[tag.tag])) for tag in cut)
+    if any(first is None or first < as_of for first in firsts):
+        return []
+    day = clock.local_date(as_of, ctx.zone)
+    zh, en = (
+        f"{day} 之前还没有任何数据，对照没有意义。",
+        f"Nothing was known by {day}: there is nothing to compare with.",
+    )
+    return [{"code": "before_data", "zh": zh, "en": en}]
 
 
 def _said_already(ctx: Context, expression: str, subject: str) -> dict[str, Mapping[str, str]]:
@@ -339,7 +357,7 @@ def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = F
     }
     found = []
     for tag in tags:
-        code = "not_made" if tag not in stored else "list" if types[tag].name in ("list", "distribution") else "empty"
+        code = "not_made" if tag not in stored else "list" if types[tag].is_many else "empty"
         if past and tag not in made:
             code = "score"
         if tag in hidden_:

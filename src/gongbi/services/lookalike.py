@@ -30,6 +30,8 @@ SUSPICIOUS = 0.98
 REASONS = 3
 #: Nobody is chosen by what must not be shown of them.
 PERSONAL = {"zh": "个人信息，不参与挑选", "en": "It is personal: nobody is chosen by it."}
+#: No split and no coefficient can use several values at once.
+SEVERAL = {"zh": "每人有多个值，无法从中学习", "en": "It has several values at once: nothing can be learned from it."}
 
 
 def lookalike(
@@ -257,12 +259,14 @@ def _features(
             left_out.append({"tag": name, "reason": PERSONAL})
         elif name in repeating:
             left_out.append({"tag": name, "reason": WHY[repeating[name]]})
+        elif types[name].is_many:
+            left_out.append({"tag": name, "reason": SEVERAL})
         # Who is on a list was decided by somebody, perhaps by an expansion such as this one.
-        elif name not in dropped and name in stored and types[name].name != "list" and not name.startswith("list."):
+        elif name not in dropped and name in stored and not name.startswith("list."):
             kept.append(name)
     if not kept:
         raise InvalidInput(
-            "No tags are left to learn from: all of them repeat how the seeds are defined.",
+            "No tags are left to learn from: all of them repeat how the seeds are defined, or cannot be learned from.",
             hint="Build more tags, or define the seeds by fewer.",
         )
     return kept, left_out

@@ -34,7 +34,7 @@ def cut(
         item = known[tag.name]
         if tag.name in given:
             found[tag.name] = given[tag.name]
-        elif tag.type.name not in ("list", "distribution") and item.top:
+        elif not tag.type.is_many and item.top:
             counts = [v["count"] for v in item.top]
             others = item.present - sum(counts)
             values = tuple(str(v["value"]) for v in item.top)

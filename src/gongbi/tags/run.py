@@ -50,33 +50,32 @@ def put_point(
         return engine.insert(history, past.merged_plan(near, fresh, changed, tags, at, dialect))
 
 
-def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> str | None:
-    """The first tag that the engine refuses to compute; None where it computes all of them.
+def tag_at_fault(engine: Engine, world: World, request: Request, table: str) -> tuple[str, InvalidInput] | None:
+    """The first tag that cannot be computed, and why; None where all of them can.
 
     Tags follow those they use, so the first ones stand on their own. The table is used for trying, and is gone after.
     """
     names = list(request.columns)
 
-    def refused(n: int) -> bool:
+    def refused(n: int) -> InvalidInput | None:
         columns = {name: request.columns[name] for name in names[:n]}
         try:
             build_tags(engine, world, replace(request, columns=columns), table)
-        except InvalidInput:
-            return True
+        except InvalidInput as error:
+            return error
         finally:
             engine.drop(table)
-        return False
+        return None
 
     fine, bad = 0, len(names)
-    if not refused(bad):
-        return None
-    while bad - fine > 1:
+    why = refused(bad)
+    while why is not None and bad - fine > 1:
         middle = (fine + bad) // 2
-        if refused(middle):
-            bad = middle
+        if (error := refused(middle)) is not None:
+            bad, why = middle, error
         else:
             fine = middle
-    return names[bad - 1]
+    return None if why is None else (names[bad - 1], why)
 
 
 def check_values(

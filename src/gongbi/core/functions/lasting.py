@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gongbi.core import clock
-from gongbi.core.functions.base import Example, Function, Param, Render, choose, require
+from gongbi.core.functions.base import Example, Function, Param, Render
 from gongbi.core.functions.dates import micros
-from gongbi.core.functions.moments import UNITS
+from gongbi.core.functions.moments import check_length
 from gongbi.core.types import BOOLEAN, INTEGER, Type
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def _days_to_end(call: Call, args: Sequence[str], to: Rendering) -> str:
 
 
 def _check_ends(values: Sequence[Any]) -> None:
-    n, unit = values[1], values[2]
-    require(isinstance(n, int) and 1 <= n <= 36_500, f"A window has a length of 1 to 36,500, not {n}.")
-    choose("unit", unit, UNITS)
+    check_length(values[1], values[2])
 
 
 def _lasting(

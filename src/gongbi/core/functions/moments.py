@@ -23,6 +23,10 @@ def _constants(call: Call) -> list[Any]:
     return [getattr(arg, "value", None) for arg in call.args[1:]]
 
 
+#: So many days a window reaches at most.
+LONGEST = 36_600
+
+
 def window_within(n: int, unit: str, ago: int, as_of: Any, zone: str) -> clock.Window:
     """The window of ``within(n, unit, ago)``."""
     if unit == clock.WORKDAY:
@@ -64,12 +68,28 @@ def _during(call: Call, args: Sequence[str], to: Rendering) -> str:
     return to.bounds(args[0], to.during)
 
 
-def _check_window(values: Sequence[Any]) -> None:
-    n, unit = values[1], values[2]
+def check_length(n: Any, unit: Any) -> None:
+    """Refuse a window that is empty, or longer than any data: before the first year there is no date."""
     require(isinstance(n, int) and 1 <= n <= 36_500, f"A window has a length of 1 to 36,500, not {n}.")
     choose("unit", unit, UNITS)
+    _check_reach(n, unit)
+
+
+def _check_reach(n: int, unit: str) -> None:
+    require(
+        clock.most_days(n, unit) <= LONGEST,
+        f"A window reaches 100 years at most, not {n} × {unit}.",
+        "Leave the window out to take everything.",
+    )
+
+
+def _check_window(values: Sequence[Any]) -> None:
+    n, unit = values[1], values[2]
+    check_length(n, unit)
     if len(values) > 3:
-        require(isinstance(values[3], int) and 0 <= values[3] <= 36_500, f"`ago` is 0 to 36,500, not {values[3]}.")
+        ago = values[3]
+        require(isinstance(ago, int) and 0 <= ago <= 36_500, f"`ago` is 0 to 36,500, not {ago}.")
+        _check_reach(n + ago, unit)
 
 
 def _check_ahead(values: Sequence[Any]) -> None:

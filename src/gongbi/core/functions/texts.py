@@ -130,7 +130,7 @@ def _to_text(call: Call, args: Sequence[str], to: Rendering) -> str:
 
 
 def _to_text_type(types: Sequence[Type]) -> Type:
-    if types[0].name in ("double", "timestamp", "list", "distribution"):
+    if types[0].is_many or types[0].name in ("double", "timestamp"):
         hint = "Round it first." if types[0].name == "double" else "Take parts of it, e.g. date(ts)."
         raise WrongType(f"A {types[0]} has no single way to be written.", hint=hint)
     return TEXT
