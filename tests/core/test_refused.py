@@ -95,8 +95,8 @@ REFUSED = [
     ),
     (
         "exists_within(purchase, 99, 'calendar_year') and regularly(purchase, 1, 3650, 'year')",
-        "A window reaches 100 years at most, not 3651 × calendar_year.",
-        "窗口最长 100 年，而不是 3651 × calendar_year。",
+        "A window reaches 100 years at most, not 3650 × calendar_year.",
+        "窗口最长 100 年，而不是 3650 × calendar_year。",
     ),
     (
         "count(purchase) filter (where since('1 Sept'))",

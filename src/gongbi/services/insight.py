@@ -140,17 +140,15 @@ def insight(
 def _warn_of_nothing_known(
     ctx: Context, subject: str, as_of: datetime, cut: Sequence[BinnedTag]
 ) -> list[dict[str, Any]]:
-    """Say where the past lies before all that the tags rest on: whoever is compared there, nothing is known of them."""
+    """Say where the past lies before all facts on which the tags rest: whoever is compared, nothing is known of them."""
     types = ctx.catalog().world.tags_of(subject)
-    firsts = (first_known(ctx, subject, TagValue(tag.tag, types[tag.tag])) for tag in cut)
-    if any(first is None or first < as_of for first in firsts):
+    firsts = [first_known(ctx, subject, TagValue(tag.tag, types[tag.tag])) for tag in cut]
+    # Traits such as a town have no first instant.
+    if min((first for first in firsts if first is not None), default=as_of) <= as_of:
         return []
     day = clock.local_date(as_of, ctx.zone)
-    zh, en = (
-        f"{day} 之前还没有任何数据，对照没有意义。",
-        f"Nothing was known by {day}: there is nothing to compare with.",
-    )
-    return [{"code": "before_data", "zh": zh, "en": en}]
+    en = f"Nothing had happened by {day}: there is nothing to compare with."
+    return [{"code": "before_data", "zh": f"{day} 之前还没有任何数据，无从比较。", "en": en}]
 
 
 def _said_already(ctx: Context, expression: str, subject: str) -> dict[str, Mapping[str, str]]:
