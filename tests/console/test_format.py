@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gongbi.console import charts
 from gongbi.console.format import Format
 
 ZH, EN = Format("zh", "America/New_York"), Format("en", "America/New_York")
@@ -30,6 +31,15 @@ def test_an_instant_without_a_zone_is_utc_and_shown_in_the_zone_of_the_workspace
     assert EN.instant(datetime.fromisoformat("2018-01-01T05:00")) == "1 Jan 2018 00:00"
     assert ZH.instant("2018-01-01T05:00:00+00:00") == "2018年1月1日 00:00"
     assert ZH.date(date(2017, 12, 31)) == "2017年12月31日"
+
+
+def test_a_chart_has_the_clock_of_the_workspace_whatever_the_browser_s() -> None:
+    """In summer New York is four hours behind UTC, in winter five."""
+    assert EN.on_axis("2018-07-01T03:30:00+00:00") == "2018-06-30T23:30:00Z"
+    assert EN.on_axis(datetime.fromisoformat("2018-01-01T05:00")) == "2018-01-01T00:00:00Z"
+    assert EN.on_axis(None) is None
+    options = charts.over_time([(EN.on_axis("2018-07-01T03:30:00+00:00"), 1)], "x", EN.zone.key)
+    assert (options["useUTC"], options["xAxis"]["name"]) == (True, "America/New_York")
 
 
 def test_absent_is_a_dash_and_never_zero() -> None:

@@ -374,12 +374,17 @@ def sankey(links: Sequence[tuple[int, str, str, int]]) -> dict[str, Any]:
     }
 
 
-def over_time(points: Sequence[tuple[str, Any]], series: str, names: Sequence[str] = ()) -> dict[str, Any]:
-    """A value that holds until the next one; with `names` a value is a place among them. None is a gap."""
-    options = base(legend=False)
-    options["grid"] |= {"bottom": 22, "right": 24, "top": 14}
+def over_time(points: Sequence[tuple[Any, Any]], series: str, zone: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """A value that holds until the next one; with `names` a value is a place among them. None is a gap.
+
+    The instants are by the clock of the zone, as `Format.on_axis` writes them; its name stands below the axis.
+    """
+    # Else the browser would move them to the zone of the machine that it runs on.
+    options = base(legend=False) | {"useUTC": True}
+    options["grid"] |= {"bottom": 26, "right": 24, "top": 14}
     vertical = axis("category", data=list(names)) if names else axis(scale=True)
     line = {"type": "line", "name": series, "step": "end", "symbol": "none", "data": [list(point) for point in points]}
     if names:
         options["tooltip"] = {"show": False}
-    return options | {"xAxis": axis("time"), "yAxis": vertical, "series": [line]}
+    across = axis("time", name=zone, nameLocation="middle", nameGap=26)
+    return options | {"xAxis": across, "yAxis": vertical, "series": [line]}

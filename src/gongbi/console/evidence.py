@@ -150,7 +150,8 @@ def _history(page: Page, past: Mapping[str, Any], unit: str | None, said: Callab
         if one["to"] is not None and one["to"] != past["until"]:
             points.append((one["to"], None))
     series = f"{page.format.unit(unit)}" if unit else page.t("form.value")
-    options = charts.over_time(points, series, [] if numbers else names)
+    on_axis = [(page.format.on_axis(at), value) for at, value in points]
+    options = charts.over_time(on_axis, series, page.format.zone.key, [] if numbers else names)
     parts.chart(options, page.t("evidence.history", n=past["points"]), height=200)
 
 

@@ -75,6 +75,13 @@ class Format:
         local = found.astimezone(self.zone)
         return f"{self.date(local)} {local:%H:%M:%S}" if seconds else f"{self.date(local)} {local:%H:%M}"
 
+    def on_axis(self, value: Any) -> str | None:
+        """An instant for the time axis of a chart, by the clock of the workspace's zone: shown as it is."""
+        found = _moment(value)
+        if not isinstance(found, datetime):
+            return None if found is None else f"{found.isoformat()}T00:00:00Z"
+        return f"{found.astimezone(self.zone).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
     def seconds(self, value: float | None) -> str:
         """How long something took."""
         if value is None:

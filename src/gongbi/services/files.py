@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -39,8 +40,11 @@ def check_writable(path: Path, formats: Sequence[str] = FORMATS, *, overwrite: b
         )
 
 
-def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None:
-    """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all."""
+def write_table(table: pa.Table, path: Path, *, zone: str, overwrite: bool = False) -> None:
+    """Write a table as CSV (UTF-8 with a mark, so that Excel shows Chinese), Excel or Parquet, whole or not at all.
+
+    Instants are in UTC in files that programs read, and in the `zone` in those of Excel, which has none of its own.
+    """
     suffix = path.suffix.lower()
     check_writable(path, overwrite=overwrite)
     with written(path) as partial:
@@ -51,7 +55,7 @@ def write_table(table: pa.Table, path: Path, *, overwrite: bool = False) -> None
                 file.write(b"\xef\xbb\xbf")
                 csv.write_csv(_defused(table), file)
         else:
-            _write_excel(table, partial)
+            write_book({"members": table}, partial, zone=zone)
 
 
 def hand_out(
@@ -78,7 +82,7 @@ def hand_out(
         ``path``, ``rows``, ``columns``, ``sha256``, ``export`` (its number on record).
     """
     ctx.progress("write", 0, table.num_rows)
-    write_table(table, path, overwrite=overwrite)
+    write_table(table, path, zone=ctx.zone, overwrite=overwrite)
     return put_on_record(
         ctx,
         path,
@@ -144,12 +148,11 @@ def _joined(values: Sequence[Any]) -> str:
     return "|".join(f"{v['value']} {v['share']:.6g}" if isinstance(v, dict) else str(v) for v in values)
 
 
-def _write_excel(table: pa.Table, path: Path) -> None:
-    write_book({"members": table}, path)
+def write_book(sheets: Mapping[str, pa.Table], path: Path, *, zone: str) -> None:
+    """Write an Excel file of one table a sheet; names of sheets as Excel allows them (`sheet_names`).
 
-
-def write_book(sheets: Mapping[str, pa.Table], path: Path) -> None:
-    """Write an Excel file of one table a sheet; names of sheets as Excel allows them (`sheet_names`)."""
+    Instants are in the zone, an IANA name, which stands beside each.
+    """
     import xlsxwriter
 
     most = max((table.num_rows for table in sheets.values()), default=0)
@@ -157,10 +160,10 @@ def write_book(sheets: Mapping[str, pa.Table], path: Path) -> None:
         raise InvalidInput(
             f"An Excel sheet holds {EXCEL_ROWS:,} rows; this list has {most:,}.", hint="Write .csv or .parquet."
         )
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "remove_timezone": True}
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         for name, table in sheets.items():
-            _write_sheet(book, name, table)
+            _write_sheet(book, name, table, zone)
 
 
 def sheet_names(names: Sequence[str]) -> list[str]:
@@ -178,22 +181,23 @@ def sheet_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _write_sheet(book: Any, name: str, table: pa.Table) -> None:
+def _write_sheet(book: Any, name: str, table: pa.Table, zone: str) -> None:
     sheet = book.add_worksheet(name)
     head = book.add_format({"bold": True})
     day = book.add_format({"num_format": "yyyy-mm-dd"})
-    instant = book.add_format({"num_format": 'yyyy-mm-dd hh:mm:ss "UTC"'})
+    instant = book.add_format({"num_format": f'yyyy-mm-dd hh:mm:ss "{zone}"'})
     for j, column in enumerate(table.column_names):
         sheet.write_string(0, j, column, head)
-    formats = [
-        day if pa.types.is_date(f.type) else instant if pa.types.is_timestamp(f.type) else None for f in table.schema
-    ]
+    formats = [day if pa.types.is_date(f.type) else None for f in table.schema]
     at = 1
     for batch in table.to_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             for j, value in enumerate(row):
                 if isinstance(value, list):
                     sheet.write_string(at, j, _joined(value))
+                elif isinstance(value, datetime):
+                    moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+                    sheet.write_datetime(at, j, moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None), instant)
                 elif value is not None:
                     sheet.write(at, j, float(value) if isinstance(value, Decimal) else value, formats[j])
             at += 1

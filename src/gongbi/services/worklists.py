@@ -128,9 +128,9 @@ def export_worklist(
         inner.progress("write", 0, table.num_rows)
         sheets = 1
         if path.suffix.lower() == ".xlsx" and PART in table.column_names:
-            sheets = _write_parts(table, path)
+            sheets = _write_parts(table, path, ctx.zone)
         else:
-            write_table(table, path, overwrite=overwrite)
+            write_table(table, path, zone=ctx.zone, overwrite=overwrite)
         done = put_on_record(
             inner,
             path,
@@ -143,7 +143,7 @@ def export_worklist(
     return {**done, "sheets": sheets, "warnings": found["warnings"]}
 
 
-def _write_parts(table: pa.Table, path: Path) -> int:
+def _write_parts(table: pa.Table, path: Path, zone: str) -> int:
     parts = list(_parts(table))
     if len(parts) > MOST_SHEETS:
         raise InvalidInput(
@@ -156,7 +156,7 @@ def _write_parts(table: pa.Table, path: Path) -> int:
         for sheet, part in zip(names, parts, strict=True)
     }
     with written(path) as partial:
-        write_book(each or {NOBODY: table.drop_columns([PART])}, partial)
+        write_book(each or {NOBODY: table.drop_columns([PART])}, partial, zone=zone)
     return max(len(each), 1)
 
 
