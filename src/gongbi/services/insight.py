@@ -140,7 +140,7 @@ def insight(
 def _warn_of_nothing_known(
     ctx: Context, subject: str, as_of: datetime, cut: Sequence[BinnedTag]
 ) -> list[dict[str, Any]]:
-    """Say where the past lies before all facts on which the tags rest: whoever is compared, nothing is known of them."""
+    """Say where the past lies before all facts on which the tags rest: of nobody is anything known then."""
     types = ctx.catalog().world.tags_of(subject)
     firsts = [first_known(ctx, subject, TagValue(tag.tag, types[tag.tag])) for tag in cut]
     # Traits such as a town have no first instant.
