@@ -71,6 +71,19 @@ def test_a_condition_on_rows_a_value_and_an_uplift_are_written_too(ports: Choosi
     assert trial["tags"] == ["model.won", "model.won.group"]
 
 
+def test_newcomers_stages_and_needs_are_written_from_choices(ports: Choosing) -> None:
+    fresh = modelling.draft_model(ports, "promise", "newcomers", fact="visit", amount="amount", days=30)
+    assert fresh["definition"]["target"] == "sum(visit.amount) filter (where ahead(30, 'day'))"
+    assert fresh["preview"]["positives"] > 0
+    life = modelling.draft_model(ports, "life", "stages", fact="visit", amount="amount", days=14)
+    assert (life["definition"]["period_days"], life["definition"]["horizon_days"]) == (14, 42)
+    assert "model.life.hidden_value" in life["tags"]
+    needs = modelling.draft_model(ports, "needs", "recurring", fact="visit", payee="shelf", where="amount > 5")
+    assert (needs["definition"]["payee"], needs["definition"]["where"]) == ("shelf", "amount > 5")
+    with pytest.raises(UnknownName, match="'shelves'"):
+        modelling.draft_model(ports, "needs", "recurring", fact="visit", payee="visit.shelves")
+
+
 def test_choices_that_cannot_be_are_refused(ports: Choosing) -> None:
     with pytest.raises(InvalidInput, match="'magic'"):
         modelling.draft_model(ports, "x", "magic", fact="visit")

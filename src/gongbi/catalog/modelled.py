@@ -18,16 +18,21 @@ MOST_CLUSTERS = 30
 
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 Often = Literal["beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom"]
-Estimator = Literal["purchases", "propensity", "newcomers", "uplift", "clusters"]
+Estimator = Literal["purchases", "propensity", "newcomers", "stages", "recurring", "uplift", "clusters"]
 
 #: What a kind of model cannot do without.
 NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "purchases": ("fact", "amount"),
+    "stages": ("fact", "amount"),
+    "recurring": ("fact", "payee"),
     "clusters": ("features",),
 }
 #: Keys that only these kinds of model know; of others they would say nothing.
 ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "often": ("purchases",),
+    "period_days": ("stages",),
+    "payee": ("recurring",),
+    "where": ("recurring",),
 }
 
 
@@ -70,14 +75,21 @@ class ModelDef:
         Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
     estimator
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
-        value of those without a history: the chance that they buy, times what they then spend), ``uplift`` (what a
-        treatment changes for each member) or ``clusters`` (groups of members who are alike).
+        value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
+        customers stand in their life with us), ``recurring`` (what they do again and again, and when next),
+        ``uplift`` (what a treatment changes for each member) or ``clusters`` (groups of members who are alike).
     fact, amount, horizon_days
-        For ``purchases``: the fact whose days count as purchases, its money column, and how far to predict.
+        For ``purchases`` and ``stages``: the fact whose days count as purchases, its money column, and how far to
+        predict. For ``recurring`` the fact whose rows recur.
     often
         For ``purchases``, what says how often: ``beta_geo`` (BG/NBD: may leave after any purchase), ``pareto_nbd``
         (may leave at any time), ``modified_beta_geo`` (may leave already after the first) or ``beta_geo_beta_binom``
         (BG/BB: buys in a week or does not, and may leave before any).
+    period_days
+        For ``stages``: about twice the usual time between two purchases.
+    payee, where
+        For ``recurring``: to whom or for what, an expression about one row of the fact (``purchase.product.category``);
+        and which rows count, all by default. Rows of about one `amount` belong together where it is named.
     features
         For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
@@ -115,6 +127,9 @@ class ModelDef:
     fact: str | None = None
     amount: str | None = None
     often: Often = "beta_geo"
+    period_days: int = 28
+    payee: str | None = None
+    where: str | None = None
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()
@@ -138,7 +153,7 @@ class ModelDef:
 
     def __post_init__(self) -> None:
         check_name(self.model, "model")
-        for key in ("horizon_days", "holdout_days"):
+        for key in ("horizon_days", "holdout_days", "period_days"):
             if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
                 raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
         self._check_keys()

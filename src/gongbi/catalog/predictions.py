@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition, check_expression
-from gongbi.core.types import DOUBLE, INTEGER, TEXT, Type
+from gongbi.core.rows import row_condition, row_value
+from gongbi.core.types import DATE, DOUBLE, INTEGER, TEXT, Type, category
 from gongbi.core.voice import Title
 from gongbi.core.world import World
 from gongbi.errors import UnknownName, WrongType
@@ -38,6 +39,9 @@ class Score:
 
 
 REASONS = 3
+#: Levels of a life with us, and of a rhythm, in their order.
+STAGES = ("new", "growing", "mature", "fading", "dormant", "lost")
+RHYTHMS = ("weekly", "fortnightly", "monthly", "quarterly", "yearly")
 #: What each kind of model writes. The instant of the scores is one more column of each.
 SCORES: Mapping[str, tuple[Score, ...]] = {
     "purchases": (
@@ -71,6 +75,34 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
             ("响应类型", "kind of response"),
             "group",
         ),
+    ),
+    "stages": (
+        Score(
+            "stage",
+            category(TEXT, STAGES, ordered=True),
+            "new, growing, mature, fading, dormant or lost.",
+            ("生命阶段", "stage"),
+            "stage",
+        ),
+        Score(
+            "chance", DOUBLE, "Of sleepers: that they buy within {days} days.", ("唤醒概率", "chance to wake"), "wakes"
+        ),
+        Score(
+            "worth_if_woken",
+            DOUBLE,
+            "Of sleepers: what they would spend in {days} days, were they still customers.",
+            ("唤醒后的价值", "worth if woken"),
+            "worth_if_woken",
+        ),
+        Score("hidden_value", DOUBLE, "The product of the two.", ("潜在价值", "hidden value"), "hidden_value"),
+    ),
+    "recurring": (
+        Score("count", INTEGER, "How many recurrences go on.", ("重复行为数", "recurrences"), "count"),
+        Score("next", DATE, "The day on which the first of them is due.", ("下次日期", "next"), "next"),
+        Score("payee", TEXT, "To whom or for what that is.", ("下次对象", "next payee"), "payee"),
+        Score("rhythm", category(TEXT, RHYTHMS, ordered=True), "How often it comes.", ("节奏", "rhythm"), "rhythm"),
+        Score("amount", DOUBLE, "Its usual amount, in money of the fact.", ("下次金额", "next amount"), "amount"),
+        Score("monthly", DOUBLE, "What all of them come to in a month.", ("每月合计", "in a month"), "monthly"),
     ),
     "newcomers": (
         Score(
@@ -127,7 +159,13 @@ def check_model(model: ModelDef, world: World) -> None:
     UnknownName, InvalidExpression, WrongType
         What it names is not there, or an expression cannot be.
     """
-    if model.estimator == "purchases":
+    if model.estimator == "recurring":
+        fact = world.fact(model.fact or "")
+        row_condition(fact.name, model.where or "", world, model.subject)
+        for text in (model.payee, model.amount):
+            if text:
+                row_value(fact.name, text, world, model.subject)
+    if model.estimator in ("purchases", "stages"):
         fact = world.fact(model.fact or "")
         amount = fact.column(model.amount or "")
         if amount is None or not amount.is_number:

@@ -16,6 +16,8 @@ KINDS = {
     "propensity": ("does", "where", "days"),
     "value": ("amount", "often", "days"),
     "newcomers": ("where", "amount", "days"),
+    "stages": ("amount", "days"),
+    "recurring": ("payee", "where", "amount", "days"),
     "uplift": ("does", "where", "days", "treated", "randomised"),
 }
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
@@ -54,6 +56,8 @@ class _Form:
                 self.does = self._select("does", {True: t("modelling.will"), False: t("modelling.will_not")}, True)
                 self.where = ui.input(t("modelling.where"), placeholder="quantity > 1").props("outlined dense")
                 self.amount = self._select("amount", self._columns(first), None)
+                self.payee = ui.input(t("modelling.payee"), placeholder="purchase.product.category")
+                self.payee.props("outlined dense")
                 self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
                 self.population = self._select("population", self.segments, "")
@@ -93,6 +97,7 @@ class _Form:
             "population": self.population.value,
             "amount": self.amount.value or "",
             "often": self.often.value,
+            "payee": self.payee.value or "",
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
         }

@@ -21,7 +21,7 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
-from gongbi.models import drift, newcomers, propensity, purchases, uplift
+from gongbi.models import drift, needs, newcomers, propensity, purchases, stages, uplift
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
@@ -294,6 +294,16 @@ KINDS: Mapping[str, Kind] = {
     "newcomers": Newcomers(),
     "uplift": Uplift(),
     "clusters": Clusters(),
+    "stages": OfFacts(
+        lambda model, catalog, dialect, as_of, _: {"log": plans.days_plan(model, catalog, dialect, as_of)},
+        lambda model, facts: stages.learn(model, facts.tables["log"], facts.as_of, facts.zone),
+        lambda model, artifact, facts: stages.scores(model, artifact, facts.tables["log"], facts.as_of, facts.zone),
+    ),
+    "recurring": OfFacts(
+        lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
+        lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),
+        lambda _, artifact, facts: needs.scores(artifact, facts.tables["rows"], facts.as_of, facts.zone),
+    ),
     "purchases": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"rows": plans.history_plan(model, catalog, dialect, as_of)},
         lambda model, facts: purchases.learn(model, floats(facts.tables["rows"]), facts.as_of),

@@ -17,6 +17,7 @@ from gongbi.core.expr import Expr, TagValue
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.language import check_condition, compile_row
 from gongbi.core.plan import Plan
+from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.core.types import DATE, TIMESTAMP, decimal
 from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName
 from gongbi.models.base import CohortPlans
@@ -208,25 +209,12 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
     ``cut_`` before the name, null for members who came later; ``actual`` and ``actual_spend`` after the cut;
     ``previous``, days in as long a period before it.
     """
-    fact = catalog.world.fact(model.fact or "")
-    if model.subject not in fact.subjects:
-        raise InvalidInput(f"A row of {fact.name!r} names no {model.subject}, so it is nobody's purchase.")
     zone, quote, double = catalog.world.zone, dialect.ident, dialect.types["double"]
     weekly, end = model.by_week, last_day(as_of, zone)
     if weekly:
         end -= timedelta(days=(end.weekday() + 1) % 7 + 6)  # Monday of the last week that is over.
     cut, before = end - timedelta(days=model.holdout_days), end - timedelta(days=2 * model.holdout_days)
-    day = compile_row("start_of('week', ts)" if weekly else "date(ts)", {"ts": TIMESTAMP}, dialect, zone=zone).sql
-    # Exact sums: the order in which threads add rows must not show in the figures.
-    who, exact = quote(model.subject), dialect.type(decimal(6))
-    rows = (
-        f"select {who} as id, ts, cast({quote(model.amount or '')} as {exact}) as amount"
-        f" from ({rows_as_of(fact, catalog.world, dialect, as_of)}) f where {who} is not null"
-    )
-    days = (
-        f"select id, day, sum(amount) as spend from"
-        f" (select id, {day} as day, amount from ({rows}) r) d group by id, day having sum(amount) > 0"
-    )
+    days = _days(model, catalog, dialect, as_of)
     till, later = f"day <= {dialect.literal(cut)}", f"day > {dialect.literal(cut)}"
     columns = {
         "n": "count(*)",
@@ -267,6 +255,58 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
         f" from (select *, {ends['end_day']} as end_day, {ends['cut_day']} as cut_day from counted) c order by id"
     )
     return Plan().then("days", days).then("counted", counted).then("histories", result)
+
+
+def days_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
+    """Every purchase up to the instant: ``id``, ``day``, ``spend``, so ordered. Grain: one row per member and day."""
+    double = dialect.types["double"]
+    ordered = f"select id, day, cast(spend as {double}) as spend from days order by id, day"
+    return Plan().then("days", _days(model, catalog, dialect, as_of)).then("log", ordered)
+
+
+def _days(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> str:
+    """The days, or weeks, on which members bought for more than nothing, and for how much."""
+    fact = catalog.world.fact(model.fact or "")
+    if model.subject not in fact.subjects:
+        raise InvalidInput(f"A row of {fact.name!r} names no {model.subject}, so it is nobody's purchase.")
+    text = "start_of('week', ts)" if model.by_week else "date(ts)"
+    day = compile_row(text, {"ts": TIMESTAMP}, dialect, zone=catalog.world.zone).sql
+    # Exact sums: the order in which threads add rows must not show in the figures.
+    who, exact = dialect.ident(model.subject), dialect.type(decimal(6))
+    rows = (
+        f"select {who} as id, ts, cast({dialect.ident(model.amount or '')} as {exact}) as amount"
+        f" from ({rows_as_of(fact, catalog.world, dialect, as_of)}) f where {who} is not null"
+    )
+    return (
+        f"select id, day, sum(amount) as spend from"
+        f" (select id, {day} as day, amount from ({rows}) r) d group by id, day having sum(amount) > 0"
+    )
+
+
+def payments_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
+    """What may recur, as of the instant.
+
+    Grain: one row per member, payee and local day. Columns ``id``, ``payee`` (text), ``day`` and, where the model names
+    an `amount`, ``amount``, the day's sum.
+    """
+    world, subject, fact = catalog.world, model.subject, model.fact or ""
+    texts = {"payee": model.payee or "", "day": f"date({fact}.ts)"} | ({"amount": model.amount} if model.amount else {})
+    columns = {name: row_value(fact, text, world, subject) for name, text in texts.items()}
+    rows = rows_query(
+        fact, columns, row_condition(fact, model.where or "", world, subject), subject, as_of, world, dialect
+    )
+    exact, double = dialect.type(decimal(6)), dialect.types["double"]
+    summed = f", cast(sum(cast(amount as {exact})) as {double}) as amount" if model.amount else ""
+    kept = "payee is not null" + (" and amount is not null" if model.amount else "")
+    return (
+        Plan()
+        .then("_rows", rows)
+        .then(
+            "_paid",
+            f"select _m as id, cast(payee as {dialect.types['text']}) as payee, day{summed} from _rows"
+            f" where {kept} group by _m, payee, day order by id, payee, day",
+        )
+    )
 
 
 def last_day(as_of: datetime, zone: str) -> date:

@@ -7,6 +7,7 @@ from typing import Any
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.encode import to_json
+from gongbi.catalog.modelled import ONLY
 from gongbi.catalog.predictions import check_target
 from gongbi.core import expr as ir
 from gongbi.core.expr import Call, Expr
@@ -99,5 +100,7 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
         own += [said(model.treated, ahead=True), model.randomised]
     if model.estimator == "clusters":
         own += [model.fewest, model.most]
+    # What only some kinds know, such as the payee of what recurs.
+    own += [[key, getattr(model, key)] for key, kinds in ONLY.items() if model.estimator in kinds]
     of_tags = definition_digests(catalog, model.subject)
     return {"model": digest(own), "tags": {tag: of_tags[tag] for tag in sorted(read) if tag in of_tags}}

@@ -17,7 +17,9 @@ from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "newcomers", "uplift")
+KINDS = ("propensity", "value", "newcomers", "stages", "recurring", "uplift")
+#: Where people say it otherwise than definitions do.
+ESTIMATORS = {"value": "purchases"}
 
 
 def draft_model(
@@ -34,6 +36,7 @@ def draft_model(
     treated: str = "",
     randomised: bool = False,
     often: str = "beta_geo",
+    payee: str = "",
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -42,7 +45,7 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers`` or ``uplift``.
+        ``propensity``, ``value``, ``newcomers``, ``stages``, ``recurring`` or ``uplift``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
@@ -50,7 +53,10 @@ def draft_model(
     population
         Who is asked about and scored: a condition; everybody where empty.
     amount
-        For ``value`` and ``newcomers``: the fact's column of money.
+        For all but ``propensity`` and ``uplift``: the fact's column of money.
+    payee
+        For ``recurring``: to whom or for what, an expression about a row; `days` are then kept back to check the dates.
+        For ``stages`` they are the length of a period.
     often
         For ``value``: the model of how often; see the definition.
     treated, randomised
@@ -70,14 +76,19 @@ def draft_model(
     """
     if kind not in KINDS:
         raise InvalidInput(f"A model is made for {', '.join(KINDS)}; not for {kind!r}.")
-    given: dict[str, Any] = {"model": model, "estimator": "purchases" if kind == "value" else kind}
+    given: dict[str, Any] = {"model": model, "estimator": ESTIMATORS.get(kind, kind)}
     if name:
         given["name"] = dict(name)
     if subject != "customer":
         given["subject"] = subject
-    if kind == "value":
-        given |= {"fact": fact, "amount": amount, "horizon_days": days, "holdout_days": days}
-        given |= {"often": often} if often != "beta_geo" else {}
+    if kind in ("value", "stages", "recurring"):
+        given |= {"fact": fact} | ({"amount": amount} if amount else {})
+        if kind == "value":
+            given |= {"horizon_days": days, "holdout_days": days} | ({"often": often} if often != "beta_geo" else {})
+        elif kind == "stages":
+            given |= {"period_days": days, "horizon_days": 3 * days}
+        else:
+            given |= {"payee": payee, "holdout_days": days} | ({"where": where} if where.strip() else {})
         given |= {"score": population} if population.strip() else {}
     else:
         condition = f"({where.strip()}) and " if where.strip() else ""
