@@ -16,6 +16,8 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import readings
+
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, RelatedColumn, TagValue
 
 Row = Mapping[str, Any]
@@ -52,6 +54,8 @@ class Oracle:
         if isinstance(expr, TagValue):
             return self.member(self.tags[expr.tag], member)
         assert isinstance(expr, Call), expr
+        if expr.wrote is not None:
+            return self.phrase(expr.wrote, member)
         if expr.function.kind == "sequence":
             return self.sequence(expr, member)
         if expr.is_aggregate:
@@ -136,15 +140,25 @@ class Oracle:
     # -- aggregates ----------------------------------------------------------------------------------
 
     def aggregate(self, expr: Call, member: int) -> Any:
-        assert expr.fact is not None
-        rows = [r for r in self.facts[expr.fact] if r[self.subject] == member and r["ts"] < self.as_of]
-        if expr.filter is not None:
-            rows = [r for r in rows if self.row(expr.filter, r) is True]
-        values = [tuple(self.row(arg, r) for arg in expr.args) for r in rows]
+        values = [tuple(self.row(arg, r) for arg in expr.args) for r in self.rows(expr, member)]
         name = expr.function.name
+        if name == "average_daily":
+            return readings.average_daily(self, values)
         if name.startswith("gap_"):
             return gaps(name, {self.local(ts) for (ts,) in values if ts is not None})
         return AGGREGATES[name](values)
+
+    def rows(self, expr: Call, member: int) -> list[Row]:
+        """The rows of a member that an aggregate, a step or a phrase reads."""
+        rows = [r for r in self.facts[str(expr.fact)] if r[self.subject] == member and r["ts"] < self.as_of]
+        return [r for r in rows if expr.filter is None or self.row(expr.filter, r) is True]
+
+    def phrase(self, expr: Call, member: int) -> Any:
+        """What was written, and not what the checker made of it."""
+        own = expr.function.params[0].accepts != "fact"
+        rows = [(r["ts"], self.row(expr.args[0], r) if own else None) for r in self.rows(expr, member)]
+        given = [self.row(arg, {}) for arg in expr.args[own:]]
+        return readings.PHRASES[expr.function.name](self, rows, *given)
 
     # -- sequences -----------------------------------------------------------------------------------
 
@@ -167,15 +181,16 @@ class Oracle:
 
     def taken(self, step: Call, member: int) -> list[tuple[datetime, Any]]:
         """Time and shared value of a member's rows that are such a step."""
-        rows = [r for r in self.facts[str(step.fact)] if r[self.subject] == member and r["ts"] < self.as_of]
-        rows = [r for r in rows if step.filter is None or self.row(step.filter, r) is True]
-        found = [(r["ts"], self.row(step.args[1], r) if len(step.args) > 1 else 0) for r in rows]
+        found = [(r["ts"], self.row(step.args[1], r) if len(step.args) > 1 else 0) for r in self.rows(step, member)]
         return [(ts, shared) for ts, shared in found if shared is not None]
 
     # -- ranks ---------------------------------------------------------------------------------------
 
     def rank(self, expr: Call, member: int) -> Any:
         everyone = {m: self.member(expr.args[0], m) for m in self.members}
+        if expr.function.name in readings.GROUPS:
+            chosen = {m: self.member(expr.args[1], m) for m in self.members}
+            return readings.GROUPS[expr.function.name](member, everyone, chosen)
         there = {m: value for m, value in everyone.items() if value is not None}
         if member not in there:
             return None
@@ -227,6 +242,7 @@ def between(args: Sequence[Any]) -> Any:
 
 
 THREE_VALUED: dict[str, Callable[[Sequence[Any]], Any]] = {
+    **readings.OF_ABSENT,
     "and": every,
     "or": some,
     "not": lambda a: None if a[0] is None else not a[0],
@@ -243,6 +259,7 @@ THREE_VALUED: dict[str, Callable[[Sequence[Any]], Any]] = {
     "between": between,
 }
 WINDOWS: dict[str, Callable[..., bool]] = {
+    **readings.WINDOWS,
     "within": Oracle.within,
     "this": lambda o, ts, unit: o.periods(ts, 1, unit, 0),
     "previous": lambda o, ts, unit: o.periods(ts, 1, unit, 1),
@@ -272,6 +289,7 @@ def element(items: Sequence[Any], n: int) -> Any:
 
 
 PLAIN: dict[str, Callable[..., Any]] = {
+    **readings.PLAIN,
     "has": lambda items, x: x in items,
     "list_length": len,
     "element_at": element,
@@ -306,7 +324,6 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "year": lambda d: d.year,
     "weekday": date.isoweekday,
     "week": lambda d: d.isocalendar().week,
-    "start_of": lambda unit, d: d.replace(day=1) if unit == "month" else d - timedelta(days=d.weekday()),
 }
 
 # -- aggregates: lists of argument tuples -> value ----------------------------------------------------
@@ -418,6 +435,7 @@ def correlation(values: Values) -> Any:
 
 
 AGGREGATES: dict[str, Callable[[Values], Any]] = {
+    "repeat_share": readings.repeat_share,
     "list": lambda v: sorted(set(there(v))) or None,
     "top_k": top_k,
     "distribution": distribution,
@@ -473,6 +491,7 @@ def z_score(m: int, values: Mapping[int, Any], n: Any) -> Any:
 RANKS: dict[str, Callable[[int, Mapping[int, Any], Any], Any]] = {
     "score": score,
     "ntile": ntile,
+    "place": readings.place,
     "rank": lambda m, v, n: 1 + sum(x > v[m] for x in v.values()),
     "dense_rank": lambda m, v, n: 1 + len({x for x in v.values() if x > v[m]}),
     "percent_rank": lambda m, v, n: sum(x < v[m] for x in v.values()) / (len(v) - 1) if len(v) > 1 else 0.0,

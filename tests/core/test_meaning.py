@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import bench
+import broad_expressions as broad
 import pytest
 import random_expressions as random
 import wide_expressions as wide
@@ -15,7 +16,10 @@ from hypothesis import strategies as st
 from oracle import Oracle
 
 from gongbi.core.expr import Expr
+from gongbi.core.functions import CATALOGUE
 from gongbi.core.language import check_expression
+from gongbi.core.parser import parse
+from gongbi.core.syntax import Apply, walk
 from gongbi.engine.base import Engine
 
 UNHURRIED = [
@@ -66,6 +70,18 @@ def assert_wider_as_in_python(engine: Engine, seed: int, most: int) -> None:
     assert not wrong, [(texts[name], *rest) for name, *rest in wrong]
 
 
+def assert_broadly_as_in_python(engine: Engine, seed: int, most: int) -> None:
+    drawn = Random(seed)
+    facts, attributes = broad.facts.make(drawn), random.attributes.make(drawn)
+    texts = random.tags.make(drawn) | {f"e{i}": t for i, t in enumerate(broad.expressions(most).make(drawn))}
+    random.load(engine, facts, attributes)
+    exprs = read(texts)
+    found = computed(engine, exprs)
+    plain = Oracle("customer", random.MEMBERS, facts, attributes, random.NAIVE, random.WORLD.zone, exprs)
+    wrong = bench.differing(found, {name: plain.answer(expr) for name, expr in exprs.items()})
+    assert not wrong, [(texts[name], *rest) for name, *rest in wrong]
+
+
 SEEDS = st.integers(0, 2**32)
 NO_SHRINKING = (Phase.explicit, Phase.generate)
 
@@ -82,6 +98,44 @@ def test_sequences_spans_neighbours_and_lists_on_duckdb_mean_what_plain_python_s
     duckdb_engine: Engine, seed: int
 ) -> None:
     assert_wider_as_in_python(duckdb_engine, seed, most=20)
+
+
+@settings(max_examples=25, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_texts_days_documents_lists_places_and_habits_on_duckdb_mean_what_plain_python_says(
+    duckdb_engine: Engine, seed: int
+) -> None:
+    assert_broadly_as_in_python(duckdb_engine, seed, most=25)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_many_texts_days_documents_lists_places_and_habits_mean_what_plain_python_says(
+    duckdb_engine: Engine, seed: int
+) -> None:
+    assert_broadly_as_in_python(duckdb_engine, seed, most=30)
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.timeout(900)
+@settings(max_examples=2, suppress_health_check=UNHURRIED, phases=NO_SHRINKING)
+@given(SEEDS)
+def test_texts_days_documents_lists_places_and_habits_on_spark_mean_what_plain_python_says(
+    spark_engine: Engine, seed: int
+) -> None:
+    assert_broadly_as_in_python(spark_engine, seed, most=20)
+
+
+def test_every_function_is_drawn_by_chance_or_listed_with_a_reason() -> None:
+    drawn = Random(20240701)
+    said: set[str] = set()
+    for family in (random, wide, broad):
+        for text in [t for _ in range(120) for t in family.expressions(25).make(drawn)]:
+            calls = [part for part in walk(parse(text)) if isinstance(part, Apply)]
+            said |= {"count_distinct" if call.distinct else call.function for call in calls}
+    assert CATALOGUE.keys() - said == broad.NOT_DRAWN.keys()
 
 
 @pytest.mark.slow

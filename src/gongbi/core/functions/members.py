@@ -26,7 +26,7 @@ def _in_random_share(call: Call, args: Sequence[str], to: Rendering) -> str:
     share, seed = (getattr(arg, "value", None) for arg in call.args[1:])
     end = math.floor(Fraction(share if isinstance(share, int | Decimal) else str(share)) * (1 << 64))
     if end >= 1 << 64:
-        return f"({args[0]} is not null)"
+        return f"(case when {args[0]} is not null then true end)"
     return f"({_lot(args[0], str(seed), to)} < {to.literal(f'{end:016x}')})"
 
 
