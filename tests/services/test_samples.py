@@ -301,3 +301,21 @@ def test_answers_about_groups_leave_out_what_must_not_be_shown(ws: Workspace) ->
         assert not [value for card in range(1, phones.N + 1) for value in clear(card) if value in str(one)]
     assert {row["value"] for row in found[7]} == {"***"}
     assert len(ws.call("draft_tag", definition={"tag": "a.town", "expr": "customer.town"})["top"]) == 2
+
+
+def test_a_sample_is_shown_in_the_clear_to_a_named_person_with_a_reason_on_record(ws: Workspace) -> None:
+    given = {"expression": "buyers", "columns": ["mobile"], "limit": 3}
+    hidden = ws.call("sample", **given)
+    assert [one["code"] for one in hidden["warnings"] if one["code"] in ("masked", "revealed")] == ["masked"]
+    with pytest.raises(InvalidInput, match="needs a reason"):
+        ws.call_as("ana", "sample", **given, reveal=" ")
+    with pytest.raises(Refused, match="named person"):
+        ws.call_as("local", "sample", **given, reveal="a recall")
+    assert ws.context is not None
+    before = len(ws.context.store.audit.list(action="reveal"))
+    clear = ws.call_as("ana", "sample", **given, reveal="a recall")
+    assert [row["mobile"] for row in clear["rows"]] == [phones.phone(row["key"]) for row in clear["rows"]]
+    assert [row["mobile"] for row in hidden["rows"]] == [masked(row["mobile"], "direct") for row in clear["rows"]]
+    entries = ws.context.store.audit.list(action="reveal")
+    assert len(entries) == before + 1
+    assert entries[0].details["why"] == "a recall"

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from gongbi.console import groups, listing, parts
+from gongbi.console import groups, listing, parts, revealing
 from gongbi.console.completion import entries
 from gongbi.console.conditions import Conditions, write_into
 from gongbi.console.counting import Counter
@@ -222,13 +222,19 @@ class Box:
     async def _sample(self, turn: int, expression: str, count: int) -> None:
         attributes = [f["name"] for f in self.fields if f["group"] == "attribute"][:3]
         columns = [*attributes, *self._columns()]
+        asked = {"expression": expression, "subject": self.subject, "columns": columns, "limit": SAMPLE}
         self.sample.clear()
-        try:
-            found = await self.counter.ask(
-                turn, "sample", expression=expression, subject=self.subject, columns=columns, limit=SAMPLE
-            )
+
+        async def again(why: str) -> Any:
+            return await self.page.call("sample", **asked, reveal=why)
+
+        def draw(found: Mapping[str, Any]) -> None:
+            self.sample.clear()
             with self.sample:
-                self._members(found, columns, count)
+                self._members(found, columns, count, again, draw)
+
+        try:
+            draw(await self.counter.ask(turn, "sample", **asked))
         except Cancelled:
             raise
         except GongbiError as error:
@@ -330,7 +336,14 @@ class Box:
         usual = [t for t in ("rfm.group", "value.trips", "value.spend", "value.spend_365d", "rfm.total") if t in known]
         return list(dict.fromkeys([*named_, *usual, *known]))[:6]
 
-    def _members(self, found: Mapping[str, Any], columns: Sequence[str], count: int) -> None:
+    def _members(
+        self,
+        found: Mapping[str, Any],
+        columns: Sequence[str],
+        count: int,
+        again: Callable[[str], Awaitable[Any]],
+        draw: Callable[[Mapping[str, Any]], None],
+    ) -> None:
         page = self.page
         units = {t["tag"]: t["unit"] for t in self.tags}
         linked = any(row["key"] is not None for row in found["rows"])
@@ -346,6 +359,7 @@ class Box:
             rows.append(row)
         about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
         with parts.card(page.t("box.sample"), about):
+            revealing.offer(page, found["warnings"], again, draw)
             parts.table(page, heads, rows, label=page.t("box.sample"), per_page=10)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from gongbi.console import charts, given, parts
+from gongbi.console import charts, given, parts, revealing
 from gongbi.console.frame import Page
 from gongbi.console.words import named
 from gongbi.errors import GongbiError
@@ -48,7 +48,8 @@ async def show_evidence(
     dialog.open()
     dialog.on("hide", dialog.delete)
     try:
-        found = await page.call("explain", tag=tag["tag"], id=str(member), subject=subject, limit=100)
+        asked = {"tag": tag["tag"], "id": str(member), "subject": subject, "limit": 100}
+        found = await page.call("explain", **asked)
         files = {load["id"]: load["path"] for load in await page.try_call("loads", limit=1000) or []}
         past = await page.call("history", name=tag["tag"], id=str(member)) if known.get("history") else None
     except GongbiError as error:
@@ -58,20 +59,36 @@ async def show_evidence(
         return
     waiting.delete()
     with body:
-        parts.warnings(page, found["warnings"])
-        ui.label(page.words(found["said"])).classes("g-means")
-        if not known.get("given"):
-            parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
-        if past is not None:
-            _history(page, past, tag["unit"], lambda value: page.value({**tag, "unit": None}, value))
-        if known.get("maker") == "manual":
-            given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
-        _given(page, found["steps"][0]["given"])
-        _steps(page, found["steps"])
-        if not found["parts"] and not found["steps"][0]["given"]:
-            ui.label(page.t("evidence.none")).classes("g-about")
-        for part in found["parts"]:
-            _part(page, subject, tag["tag"], part, files)
+        whole = ui.element("div").classes("g-form").style("width:100%;min-width:0")
+
+    async def again(why: str) -> Any:
+        return await page.call("explain", **asked, reveal=why)
+
+    def draw(found: Mapping[str, Any]) -> None:
+        whole.clear()
+        with whole:
+            parts.warnings(page, found["warnings"])
+            revealing.offer(page, found["warnings"], again, draw)
+            if any(said.get("code") == "revealed" for said in found["warnings"]):
+                # The heading keeps the value as it was shown.
+                parts.pairs(
+                    [(page.t("form.value"), page.value({**tag, "labels": known.get("labels")}, found["value"]))]
+                )
+            ui.label(page.words(found["said"])).classes("g-means")
+            if not known.get("given"):
+                parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
+            if past is not None:
+                _history(page, past, tag["unit"], lambda value: page.value({**tag, "unit": None}, value))
+            if known.get("maker") == "manual":
+                given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
+            _given(page, found["steps"][0]["given"])
+            _steps(page, found["steps"])
+            if not found["parts"] and not found["steps"][0]["given"]:
+                ui.label(page.t("evidence.none")).classes("g-about")
+            for part in found["parts"]:
+                _part(page, subject, tag["tag"], part, files)
+
+    draw(found)
 
 
 def _steps(page: Page, steps: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from gongbi.services.context import Context
 from gongbi.services.drafts import draft
 from gongbi.services.limits import checked
 from gongbi.services.makers import drafted
-from gongbi.services.privacy import grade_of, grade_of_tag, id_grade
+from gongbi.services.privacy import check_reveal, grade_of_tag, hide, id_grade, personal
 from gongbi.services.segments import column, condition, population, request
 from gongbi.services.warnings import warn_of_request
 
@@ -33,7 +33,13 @@ SHOWN = 20
 
 
 def sample(
-    ctx: Context, expression: str, *, subject: str = "customer", columns: Sequence[str] = (), limit: int = SHOWN
+    ctx: Context,
+    expression: str,
+    *,
+    subject: str = "customer",
+    columns: Sequence[str] = (),
+    limit: int = SHOWN,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """A few members of a group, drawn by lot, with personal values masked.
 
@@ -41,6 +47,8 @@ def sample(
     ----------
     columns
         Tags, attributes or expressions; by default the subject's attributes and the tags that the expression names.
+    reveal
+        As of `services.segments.members`.
 
     Returns
     -------
@@ -49,6 +57,7 @@ def sample(
         ``warnings``. An id that is itself personal is masked, and then ``key`` is absent; else ``key`` is the id.
     """
     limit = checked(limit)
+    check_reveal(ctx, reveal)
     where, about = condition(ctx, expression, subject)
     catalog = ctx.catalog()
     names = list(columns) or _usual(catalog, where, about)
@@ -56,18 +65,17 @@ def sample(
     wanted = request(ctx, expression, subject, chosen)
     ctx.progress("sample", 0)
     table = list_members(ctx.engine, catalog.world, wanted, limit=limit, draw=SEED)
-    grades = {name: grade_of(catalog, about, expr) for name, expr in chosen.items()}
     own = id_grade(catalog, about)
-    rows = []
-    for record in table.to_pylist():
-        row = {name: masked(record[name], grade) for name, grade in grades.items()}
-        rows.append({"id": masked(record["id"], own), "key": None if own in MASKED else record["id"], **row})
+    keys, grades = table["id"].to_pylist(), personal(ctx, about, chosen)
+    table, said = hide(ctx, table, grades, reveal, what=expression.strip())
+    shown = own not in MASKED or reveal is not None
+    rows = [{"key": key if shown else None, **row} for key, row in zip(keys, table.to_pylist(), strict=True)]
     return {
         "subject": about,
         "as_of": wanted.as_of.isoformat(),
-        "columns": [{"name": name, "personal": grade in MASKED} for name, grade in grades.items()],
+        "columns": [{"name": name, "personal": name in grades} for name in chosen],
         "rows": rows,
-        "warnings": warn_of_request(ctx, wanted),
+        "warnings": [*warn_of_request(ctx, wanted), *said],
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gongbi.catalog.finding import fit
-from gongbi.console import parts
+from gongbi.console import parts, revealing
 from gongbi.console.evidence import show_evidence
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.timeline import show_timeline
@@ -109,9 +109,11 @@ def _portrait(
 ) -> None:
     """Everything about a member below the heading; drawn anew where masked values are shown to somebody."""
     parts.warnings(page, found["warnings"])
-    if any(said.get("code") == "masked" for said in found["warnings"]):
-        show = ui.button(page.t("privacy.reveal"), icon="visibility").props("outline dense no-caps").classes("g-btn")
-        show.style("align-self:flex-start").on_click(lambda: _reveal(page, found["subject"], given, draw))
+
+    async def again(why: str) -> Any:
+        return await page.call("customer", id=given, subject=found["subject"], events=EVENTS, reveal=why)
+
+    revealing.offer(page, found["warnings"], again, draw)
     with parts.card():
         _header(page, found)
     show_timeline(page, found)
@@ -128,33 +130,6 @@ def _portrait(
             parts.empty(page, "customer.no_tags", icon="sell", command="gongbi build")
         return
     Tags(page, found, library).show()
-
-
-def _reveal(page: Page, subject: str, given: str, draw: Callable[[Mapping[str, Any]], None]) -> None:
-    """Ask why masked values are to be seen, and show them; the service puts name and reason on record."""
-    with ui.dialog(value=True) as dialog, ui.card().classes("g-dialog"):
-        with ui.element("h2"):
-            ui.label(page.t("privacy.reveal"))
-        why = ui.input(page.t("privacy.why")).props("outlined dense autofocus").classes("g-wide")
-        said = ui.element("div").props('aria-live="polite"')
-
-        async def go() -> None:
-            said.clear()
-            try:
-                found = await page.call("customer", id=given, subject=subject, events=EVENTS, reveal=why.value or "")
-            except GongbiError as error:
-                with said:
-                    parts.problem(page, error)
-                return
-            dialog.close()
-            draw(found)
-
-        why.on("keydown.enter", go)
-        with ui.element("div").classes("g-chips"):
-            ui.button(page.t("privacy.reveal"), icon="visibility", on_click=go).props("unelevated no-caps").classes(
-                "g-btn"
-            )
-            ui.button(page.t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn")
 
 
 def _header(page: Page, found: Mapping[str, Any]) -> None:
