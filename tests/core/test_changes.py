@@ -14,7 +14,7 @@ import random_expressions as random
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gongbi.core.advance import advanced_plan, again_plan, with_states
+from gongbi.core.advance import advanced_plan, again_plan, parts_by_cause, with_states
 from gongbi.core.changes import STATE, Split, split
 from gongbi.core.compiler import Request, compile_members
 from gongbi.core.expr import Expr
@@ -25,6 +25,7 @@ from gongbi.core.touched import Since, touched_plan, united
 from gongbi.core.types import INTEGER, TIMESTAMP
 from gongbi.core.world import World
 from gongbi.engine.base import Engine
+from gongbi.tags.amend import amend, changed, drop_build
 
 UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 NO_SHRINKING = (Phase.explicit, Phase.generate)
@@ -128,10 +129,8 @@ def whole(
     engine.build(plan, into)
 
 
-def assert_equal(engine: Engine, texts: Mapping[str, str]) -> None:
-    found, wanted = (
-        {r["id"]: r for r in engine.query(f"select * from {t}").to_pylist()} for t in ("advanced", "whole_one")
-    )
+def assert_equal(engine: Engine, texts: Mapping[str, str], one: str = "advanced", other: str = "whole_one") -> None:
+    found, wanted = ({r["id"]: r for r in engine.query(f"select * from {t}").to_pylist()} for t in (one, other))
     assert found.keys() == wanted.keys()
     wrong = [
         (name, texts.get(name), i, found[i][name], value)
@@ -140,7 +139,7 @@ def assert_equal(engine: Engine, texts: Mapping[str, str]) -> None:
         if not bench.same(found[i][name], value)
     ]
     assert not wrong, wrong
-    assert engine.columns("advanced") == engine.columns("whole_one")
+    assert engine.columns(one) == engine.columns(other)
 
 
 def assert_advances(engine: Engine, seed: int, most: int) -> None:
@@ -158,6 +157,14 @@ def assert_advances(engine: Engine, seed: int, most: int) -> None:
     advance(engine, exprs, parts, world, "customer", random.AS_OF, now)
     whole(engine, exprs, parts, world, "customer", now, "whole_one")
     assert_equal(engine, texts)
+    if engine.capabilities.amends:
+        engine.build(Plan().then("copy", "select * from first"), "as_first")
+        since = Since(random.AS_OF, now, "first", (NEW,), frozenset(engine.tables()))
+        with engine.transaction():
+            amend(engine, world, changed(engine, world, Request("customer", exprs, now, {}), parts, since, "amended"))
+        assert_equal(engine, texts, "amended")
+        assert_equal(engine, texts, "first", "as_first")
+        drop_build(engine, "amended")
 
 
 @settings(max_examples=5, suppress_health_check=UNHURRIED, phases=NO_SHRINKING, deadline=None)
@@ -215,6 +222,21 @@ def test_only_members_with_a_row_at_the_edge_of_a_window_are_touched(duckdb_engi
     _, parts, world = of_sample({"all": "count(sample)"})
     assert touched(duckdb_engine, parts, world, days=4) == set()
     assert touched(duckdb_engine, parts, world, days=25) == {1}, "a row of 20 September is seen for the first time"
+
+
+def test_what_is_of_all_time_is_a_part_of_its_own_beside_what_a_window_bounds() -> None:
+    texts = {
+        "n": "count(sample)",
+        "recent": "count(sample) filter (where within(30, 'day'))",
+        "hour": "mode(hour(sample.ts))",
+        "share": "tag.recent / tag.n",
+        "since": "days_since(max(sample.ts))",
+    }
+    _, found, _ = of_sample(texts)
+    (state,) = found.states
+    timeless, bounded = parts_by_cause(found)
+    assert timeless.columns == ("n", "hour", state)
+    assert (bounded.columns, set(bounded.split.kept)) == (("recent", "share"), {"n", "recent", "share"})
 
 
 def touched(engine: Engine, parts: Split, world: World, *, days: int) -> set[int]:

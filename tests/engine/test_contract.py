@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -290,13 +291,29 @@ def test_rows_are_changed_in_place_and_a_view_reads_as_a_table_where_an_engine_c
     with_points(engine, 1, 2, 3)
     if not engine.capabilities.amends:
         with pytest.raises(Bug):
-            engine.put("points", plan(engine, "select 9 as id"))
+            engine.hold(plan(engine, "select 9 as id"), "held")
         assert engine.value("select count(*) from points") == 3
         return
     with engine.transaction():
-        assert engine.put("points", plan(engine, "select id + 2 as id, label || '!' as label from points")) == 3
+        assert engine.hold(plan(engine, "select id + 2 as id, label || '!' as label from points"), "held.rows") == 3
+        assert engine.tables() == ["points"], "what is held is no table"
+        assert engine.put("points", plan(engine, """select * from "held.rows" """)) == 3
         assert engine.put("points", plan(engine, "select 9 as id")) == 1
         assert engine.update("points", plan(engine, "select id, label || '?' as label from points where id < 4")) == 3
+        same = "select id, case when id = 1 then 'p1?' else label end as label from points"
+        assert engine.update("points", plan(engine, same)) == 0, "values that are there already"
+        engine.hold(plan(engine, "select 0 as nobody"), "points")
+        assert engine.query("select * from points").column_names == ["nobody"], "it stands before a table of its name"
+    with suppress(InvalidInput), engine.transaction():
+        engine.hold(plan(engine, "select 0 as nobody"), "points")
+        raise InvalidInput("What is undone leaves nothing either.")
+    assert engine.columns("points")[0][0] == "id"
+    for _ in range(9):  # Whichever cursor is asked.
+        assert "id" in engine.query("select * from points").column_names
+        with pytest.raises(GongbiError):
+            engine.value("""select count(*) from "held.rows" """)
+    with pytest.raises(Bug):
+        engine.hold(plan(engine, "select 9 as id"), "held")
     rows = engine.query("select id, label from points order by id").to_pylist()
     labels = {1: "p1?", 2: "p2?", 3: "p1!?", 4: "p2!", 5: "p3!", 9: None}
     assert {row["id"]: row["label"] for row in rows} == labels

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gongbi.core import expr as ir
 from gongbi.core.changes import STATE, Split
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
-from gongbi.core.expr import Attribute, Expr, TagValue
+from gongbi.core.expr import Attribute, Call, Expr, TagValue
 from gongbi.core.plan import Plan
 from gongbi.core.touched import known_members
 from gongbi.core.world import World
@@ -39,17 +39,22 @@ class Part:
     split: Split
 
 
-def parts_by_fact(split: Split) -> tuple[Part, ...]:
-    """Divide what stays by the fact it is made of: whose orders changed has the same views as before.
+def parts_by_cause(split: Split) -> tuple[Part, ...]:
+    """Divide what stays by what changes it: rows of which fact, and whether rows that come do alone, or windows too.
 
+    Whose orders changed has the same views as before. And many more members have a row that leaves some window on a
+    day than have a new one, while what is of all time, favourites say, costs the most to compute.
     Columns of no fact are a part, and so are those of several.
     """
-    behind: dict[str, frozenset[str]] = {}
-    groups: dict[str, list[str]] = {}
+    facts: dict[str, frozenset[str]] = {}
+    windows: dict[str, bool] = {}
+    groups: dict[tuple[str, bool], list[str]] = {}
     for name, e in split.kept.items():
-        behind[name] = frozenset(ir.facts_used(e)).union(*(behind[tag] for tag in ir.tags_used(e)))
-        several = len(behind[name]) > 1
-        groups.setdefault(" " if several else "".join(behind[name]), []).append(name)
+        used, reaches = ir.tags_used(e), [split.reaches[call] for call in ir.aggregates(e)]
+        facts[name] = frozenset(ir.facts_used(e)).union(*(facts[tag] for tag in used))
+        windows[name] = any(r.windows or r.filter for r in reaches) or any(windows[tag] for tag in used)
+        fact = " " if len(facts[name]) > 1 else "".join(facts[name])
+        groups.setdefault((fact, windows[name]), []).append(name)
     return tuple(Part(tuple(names), _alone(split, names)) for names in groups.values())
 
 
@@ -97,13 +102,28 @@ def renewed_plan(parts: Sequence[tuple[Part, str]], before: str, touched: str, d
     )
 
 
-def moved_plan(request: Request, split: Split, table: str, world: World, dialect: Dialect) -> Plan:
-    """What moves, of everybody, from a table that holds what stays. Grain: one row per row of it."""
+def moved_plans(request: Request, split: Split, table: str, world: World, dialect: Dialect) -> Iterator[Plan]:
+    """What moves, of everybody, from a table that holds what stays: each to be set in it before the next is asked.
+
+    First what follows from the member's own row, then the rest: ranks, which are sorted with fewer columns so. Grain of
+    each: one row per row of the table.
+    """
     names = [name for name in request.columns if name in split.moving]
     names += sorted(name for name in split.moving if name.startswith(STATE))
-    stored = {name: Stored(table, name) for name in split.kept}
-    columns = {name: split.moving[name] for name in names}
-    return compile_members(replace(request, columns=columns, stored=stored, known=table), world, dialect)
+    known = set(split.kept)
+    own = [name for name in names if _of_own_row(split.moving[name], known)]
+    for some in (own, [name for name in names if name not in own]):
+        if some:
+            stored = {name: Stored(table, name) for name in known}
+            columns = {name: split.moving[name] for name in some}
+            yield compile_members(replace(request, columns=columns, stored=stored, known=table), world, dialect)
+            known |= set(some)
+
+
+def _of_own_row(e: Expr, known: set[str]) -> bool:
+    """Whether a value follows from known columns of the member's row."""
+    looks = any(isinstance(p, Call) and (p.is_rank or p.is_aggregate or p.is_sequence) for p in ir.walk(e))
+    return not looks and ir.tags_used(e) <= known
 
 
 def departed_plan(request: Request, before: str, dialect: Dialect) -> Plan:

@@ -31,6 +31,8 @@ class Since:
         The tables that there are.
     united
         Subject → query for the ids (`id`) that were united with others since.
+    fresh
+        A table of `fresh_plan`, where there is one: who came since is looked for once then, not by each plan.
     """
 
     before: datetime
@@ -39,6 +41,7 @@ class Since:
     loads: Sequence[int] = ()
     tables: frozenset[str] = frozenset()
     united: Mapping[str, str] = field(default_factory=dict)
+    fresh: str | None = None
 
 
 def touched_plan(split: Split, subject: str, since: Since, world: World, dialect: Dialect) -> Plan:
@@ -57,6 +60,13 @@ def touched_plan(split: Split, subject: str, since: Since, world: World, dialect
     )
 
 
+def fresh_plan(subject: str, since: Since, dialect: Dialect) -> Plan:
+    """Members who were not known then and are now. Grain: one row per member, `id`."""
+    known = known_members(subject, since.now, dialect)
+    anti = f"anti join {dialect.ident(since.table)} p on p.id = m.id"
+    return Plan().then("_fresh", f"select m.id from ({known}) m {anti}")
+
+
 def known_members(subject: str, at: datetime, dialect: Dialect) -> str:
     """The members of a subject known as of an instant."""
     member = dialect.ident(f"member_{subject}")
@@ -72,8 +82,10 @@ class _Touched:
 
     def causes(self) -> Iterable[str]:
         """One query per cause."""
-        known = known_members(self.subject.name, self.since.now, self.dialect)
-        yield f"select m.id from ({known}) m anti join {self.quote(self.since.table)} p on p.id = m.id"
+        if self.since.fresh is not None:
+            yield f"select id from {self.quote(self.since.fresh)}"
+        else:
+            yield fresh_plan(self.subject.name, self.since, self.dialect).result.sql
         if self.subject.name in self.since.united:
             yield f"select id from ({self.since.united[self.subject.name]}) u"
         for table in dict.fromkeys(self.subject.attribute(name).table for name in sorted(self.split.own)):

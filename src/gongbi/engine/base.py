@@ -36,8 +36,8 @@ class Capabilities:
     memory
         Bytes that statements may hold; None where the engine divides work by itself.
     amends
-        Rows of a table are changed at the price of the change (`put`, `update`), and `view` gives a plan a name;
-        where not, a table is written anew.
+        Rows of a table are changed at the price of the change (`put`, `update`), a transaction can `hold` what it works
+        with, and `view` gives a plan a name; where not, a table is written anew.
     """
 
     name: str
@@ -115,8 +115,19 @@ class Engine(Protocol):
         """
         ...
 
+    def hold(self, plan: Plan, name: str) -> int:
+        """Keep the rows of a plan under a name until the open transaction ends; return how many.
+
+        Plans inside the transaction read them as a table, nobody else sees them, and they are not written to disk
+        unless memory is short. Only where `amends`.
+        """
+        ...
+
     def update(self, table: str, plan: Plan) -> int:
-        """Set the columns of a plan in the rows that have its `id`; return how many. Only where `amends`."""
+        """Set the columns of a plan in the rows that have its `id`; return how many became others.
+
+        Only where `amends`.
+        """
         ...
 
     def view(self, name: str, plan: Plan) -> None:

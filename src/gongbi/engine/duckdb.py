@@ -21,7 +21,7 @@ from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.duckdb_session import DuckDBSession, only_select, translated
 from gongbi.engine.watch import watching
-from gongbi.errors import Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
+from gongbi.errors import Bug, Cancelled, EngineFailure, GongbiError, InvalidInput, UnknownName
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -94,7 +94,7 @@ class DuckDBEngine:
             return
         with self._session.cursor() as cursor:
             _run(cursor, "begin")
-            self._bound.cursor, self._bound.doomed = cursor, False
+            self._bound.cursor, self._bound.doomed, self._bound.held = cursor, False, {}
             try:
                 yield
                 self._commit(cursor)
@@ -112,6 +112,9 @@ class DuckDBEngine:
                 "A call inside the transaction failed, so nothing was changed.",
                 hint="Let its error leave the block.",
             )
+        # Temporary tables are the cursor's, which goes back to the others and would read them in the place of tables.
+        for name in self._bound.held:
+            _run(cursor, f"drop table if exists temp.{self.dialect.ident(name)}")
         _run(cursor, "commit")
 
     def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
@@ -233,6 +236,16 @@ class DuckDBEngine:
             self._change(f"delete from {main} where rowid < {first} and id in ({came})")
         return n
 
+    def hold(self, plan: Plan, name: str) -> int:
+        if self._bound.cursor is None:
+            raise Bug(f"Rows are held as {name!r} outside a transaction.")
+        sql = self.to_sql(plan)
+        with self._cursor() as cursor:
+            only_select(cursor, sql)
+            source = _kept(cursor.sql(sql), sql)
+            self._bound.held[name] = None
+            return _run(cursor, f"create or replace temp table {self.dialect.ident(name)} as\n{source}")
+
     def update(self, table: str, plan: Plan) -> int:
         self._require(table)
         sql, ident = self.to_sql(plan), self.dialect.ident
@@ -240,7 +253,9 @@ class DuckDBEngine:
             only_select(cursor, sql)
             names = [ident(name) for name in cursor.sql(sql).columns if name != "id"]
             sets = ", ".join(f"{name} = s.{name}" for name in names)
-            return _run(cursor, f"update {self._main(table)} as t set {sets} from (\n{sql}\n) s where s.id = t.id")
+            other = " or ".join(f"t.{name} is distinct from s.{name}" for name in names)
+            source = f"from (\n{sql}\n) s where s.id = t.id and ({other})"
+            return _run(cursor, f"update {self._main(table)} as t set {sets} {source}")
 
     def view(self, name: str, plan: Plan) -> None:
         sql = self.to_sql(plan)
@@ -316,10 +331,11 @@ _ROWS = "gongbi_rows_to_append"
 
 
 class _Bound(threading.local):
-    """The cursor of the thread's open transaction, and whether a call in it has failed."""
+    """The cursor of the thread's open transaction, whether a call in it has failed, and what names it holds rows by."""
 
     cursor: Cursor | None = None
     doomed = False
+    held: dict[str, None]
 
 
 @contextmanager

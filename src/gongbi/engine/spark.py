@@ -196,6 +196,9 @@ class SparkEngine:
     def put(self, table: str, plan: Plan) -> int:
         return self.update(table, plan)
 
+    def hold(self, plan: Plan, name: str) -> int:
+        raise Bug(f"The plan {plan.result.name!r} is not held as {name!r} on Spark.")
+
     def update(self, table: str, plan: Plan) -> int:
         raise Bug(f"Table {table!r} is on Spark, where the rows of {plan.result.name!r} make a table anew.")
 

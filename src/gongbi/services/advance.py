@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from gongbi.core import expr as ir
-from gongbi.core.advance import Part, advanced_plan, again_plan, departed_plan, parts_by_fact, renewed_plan, with_states
+from gongbi.core.advance import advanced_plan, again_plan, with_states
 from gongbi.core.changes import Split, split
 from gongbi.core.compiler import Request
 from gongbi.core.expr import Call, Expr
-from gongbi.core.plan import Plan
 from gongbi.core.touched import Since, touched_plan
 from gongbi.errors import Refused
 from gongbi.identity.plan import united_since
@@ -20,7 +19,7 @@ from gongbi.services.context import Context
 from gongbi.services.drafts import draft
 from gongbi.sources.ledger import loads_in
 from gongbi.store.builds import Build
-from gongbi.tags.amend import Change, Changed, amend, can_amend
+from gongbi.tags.amend import Change, amend, can_amend, changed
 from gongbi.tags.buckets import buckets, build_in_buckets, room_wanted
 from gongbi.tags.run import build_tags
 
@@ -138,49 +137,42 @@ def make(
     if isinstance(found, str):
         return _judged(judge, Made(_whole(ctx, request, parts, table, progress), why=found))
     before, known = found
+    start = Made(before.members or 0, before.id, everyone=known.everyone)
+    since = _since(ctx, made_of, before)
+    if can_amend(ctx.engine, before.table, with_states(request.columns, parts)):
+        with suppress(_Fallen):
+            return _amended(ctx, made_of, known, since, start, table, progress, judge)
     engine, world = ctx.engine, ctx.catalog().world
-    # On an engine that writes tables anew, a further statement costs more than it saves.
-    parts_of = parts_by_fact(known) if engine.capabilities.amends else (Part(tuple(known.kept), known),)
-    with ExitStack() as drafts:
-        since, work = _since(ctx, made_of, before), 0.0
-        touched, *places = (drafts.enter_context(draft(ctx)) for _ in range(len(parts_of) + 1))
-        pieces = list(zip(parts_of, places, strict=True))
-        for part, who in pieces:
-            n = engine.build(touched_plan(part.split, request.subject, since, world, engine.dialect), who)
-            work += len(_aggregates(part.split.kept)) * n / max(before.members or 0, 1)
-        every = " union ".join(f"select id from {engine.dialect.ident(who)}" for who in places)
-        n = engine.build(Plan().then("_touched", every), touched)
-        if made_of.whole is None and _cost(request.columns, known, work) > PAYS:
+    with draft(ctx) as touched, draft(ctx) as again:
+        n = engine.build(touched_plan(known, request.subject, since, world, engine.dialect), touched)
+        if not _pays(made_of, known, [(known, n)], start.members):
             return _judged(judge, Made(_whole(ctx, request, parts, table, progress), why="most"))
-        changed = [Changed(part, who, drafts.enter_context(draft(ctx))) for part, who in pieces]
-        for one in changed:
-            engine.build(again_plan(request, one.part.split, one.who, world, engine.dialect), one.values)
-        made = Made(before.members or 0, before.id, n, everyone=known.everyone)
-        burden = n + int((ctx.store.builds.made_from(before.id) or {}).get("burden", 0))
-        columns = with_states(request.columns, parts)
-        if burden <= WORN * made.members and can_amend(engine, before.table, columns):
-            departed = drafts.enter_context(draft(ctx))
-            engine.build(departed_plan(request, before.table, engine.dialect), departed)
-            change = Change(request, known, before.table, table, departed, touched, changed)
-            with suppress(_Fallen):
-                return _amended(ctx, replace(made, change=change, burden=burden), change, progress, judge)
-        renewed = drafts.enter_context(draft(ctx))
-        values = [(one.part, one.values) for one in changed]
-        engine.build(renewed_plan(values, before.table, touched, engine.dialect), renewed)
-        plan = advanced_plan(request, known, before.table, touched, renewed, world, engine.dialect)
-        return _judged(judge, replace(made, members=engine.build(plan, table, on_progress=progress)))
+        engine.build(again_plan(request, known, touched, world, engine.dialect), again)
+        plan = advanced_plan(request, known, before.table, touched, again, world, engine.dialect)
+        return _judged(judge, replace(start, members=engine.build(plan, table, on_progress=progress), touched=n))
 
 
 def _amended(
     ctx: Context,
-    made: Made,
-    change: Change,
+    made_of: Making,
+    known: Split,
+    since: Since,
+    start: Made,
+    table: str,
     progress: Callable[[float, float | None], None],
     judge: Callable[[Made], Judged],
 ) -> tuple[Made, Judged]:
-    with ctx.engine.transaction():
-        members = amend(ctx.engine, ctx.catalog().world, change, progress)
-        made, judged = _judged(judge, replace(made, members=members))
+    """Let the build take over the table of the earlier one; raises `_Fallen`, and changes nothing, where it may not."""
+    engine, world = ctx.engine, ctx.catalog().world
+    with engine.transaction():
+        change = changed(engine, world, made_of.request, known, since, table)
+        work = [(one.part.split, one.members) for one in change.parts]
+        burden = change.members + int((ctx.store.builds.made_from(start.start or 0) or {}).get("burden", 0))
+        if burden > WORN * start.members or not _pays(made_of, known, work, start.members):
+            raise _Fallen
+        members = amend(engine, world, change, progress)
+        made = replace(start, members=members, touched=change.members, change=change, burden=burden)
+        made, judged = _judged(judge, made)
         if not judged.stands:
             raise _Fallen
     return made, judged
@@ -259,13 +251,16 @@ def _aggregates(columns: Mapping[str, Expr]) -> set[Call]:
     return {call for e in columns.values() for call in ir.aggregates(e)}
 
 
-def _cost(columns: Mapping[str, Expr], parts: Split, work: float) -> float:
-    """The work of what is computed again, as a share of a whole build's; copying costs nothing here.
+def _pays(made_of: Making, known: Split, work: Sequence[tuple[Split, int]], members: int) -> bool:
+    """Whether it is sooner to start from an earlier build; copying costs nothing here.
 
     Parameters
     ----------
     work
-        Aggregates of the members whose rows changed, each by their share of all.
+        What is computed again, and of how many of the members.
     """
-    every = len(_aggregates(columns))
-    return (work + len(_aggregates(parts.moving))) / every if every else 0.0
+    every = len(_aggregates(made_of.request.columns))
+    if made_of.whole is not None or not every:
+        return True
+    again = sum(len(_aggregates(part.kept)) * n for part, n in work) / max(members, 1)
+    return (again + len(_aggregates(known.moving))) / every <= PAYS

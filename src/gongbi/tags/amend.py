@@ -3,25 +3,28 @@
 Beside the table stays what it had and has no more: the columns of a fact for the members whose rows of it changed, and
 what moved, of all. A view over these gives the earlier build, which costs what changed. The table of a later build may
 carry a chain of earlier ones, each read through the next. All of it happens in a transaction of the caller: until it
-ends, readers see the earlier build.
+ends, readers see the earlier build. What is worked with on the way is held by the transaction, and gone with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gongbi.core import advance as plans
 from gongbi.core.advance import Part
 from gongbi.core.changes import Split
 from gongbi.core.compiler import Request
 from gongbi.core.plan import Plan
+from gongbi.core.touched import Since, fresh_plan, touched_plan
 from gongbi.core.world import World
 from gongbi.engine import Engine, OnProgress
 
 #: So many earlier builds are read through a table, each through the next; then a build is a table of its own again.
 DEEPEST = 6
 _BESIDE, _MOVED = "__", "__moved__"
+#: Held by the transaction: who is touched, who came, and who is not known any more.
+_TOUCHED, _FRESH, _DEPARTED = "touched", "fresh", "departed"
 
 
 def read_off(build: str, what: str) -> str:
@@ -31,10 +34,21 @@ def read_off(build: str, what: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A part of what stays: the table of the members for whom it can have changed, and that of their values now."""
+    """A part of what stays.
+
+    Parameters
+    ----------
+    who
+        A table with the ids of the members for whom it can have changed.
+    members
+        How many they are.
+    values
+        The table of their values now.
+    """
 
     part: Part
     who: str
+    members: int
     values: str
 
 
@@ -46,10 +60,8 @@ class Change:
     ----------
     before, now
         The tables of the two builds.
-    departed
-        A table with the ids of those who are not known any more.
-    touched
-        A table with the ids of whom something that stays can be other than before, among the known.
+    members
+        Of how many something that stays can be other than before, among the known.
     parts
         What stays, in parts, each for the members for whom it can have changed.
     """
@@ -58,8 +70,7 @@ class Change:
     split: Split
     before: str
     now: str
-    departed: str
-    touched: str
+    members: int
     parts: Sequence[Changed]
 
     @property
@@ -80,8 +91,22 @@ def can_amend(engine: Engine, before: str, columns: Collection[str]) -> bool:
     return not _beside(there, before) and sum(1 for _ in _chain(there, before)) < DEEPEST
 
 
+def changed(engine: Engine, world: World, request: Request, split: Split, since: Since, now: str) -> Change:
+    """Find out for whom what stays can have changed since the earlier build. Belongs in a transaction."""
+    dialect, subject = engine.dialect, request.subject
+    engine.hold(fresh_plan(subject, since, dialect), _FRESH)
+    since, parts = replace(since, fresh=_FRESH), []
+    for i, part in enumerate(plans.parts_by_cause(split)):
+        who = f"{_TOUCHED}.{i}"
+        n = engine.hold(touched_plan(part.split, subject, since, world, dialect), who)
+        parts.append(Changed(part, who, n, f"again.{i}"))
+    every = " union ".join(f"select id from {dialect.ident(one.who)}" for one in parts)
+    n = engine.hold(Plan().then("_touched", every or "select id from fresh"), _TOUCHED)
+    return Change(request, split, since.table, now, n, parts)
+
+
 def amend(engine: Engine, world: World, change: Change, on_progress: OnProgress | None = None) -> int:
-    """Make the later build of the earlier one; return its members. Belongs in a transaction."""
+    """Make the later build of the earlier one; return its members. Belongs in the transaction of `changed`."""
     dialect, before = engine.dialect, change.before
     quote = dialect.ident
     columns = [name for name, _ in engine.columns(before) if name != "id"]
@@ -92,17 +117,20 @@ def amend(engine: Engine, world: World, change: Change, on_progress: OnProgress 
         if on_progress is not None:
             on_progress(step, steps)
 
+    engine.hold(plans.departed_plan(change.request, before, dialect), _DEPARTED)
+    for one in change.parts:
+        engine.hold(plans.again_plan(change.request, one.part.split, one.who, world, dialect), one.values)
     listed = "".join(f", {quote(name)}" for name in moving)
     engine.build(Plan().then("_moved", f"select id{listed} from {quote(before)}"), change.moved)
     for i, one in enumerate(change.parts):
-        engine.build(plans.was_plan(one.part, before, one.who, change.departed, dialect), change.was(i))
+        engine.build(plans.was_plan(one.part, before, one.who, _DEPARTED, dialect), change.was(i))
     done(1)
-    engine.delete(before, f"id in (select id from {quote(change.departed)})")
+    engine.delete(before, f"id in (select id from {quote(_DEPARTED)})")
     values = [(one.part, one.values) for one in change.parts]
-    engine.put(before, plans.renewed_plan(values, before, change.touched, dialect))
+    engine.put(before, plans.renewed_plan(values, before, _TOUCHED, dialect))
     done(2)
-    if moving:
-        engine.update(before, plans.moved_plan(change.request, change.split, before, world, dialect))
+    for plan in plans.moved_plans(change.request, change.split, before, world, dialect):
+        engine.update(before, plan)
     done(3)
     engine.rename(before, change.now)
     was = [(one.part, change.was(i)) for i, one in enumerate(change.parts)]
