@@ -95,13 +95,14 @@ def changed(engine: Engine, world: World, request: Request, split: Split, since:
     """Find out for whom what stays can have changed since the earlier build. Belongs in a transaction."""
     dialect, subject = engine.dialect, request.subject
     engine.hold(fresh_plan(subject, since, dialect), _FRESH)
-    since, parts = replace(since, fresh=_FRESH), []
+    since = replace(since, fresh=_FRESH)
+    parts: list[Changed] = []
     for i, part in enumerate(plans.parts_by_cause(split)):
         who = f"{_TOUCHED}.{i}"
         n = engine.hold(touched_plan(part.split, subject, since, world, dialect), who)
         parts.append(Changed(part, who, n, f"again.{i}"))
     every = " union ".join(f"select id from {dialect.ident(one.who)}" for one in parts)
-    n = engine.hold(Plan().then("_touched", every or "select id from fresh"), _TOUCHED)
+    n = engine.hold(Plan().then("_touched", every or f"select id from {dialect.ident(_FRESH)}"), _TOUCHED)
     return Change(request, split, since.table, now, n, parts)
 
 
