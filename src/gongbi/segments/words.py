@@ -1,8 +1,8 @@
 """The bins of several tags as one number, by which members are counted for all of these tags at once. Pure text.
 
-Counting 300 tags of ten million members is three thousand million rows to group if every tag is a row, and a fifth of
+Counting 300 tags of ten million members is three thousand million rows to group if every tag is a row, and a quarter of
 that if a row has a number for as many tags as give it some thousands of values. Kept as a table, these numbers are also
-all that a comparison reads of a build: a tenth of its columns' bytes.
+all that a comparison reads of a build: less than a third of its bytes.
 """
 
 from __future__ import annotations
