@@ -326,7 +326,7 @@ class Bench:
         """The same build on Spark with a tenth of the customers, compared with DuckDB's cell by cell."""
         from scale_spark import compare
 
-        self.given.customers = self.given.customers // 10
+        self.given.customers, self.given.events = self.given.customers // 10, self.given.events // 10
         self.folder = self.given.folder / f"{self.given.customers}"
         with self.open() as ws:
             return compare(ws.context, self.folder / "spark", TODAY)
