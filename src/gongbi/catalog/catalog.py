@@ -48,7 +48,7 @@ from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, t
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
 from gongbi.catalog.mentions import tags_mentioned
-from gongbi.catalog.predictions import check_model, written_tags
+from gongbi.catalog.predictions import check_model, written_fact, written_tags
 from gongbi.catalog.predictions import model_tags as model_tags
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
@@ -224,7 +224,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
         tags[tag.tag] = tag
     world = World(
         subjects=_with_given(_subject_shapes(subjects, sources), tags),
-        facts=_with_changes(_fact_shapes(subjects, sources), tags, segments, subjects),
+        facts=_with_own(_fact_shapes(subjects, sources), tags, segments, subjects, models),
         tags=written_tags(models) | list_tags(lists),
         segments={s.segment: (s.subject, s.expression) for s in segments.values()},
         zone=zone,
@@ -289,16 +289,23 @@ def about(definition: Definition) -> Iterator[None]:
         raise
 
 
-def _with_changes(
+def _with_own(
     facts: dict[str, FactShape],
     tags: Mapping[str, TagDef],
     segments: Mapping[str, SegmentDef],
     subjects: Mapping[str, SubjectDef],
+    models: Mapping[str, ModelDef],
 ) -> dict[str, FactShape]:
-    """The facts of sources, and those of Gongbi's own record of changes."""
+    """The facts of sources, those of Gongbi's own record of changes, and what models say of texts."""
     own = change_facts(tags.values(), segments.values(), subjects)
     if both := sorted(facts.keys() & own.keys()):
         raise InvalidDefinition(f"A fact {both[0]!r} is Gongbi's own where histories are kept.", hint="Rename yours.")
+    for model in models.values():
+        said = written_fact(model, subjects[model.subject].id_type) if model.subject in subjects else None
+        if said is not None and (said.name in facts or said.name in own):
+            with about(model):
+                raise InvalidDefinition(f"The model {model.model!r} writes a fact {said.name!r}, which there is.")
+        own |= {said.name: said} if said is not None else {}
     return facts | own
 
 

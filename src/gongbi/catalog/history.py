@@ -10,7 +10,7 @@ from gongbi.core.table import Column, Table
 from gongbi.core.types import DOUBLE, TEXT, TIMESTAMP, Type
 from gongbi.core.world import FactShape
 
-TAG_CHANGE, SEGMENT_CHANGE = "tag_change", "segment_change"
+CHANGES = TAG_CHANGE, SEGMENT_CHANGE = "tag_change", "segment_change"
 #: A segment among the tags whose values are kept: ``segment.NAME``, true for its members and absent for all others.
 SEGMENT = "segment."
 

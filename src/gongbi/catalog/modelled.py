@@ -18,7 +18,9 @@ MOST_CLUSTERS = 30
 
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 Often = Literal["beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom"]
-Estimator = Literal["purchases", "propensity", "newcomers", "stages", "recurring", "uplift", "clusters"]
+Estimator = Literal[
+    "purchases", "propensity", "newcomers", "stages", "recurring", "uplift", "clusters", "texts", "circles"
+]
 
 #: What a kind of model cannot do without.
 NEEDS: Mapping[Estimator, tuple[str, ...]] = {
@@ -26,6 +28,8 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "stages": ("fact", "amount"),
     "recurring": ("fact", "payee"),
     "clusters": ("features",),
+    "texts": ("fact", "text"),
+    "circles": ("relation",),
 }
 #: Keys that only these kinds of model know; of others they would say nothing.
 ONLY: Mapping[str, tuple[Estimator, ...]] = {
@@ -33,6 +37,13 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "period_days": ("stages",),
     "payee": ("recurring",),
     "where": ("recurring",),
+    "text": ("texts",),
+    "label": ("texts",),
+    "relation": ("circles",),
+    "weight": ("circles",),
+    "rival": ("circles",),
+    "worth": ("circles",),
+    "keys": ("circles",),
 }
 
 
@@ -90,6 +101,14 @@ class ModelDef:
     payee, where
         For ``recurring``: to whom or for what, an expression about one row of the fact (``purchase.product.category``);
         and which rows count, all by default. Rows of about one `amount` belong together where it is named.
+    text, label
+        For ``texts``: the text column of the fact, and one that labels some of its rows, if any; levels are parted by
+        ``/``. `horizon_days` is how far back a member's tags look, and labels are judged on the last `holdout_days`.
+    relation, weight
+        For ``circles``: a relation between members of the subject, and its column that says how much a tie counts.
+    rival, worth, keys
+        For ``circles``, expressions about a member: whether a rival has them; what they are worth as a customer to be
+        won; and what those of one household share, such as an address.
     features
         For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
@@ -117,7 +136,7 @@ class ModelDef:
         Tags by whose values the card shows whether the model is fair. They, and all sensitive tags, are read for that
         alone and never learned from.
     fewest, most
-        For ``clusters``: from how many to how many clusters are tried; the same number twice takes it as given.
+        From how many to how many clusters, or of ``texts`` topics, are tried; the same number twice takes it as given.
     """
 
     model: str
@@ -130,6 +149,13 @@ class ModelDef:
     period_days: int = 28
     payee: str | None = None
     where: str | None = None
+    text: str | None = None
+    label: str | None = None
+    relation: str | None = None
+    weight: str | None = None
+    rival: str | None = None
+    worth: str | None = None
+    keys: tuple[str, ...] = ()
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()

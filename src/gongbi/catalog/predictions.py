@@ -11,8 +11,8 @@ from gongbi.core.language import check_condition, check_expression
 from gongbi.core.rows import row_condition, row_value
 from gongbi.core.types import DATE, DOUBLE, INTEGER, TEXT, Type, category
 from gongbi.core.voice import Title
-from gongbi.core.world import World
-from gongbi.errors import UnknownName, WrongType
+from gongbi.core.world import FactShape, World
+from gongbi.errors import InvalidDefinition, UnknownName, WrongType
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Score:
         What follows the model's name in the tag's; None where the column is no tag.
     about
         What its values mean; ``{days}`` stands for the horizon.
+    needs
+        The key without which a model does not write it.
     """
 
     column: str
@@ -36,6 +38,7 @@ class Score:
     about: str
     title: Title | None = None
     tag: str | None = ""
+    needs: str | None = None
 
 
 REASONS = 3
@@ -111,6 +114,44 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("chance", DOUBLE, "Probability of a value above 0.", ("购买概率", "chance to buy"), "chance"),
         Score("amount", DOUBLE, "Value expected if there is one.", ("若购买的金额", "worth if they buy"), "amount"),
     ),
+    "texts": (
+        Score("texts", INTEGER, "Texts in the last {days} days.", ("文本数", "texts"), "texts"),
+        Score("negative", DOUBLE, "Share of them that is bad, 0 to 1.", ("负面占比", "share negative"), "negative"),
+        Score("sentiment", TEXT, "Of the newest: good or bad.", ("最近情感", "last sentiment"), "sentiment"),
+        Score("mood", TEXT, "The newest mood that was told.", ("最近心情", "last mood"), "mood"),
+        Score("topic", TEXT, "The topic of most of them, by its words.", ("主要话题", "main topic"), "topic"),
+        Score("label", TEXT, "Of the newest: its label.", ("最近标签", "last label"), "label", needs="label"),
+    ),
+    "circles": (
+        Score("circle", INTEGER, "Number of the circle, 1 for the largest.", ("圈子", "circle"), "circle"),
+        Score("size", INTEGER, "Members of the circle.", ("圈子大小", "size of circle"), "size"),
+        Score("role", TEXT, "core, bridge, member or alone.", ("圈子角色", "role in circle"), "role"),
+        Score("reach", DOUBLE, "Chance to be met by who follows ties (PageRank).", ("影响力", "reach"), "reach"),
+        Score(
+            "rivals",
+            DOUBLE,
+            "Share of the circle's members whom a rival has.",
+            ("圈内竞争对手占比", "rivals in circle"),
+            "rivals",
+            needs="rival",
+        ),
+        Score(
+            "referral",
+            DOUBLE,
+            "What their referrals may bring in, in the unit of `worth`.",
+            ("推荐价值", "referral value"),
+            "referral",
+            needs="worth",
+        ),
+        Score(
+            "household",
+            INTEGER,
+            "Number of the household; absent for who shares no key.",
+            ("家庭", "household"),
+            "household",
+            needs="keys",
+        ),
+    ),
     "propensity": (
         Score("score", DOUBLE, "Calibrated probability."),
         *(
@@ -123,7 +164,26 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
 
 def scores_of(model: ModelDef) -> tuple[Score, ...]:
     """The columns that a model writes."""
-    return SCORES[model.estimator]
+    return tuple(one for one in SCORES[model.estimator] if one.needs is None or getattr(model, one.needs))
+
+
+#: What a ``texts`` model says of each text; with labels also ``label`` and ``sure``.
+SAID: Mapping[str, Type] = {
+    "sentiment": TEXT,
+    "good": DOUBLE,
+    "mood": TEXT,
+    "topic": INTEGER,
+    "topic_words": TEXT,
+}
+
+
+def written_fact(model: ModelDef, id_type: Type) -> FactShape | None:
+    """The fact ``NAME_said`` that a ``texts`` model writes, one row per text; None of other models."""
+    if model.estimator != "texts":
+        return None
+    columns = dict(SAID) | ({"label": TEXT, "sure": DOUBLE} if model.label else {})
+    name = f"{model.model}_said"
+    return FactShape(name, f"fact_{name}", columns, {model.subject: id_type}, recorded=True)
 
 
 def _tags(model: ModelDef) -> dict[str, Score]:
@@ -170,12 +230,46 @@ def check_model(model: ModelDef, world: World) -> None:
         amount = fact.column(model.amount or "")
         if amount is None or not amount.is_number:
             raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
+    if model.estimator == "texts":
+        _check_texts(model, world)
+    if model.estimator == "circles":
+        _check_circles(model, world)
     for tag in (*model.groups, *model.protected):
         if (model.subject, tag) not in world.expressions:
             raise UnknownName(f"tag of {model.subject}", tag, world.tags_of(model.subject))
     _check_conditions(model, world)
     if model.baseline is not None and model.baseline not in world.tags_of(model.subject):
         raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
+
+
+def _check_texts(model: ModelDef, world: World) -> None:
+    fact = world.fact(model.fact or "")
+    if model.subject not in fact.subjects:
+        raise UnknownName(f"subject of {fact.name}", model.subject, fact.subjects)
+    column = fact.column(model.text or "")
+    if column is None or column.name != "text":
+        raise UnknownName(f"text of {fact.name}", model.text or "", fact.columns)
+    if model.label is not None and fact.column(model.label) is None:
+        raise UnknownName(f"column of {fact.name}", model.label, fact.columns)
+
+
+def _check_circles(model: ModelDef, world: World) -> None:
+    relation = world.relation(model.relation or "")
+    if {end.subject for end in relation.ends} != {model.subject}:
+        ends = " and ".join(end.subject for end in relation.ends)
+        raise InvalidDefinition(
+            f"The relation {relation.name!r} ties {ends}; circles are of members of one subject.",
+            hint=f"Name a relation between two of {model.subject}.",
+        )
+    weight = relation.columns.get(model.weight or "")
+    if model.weight is not None and (weight is None or not weight.is_number):
+        raise UnknownName(f"number of {relation.name}", model.weight, relation.columns)
+    if model.rival is not None:
+        check_condition(model.rival, world, model.subject)
+    if model.worth is not None and not (found := check_expression(model.worth, world, model.subject)).type.is_number:
+        raise WrongType(f"`worth` is a number; this is {found.type}.", hint="E.g. worth: tag.value.spend")
+    for key in model.keys:
+        check_expression(key, world, model.subject)
 
 
 def check_target(model: ModelDef, text: str, world: World) -> Expr:

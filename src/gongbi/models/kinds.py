@@ -21,7 +21,7 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
-from gongbi.models import drift, needs, newcomers, propensity, purchases, stages, uplift
+from gongbi.models import circles, drift, needs, newcomers, propensity, purchases, stages, texts, uplift
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
@@ -275,6 +275,64 @@ class Clusters:
         }
 
 
+class Texts:
+    """What texts of a fact say; each text's answer becomes a row of a fact of its own."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the texts, learn, judge labels on the last ones."""
+        work.stage("texts")
+        rows = self._read(work)
+        work.stage("fit")
+        return texts.learn(work.model, rows, work.as_of)
+
+    def said(self, work: Work, artifact: Mapping[str, Any]) -> pa.Table:
+        """What a kept model says of every text that was known at the instant."""
+        return texts.said(artifact, self._read(work))
+
+    def scores(
+        self,
+        work: Work,
+        artifact: Mapping[str, Any],
+        seen: drift.Seen | None = None,  # noqa: ARG002
+    ) -> Iterator[Columns]:
+        """Say of members what their texts say."""
+        yield self.of_members(work, self.said(work, artifact))
+
+    def of_members(self, work: Work, said: pa.Table) -> Columns:
+        """The scores that follow from what is said of each text."""
+        found = only_asked(work, texts.of_members(work.model, said, work.as_of))
+        return {name: found[name] for name in found.column_names}
+
+    def _read(self, work: Work) -> pa.Table:
+        return work.engine.query(texts.texts_plan(work.model, work.catalog, work.engine.dialect, work.as_of))
+
+
+def only_asked(work: Work, found: pa.Table) -> pa.Table:
+    """The rows of those whom the model is asked about; all where it names nobody."""
+    if work.model.score is None:
+        return found
+    plan = plans.scored_plan(work.model, (), work.catalog, work.engine.dialect, work.as_of, work.built)
+    return found.join(work.engine.query(plan).select(["id"]), "id", join_type="left semi")
+
+
+def _circle_plans(
+    model: ModelDef,
+    catalog: Catalog,
+    dialect: Dialect,
+    as_of: datetime,
+    learning: bool,  # noqa: ARG001
+) -> dict[str, Plan]:
+    asked = {"ties": circles.ties_plan(model, catalog, dialect, as_of)}
+    if model.rival or model.worth or model.keys:
+        asked["traits"] = circles.traits_plan(model, catalog, dialect, as_of)
+    return asked
+
+
+def _circle_scores(model: ModelDef, artifact: Mapping[str, Any], facts: Facts) -> Columns:
+    found = circles.score(model, artifact, facts.tables)
+    return {name: found[name] for name in found.column_names}
+
+
 def trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityModel | None:
     """The trees of a kept version; None where a tag it learned from is gone, so that it cannot be asked."""
     trees = PropensityModel.from_json(version.artifact)
@@ -303,6 +361,12 @@ KINDS: Mapping[str, Kind] = {
         lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
         lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),
         lambda _, artifact, facts: needs.scores(artifact, facts.tables["rows"], facts.as_of, facts.zone),
+    ),
+    "texts": Texts(),
+    "circles": OfFacts(
+        _circle_plans,
+        lambda model, facts: circles.learn(model, facts.tables, facts.as_of),
+        _circle_scores,
     ),
     "purchases": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"rows": plans.history_plan(model, catalog, dialect, as_of)},

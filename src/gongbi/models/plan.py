@@ -83,7 +83,7 @@ def cohort_plans(
         as_of,
         matures,
         _where(subject, population, known_by, catalog, dialect),
-        _among_members(_request(subject, with_used(names, catalog, subject), as_of), names, catalog, dialect),
+        _among_members(request_of(subject, with_used(names, catalog, subject), as_of), names, catalog, dialect),
         _target(subject, target, as_of, catalog, dialect),
         _treated(model, cohort, as_of, known_by, catalog, dialect),
     )
@@ -130,7 +130,7 @@ def scored_plan(
         request = Request(subject, columns, as_of, stored=built, where=where)
     else:
         columns = with_used(needed, catalog, subject)
-        request = _request(subject, columns, as_of, where)
+        request = request_of(subject, columns, as_of, where)
     found = [f"_f{i}" if f"_f{i}" in columns else name for i, name in enumerate(names)]
     texts = "".join(f", {dialect.ident(a)} as {dialect.ident(b)}" for a, b in zip(found, names, strict=True))
     return compile_members(request, world, dialect).then("_scored", f"select id{texts} from _result order by id")
@@ -157,14 +157,14 @@ def check_order(plans: Sequence[CohortPlans], zone: str) -> None:
             )
 
 
-def _request(subject: str, columns: dict[str, Expr], as_of: datetime, where: Expr | None = None) -> Request:
-    # Nothing is stored: every value is computed from the facts as they were before the instant.
+def request_of(subject: str, columns: dict[str, Expr], as_of: datetime, where: Expr | None = None) -> Request:
+    """A request in which nothing is stored: every value is computed from the facts as they were before the instant."""
     return Request(subject, columns, as_of, stored={}, where=where)
 
 
 def _where(subject: str, condition: Expr, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
     used = with_used(ir.tags_used(condition), catalog, subject)
-    plan = compile_members(_request(subject, used, as_of, condition), catalog.world, dialect)
+    plan = compile_members(request_of(subject, used, as_of, condition), catalog.world, dialect)
     return plan.then("_who", "select id from _result order by id")
 
 
@@ -179,7 +179,7 @@ def _among_members(request: Request, names: Sequence[str], catalog: Catalog, dia
 
 def _target(subject: str, target: Expr, as_of: datetime, catalog: Catalog, dialect: Dialect) -> Plan:
     used = with_used(ir.tags_used(target), catalog, subject)
-    plan = compile_members(_request(subject, {**used, "_yes": target}, as_of), catalog.world, dialect)
+    plan = compile_members(request_of(subject, {**used, "_yes": target}, as_of), catalog.world, dialect)
     found = f"r.{dialect.ident('_yes')}"
     # Unknown is not a yes: the same rule as for segments. Who has no value is worth nothing.
     yes = f"coalesce({found}, false) as yes"

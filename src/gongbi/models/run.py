@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef
+from gongbi.catalog.history import change_table
+from gongbi.core.types import TEXT
 from gongbi.models import drift, propensity
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import derived, facts_of, target_of
-from gongbi.models.kinds import KINDS, chances_of, trees_of
+from gongbi.models.kinds import KINDS, Texts, chances_of, trees_of
 from gongbi.models.reading import Work, feature_types, read_cohorts
 from gongbi.models.tables import score_table
 
@@ -35,15 +37,36 @@ def write_scores(
 
     With `then`, the reference of a training, the drift since it is measured.
     """
-    seen = drift.Seen(then) if then else None
+    seen, kind = drift.Seen(then) if then else None, KINDS[work.model.estimator]
     engine, table, written = work.engine, score_table(work.model, work.catalog.world), 0
     instant = work.as_of.astimezone(UTC).replace(tzinfo=None)
     with engine.transaction():
         engine.create(table, replace=True)
-        for columns in scored(work, artifact, seen):
+        if isinstance(kind, Texts):
+            parts = iter([kind.of_members(work, _write_said(work, kind.said(work, artifact)))])
+        else:
+            parts = kind.scores(work, artifact, seen)
+        for columns in parts:
             instants = pa.array([instant] * len(columns["id"]), pa.timestamp("us"))
             written += engine.append(table.name, pa.table({**columns, "as_of": instants}))
     return written, seen.drift() if seen is not None else None
+
+
+def _write_said(work: Work, said: pa.Table) -> pa.Table:
+    """Replace the fact that a model of texts writes; return its rows."""
+    fact = work.catalog.world.fact(f"{work.model.model}_said")
+    table = change_table(fact)
+    rows = said.rename_columns([work.model.subject if name == "id" else name for name in said.column_names])
+    work.engine.create(table, replace=True)
+    # What an edited definition asks for and this version does not know stays absent.
+    there = set(rows.column_names)
+    for column in table.columns:
+        if column.name not in there:
+            rows = rows.append_column(
+                column.name, pa.nulls(len(rows), pa.string() if column.type == TEXT else pa.float64())
+            )
+    work.engine.append(table.name, rows.select([column.name for column in table.columns]))
+    return said
 
 
 def with_cohorts(work: Work) -> ModelDef:

@@ -22,6 +22,19 @@ def stats(*items: Figures) -> Figures:
     return {"kind": "stats", "items": list(items)}
 
 
+def drawn(
+    title: Words, about: Words, nodes: Sequence[tuple[str, int]], links: Sequence[tuple[int, int, float]]
+) -> Figures:
+    """A network: dots with their size, and lines between places of dots with their strength."""
+    return {
+        "kind": "network",
+        "title": title.to_json(),
+        "about": about.to_json(),
+        "nodes": [{"name": name, "size": size} for name, size in nodes],
+        "links": [{"from": one, "to": other, "strength": strength} for one, other, strength in links],
+    }
+
+
 def table(
     title: Words, about: Words, columns: Sequence[tuple[Words, Format]], rows: Sequence[Sequence[Any]]
 ) -> Figures:

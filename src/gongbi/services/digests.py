@@ -52,8 +52,12 @@ def build_key(catalog: Catalog, store: Store, subject: str) -> str:
     given = [store.definitions.fingerprint(("subject", "source")), definition_digests(catalog, subject)]
     facts = {name for expr in catalog.tags_of(subject).values() for name in ir.facts_used(expr)}
     if any(catalog.world.facts[name].recorded for name in facts if name in catalog.world.facts):
-        # What was recorded of changes is no load, and grows with every build.
+        # What was recorded of changes is no load, and grows with every build; what models say, with every scoring.
         given.append(store.settings.get("history", ""))
+        told = [
+            name for name, model in catalog.models.items() if f"{name}_said" in facts and model.estimator == "texts"
+        ]
+        given += [(store.settings.get(f"scores.{name}") or {}).get("key", "") for name in sorted(told)]
     return digest(given)
 
 
@@ -63,7 +67,7 @@ def definition_digest(model: ModelDef, catalog: Catalog) -> str:
     segments = {name: definition.expression for name, definition in sorted(catalog.segments.items())}
     sources = {name: to_json(definition) for name, definition in sorted(catalog.sources.items())}
     whole: dict[str, Any] = {"model": to_json(model), "sources": sources, "zone": catalog.world.zone}
-    if model.estimator != "purchases":
+    if model.estimator not in ("purchases", "texts"):
         whole |= {"tags": tags, "segments": segments}
     return digest_of_bytes(canonical_json(whole))
 
@@ -98,7 +102,9 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
         own += [aimed(model.target), said(model.population), model.cohorts]
     if model.estimator == "uplift":
         own += [said(model.treated, ahead=True), model.randomised]
-    if model.estimator == "clusters":
+    if model.estimator in ("texts", "circles"):
+        own += [model.text, model.label, model.relation, model.weight, said(model.rival), model.worth, model.keys]
+    if model.estimator in ("clusters", "texts"):
         own += [model.fewest, model.most]
     # What only some kinds know, such as the payee of what recurs.
     own += [[key, getattr(model, key)] for key, kinds in ONLY.items() if model.estimator in kinds]

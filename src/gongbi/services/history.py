@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gongbi.catalog.history import POINTS, SEGMENT, change_table, history_table, kept_of
+from gongbi.catalog.history import CHANGES, POINTS, SEGMENT, change_table, history_table, kept_of
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request
@@ -55,7 +55,8 @@ def prepare(ctx: Context) -> None:
         names = [name for name, _ in ctx.engine.columns(table.name)] if table.name in there else []
         if names != [column.name for column in table.columns]:
             ctx.engine.create(table, replace=True)
-            _tell_changes(ctx)
+            if fact.name in CHANGES:
+                _tell_changes(ctx)
 
 
 def keep(ctx: Context, build: Build) -> list[str]:
@@ -147,7 +148,7 @@ def _tell_changes_at(ctx: Context, subject: str, wanted: plans.Touching) -> None
     """Write those rows of the facts of changes anew that a point can have made others."""
     engine, dialect = ctx.engine, ctx.engine.dialect
     for fact in ctx.catalog().world.facts.values():
-        told = plans.is_told(fact, wanted, dialect) if fact.recorded and subject in fact.subjects else None
+        told = plans.is_told(fact, wanted, dialect) if fact.name in CHANGES and subject in fact.subjects else None
         if told is not None:
             engine.delete(fact.table, told)
             tables = {subject: f"history_{subject}"}
@@ -162,7 +163,7 @@ def _tell_changes(ctx: Context) -> None:
     there = set(ctx.engine.tables())
     for fact in ctx.catalog().world.facts.values():
         tables = {s: f"history_{s}" for s in fact.subjects if f"history_{s}" in there}
-        if fact.recorded and tables:
+        if fact.name in CHANGES and tables:
             united = _identifiers(ctx, tables)
             plan = plans.changes_plan(fact, tables, POINTS.name, ctx.engine.dialect, identifiers=united)
             ctx.engine.build(plan, fact.table)
@@ -186,9 +187,9 @@ def _united(ctx: Context, table: str) -> int:
 
 def follow_members(ctx: Context, *, united: bool) -> None:
     """Tell changes by the members of now, where loads have united some (`united` says so) or parted them again."""
-    if not any(fact.recorded for fact in ctx.catalog().world.facts.values()):
+    if not any(fact.name in CHANGES for fact in ctx.catalog().world.facts.values()):
         return
-    owners = {subject for fact in ctx.catalog().world.facts.values() if fact.recorded for subject in fact.subjects}
+    owners = {subject for fact in ctx.catalog().world.facts.values() if fact.name in CHANGES for subject in fact.subjects}
     counted = {name: _united(ctx, table) for name, table in sorted(_identifiers(ctx, owners).items())}
     if not united and str(counted) == ctx.store.settings.get("history members", "{}"):
         return
