@@ -88,7 +88,8 @@ class ModelDef:
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
         value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
         customers stand in their life with us), ``recurring`` (what they do again and again, and when next),
-        ``uplift`` (what a treatment changes for each member) or ``clusters`` (groups of members who are alike).
+        ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are alike), ``texts``
+        (what texts of a fact say) or ``circles`` (who belongs together).
     fact, amount, horizon_days
         For ``purchases`` and ``stages``: the fact whose days count as purchases, its money column, and how far to
         predict. For ``recurring`` the fact whose rows recur.

@@ -111,6 +111,46 @@ def rows(
     }
 
 
+def network(nodes: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Dots and lines that pull each other into place; both grow with the root of what they stand for."""
+    most = max((node["size"] for node in nodes), default=1)
+    strongest = max((link["strength"] for link in links), default=1.0)
+    return {
+        "color": PALETTE,
+        "textStyle": {"fontFamily": FONT, "color": INK},
+        "tooltip": {"confine": True, ":formatter": "p => p.dataType === 'node' ? `${p.name}: ${p.data.value}` : ''"},
+        "series": [
+            {
+                "type": "graph",
+                "layout": "force",
+                "roam": False,
+                "force": {"repulsion": 160, "edgeLength": [40, 140], "layoutAnimation": False},
+                "label": {"show": True, "color": "#fff", "fontSize": 11},
+                "itemStyle": {"color": BLUE},
+                "data": [
+                    {
+                        "name": node["name"],
+                        "value": node["size"],
+                        "symbolSize": round(14 + 34 * (node["size"] / most) ** 0.5, 1),
+                    }
+                    for node in nodes
+                ],
+                "links": [
+                    {
+                        "source": link["from"],
+                        "target": link["to"],
+                        "lineStyle": {
+                            "width": round(0.5 + 5 * (link["strength"] / strongest) ** 0.5, 2),
+                            "color": GREY,
+                        },
+                    }
+                    for link in links
+                ],
+            }
+        ],
+    }
+
+
 def histogram(bins: Sequence[Mapping[str, Any]], labels: Sequence[str], series: str) -> dict[str, Any]:
     """Bars without gaps over ranges."""
     options = columns(labels, [b["count"] for b in bins], series)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
-from gongbi.console import parts
+from gongbi.console import charts, parts
 from gongbi.console.frame import Page
 
 
@@ -28,11 +28,15 @@ def figures(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
 
 
 def tables(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
-    """The tables, each in a card; to be called within a grid."""
+    """The tables and networks, each in a card; to be called within a grid."""
     for one in sections:
-        if one["kind"] != "table":
+        if one["kind"] == "stats":
             continue
         title = page.words(one["title"])
+        if one["kind"] == "network":
+            with parts.card(title, page.words(one["about"]), classes="s6"):
+                parts.chart(charts.network(one["nodes"], one["links"]), title, height=360)
+            continue
         columns = [
             {"name": f"c{i}", "label": page.words(c["label"]), "align": "left" if c["format"] == "text" else "right"}
             for i, c in enumerate(one["columns"])

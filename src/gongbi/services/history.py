@@ -189,7 +189,9 @@ def follow_members(ctx: Context, *, united: bool) -> None:
     """Tell changes by the members of now, where loads have united some (`united` says so) or parted them again."""
     if not any(fact.name in CHANGES for fact in ctx.catalog().world.facts.values()):
         return
-    owners = {subject for fact in ctx.catalog().world.facts.values() if fact.name in CHANGES for subject in fact.subjects}
+    owners = {
+        subject for fact in ctx.catalog().world.facts.values() if fact.name in CHANGES for subject in fact.subjects
+    }
     counted = {name: _united(ctx, table) for name, table in sorted(_identifiers(ctx, owners).items())}
     if not united and str(counted) == ctx.store.settings.get("history members", "{}"):
         return
