@@ -158,18 +158,24 @@ def _history(page: Page, past: Mapping[str, Any], unit: str | None, said: Callab
         since = page.format.instant(values[0]["from"])
         ui.label(page.t("evidence.since", value=said(values[0]["value"]), when=since)).classes("g-about")
         return
-    points: list[tuple[str, Any]] = []
-    for one in values:
-        value = float(one["number"]) if numbers else names.index(said(one["value"]))
-        if points and points[-1][0] < one["from"] and points[-1][1] is not None:
-            points.append((one["from"], points[-1][1]))
-        points += [(one["from"], value), (one["to"] or past["until"], value)]
-        if one["to"] is not None and one["to"] != past["until"]:
-            points.append((one["to"], None))
+    heights = [float(one["number"]) if numbers else names.index(said(one["value"])) for one in values]
+    points = course(values, heights, past["until"])
     series = f"{page.format.unit(unit)}" if unit else page.t("form.value")
     on_axis = [(page.format.on_axis(at), value) for at, value in points]
     options = charts.over_time(on_axis, series, page.format.zone.key, [] if numbers else names)
     parts.chart(options, page.t("evidence.history", n=past["points"]), height=200)
+
+
+def course(values: Sequence[Mapping[str, Any]], heights: Sequence[float], until: str) -> list[tuple[str, float | None]]:
+    """The line of values that hold from an instant to the next; None where nothing follows for a while."""
+    points: list[tuple[str, float | None]] = []
+    for i, (one, height) in enumerate(zip(values, heights, strict=True)):
+        ends = one["to"] or until
+        points += [(one["from"], height), (ends, height)]
+        following = values[i + 1]["from"] if i + 1 < len(values) else until
+        if following != ends:
+            points.append((ends, None))
+    return points
 
 
 def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Mapping[int, str]) -> None:
