@@ -51,7 +51,8 @@ of each kind and scaled by kind. ClickHouse comes with `pip install -r locks/riv
 `--customers`, `--events`, and a `--folder` and `--results` of its own. The runs of 10 million customers, and those of 1
 and 3 million with the same limit, were taken while other work wanted both cores; they had the greater part of them, by
 priority. The statement by hand of 10 million members had 54 GB of disk to spill to, and 33 GB in an earlier run:
-neither was enough, so that the ratio at that size is open.
+neither was enough, so that the ratio at that size is open. Spark ran as a local cluster of two executors with one core
+and 4 GB each, beside other work of which part had the same priority.
 
 **Models.** `make bench-models` makes up customers by the story of each model, from a fixed seed, and times learning and
 scoring, part by part (`bench/models.py`). Rivals come from `locks/rivals-models.txt` in an environment of their own,
