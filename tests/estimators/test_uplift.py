@@ -15,9 +15,17 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from gongbi.errors import InvalidInput, NotFitted
+from gongbi.estimators.arms import fit_arms
+from gongbi.estimators.design import Design
 from gongbi.estimators.responders import GROUPS, Limits, four_groups, groups_judged
-from gongbi.estimators.stats.uplift import heterogeneity, policy_value, qini_curve, uplift_quality
-from gongbi.estimators.uplift import DRLearner, TLearner, UpliftModel, XLearner, doubly_robust_scores
+from gongbi.estimators.stats.uplift import (
+    doubly_robust_scores,
+    heterogeneity,
+    policy_value,
+    qini_curve,
+    uplift_quality,
+)
+from gongbi.estimators.uplift import DRLearner, TLearner, UpliftModel, XLearner
 from gongbi.estimators.uplift_tree import UpliftTree
 
 LEARNERS = [UpliftModel(), TLearner(), XLearner(), DRLearner(), UpliftTree()]
@@ -78,6 +86,72 @@ def test_strong_shrinkage_leaves_everybody_the_same_effect_on_the_log_odds() -> 
     outcomes = UpliftModel(shrinkage=1e9).fit(traits, t, y).predict_outcomes(traits)
     odds = np.log(outcomes / (1 - outcomes))
     assert np.ptp(odds[:, 1] - odds[:, 0]) < 1e-4
+
+
+def drawn(kind: str, n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """Seven columns, arm, outcome, true effect: straight on the log-odds, bent, or the same for everybody."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 6))
+    x[:, 0] = np.exp(0.8 * x[:, 0])
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(6)]).assign(kind=rng.choice(list("abc"), n))
+    base = -1.5 + 0.5 * x[:, 1] + 0.3 * x[:, 2] + 0.3 * (frame["kind"] == "a").to_numpy()
+    lift = {
+        "straight": 0.2 + 0.25 * x[:, 1] - 0.2 * x[:, 3] + 0.2 * (frame["kind"] == "b").to_numpy(),
+        "bent": 0.4 * np.sign(x[:, 1] - 0.3) + 0.3 * np.abs(x[:, 3]),
+        "alike": np.full(n, 0.3),
+    }[kind]
+    treated = rng.integers(0, 2, n)
+    y = (rng.random(n) < expit(base + treated * lift)).astype(float)
+    return frame, treated, y, expit(base + lift) - expit(base)
+
+
+def area_of_truth(score: np.ndarray, effect: np.ndarray) -> float:
+    """The Qini area that a score would have if every true effect were seen, times 1000."""
+    ordered = effect[np.argsort(-score, kind="stable")] - effect.mean()
+    return float(1000 * np.cumsum(ordered).mean() / len(effect))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("kind", "n"), [("straight", 3000), ("bent", 3000), ("alike", 3000), ("straight", 800)])
+def test_what_is_borrowed_is_never_worse_than_two_regressions_by_more_than_a_standard_error(kind: str, n: int) -> None:
+    gaps = []
+    for seed in range(24):
+        traits, t, y, _ = drawn(kind, n, seed)
+        fresh, _, _, effect = drawn(kind, 20_000, 1000 + seed)
+        ours, theirs = (model.fit(traits, t, y).predict(fresh) for model in (UpliftModel(), TLearner()))
+        gaps.append(area_of_truth(ours, effect) - area_of_truth(theirs, effect))
+    error = np.std(gaps, ddof=1) / len(gaps) ** 0.5
+    assert np.mean(gaps) >= -error
+    if kind != "straight":
+        assert np.mean(gaps) > 2 * error
+
+
+def test_effects_that_are_alike_are_found_nearly_alike() -> None:
+    traits, t, y, effect = drawn("alike", 4000, seed=21)
+    ours, theirs = (model.fit(traits, t, y).predict(traits) for model in (UpliftModel(), TLearner()))
+    assert np.mean((ours - effect) ** 2) < np.mean((theirs - effect) ** 2) / 2
+
+
+def test_numbers_at_another_penalty_are_those_of_a_fit_with_it() -> None:
+    traits, t, y, _ = trial(500, seed=22, binary=False)
+    design, values = Design.learn(traits, bends=True)
+    arm = t.astype(float)
+    once = fit_arms(design, values, arm, y, common=1.0, difference=1.0, binary=False)
+    penalty = np.where(design.bent, 40.0, 4.0)
+    again = fit_arms(design, values, arm, y, common=2.0, difference=penalty, binary=False)
+    assert once.at(common=2.0, difference=penalty) == pytest.approx(again.arms.coefficients, abs=1e-9)
+    # Penalties beside each other have names: the bends of x and of spend, neither the numbers nor the categories.
+    assert 0 < design.bent.sum() < design.width - 3
+
+
+def test_with_one_response_in_an_arm_nothing_speaks_for_a_difference() -> None:
+    traits, t, _, _ = trial(300, seed=23)
+    y = np.zeros(300)
+    y[np.flatnonzero(t == 1)[0]] = 1
+    y[np.flatnonzero(t == 0)[:40]] = 1
+    fitted = UpliftModel().fit(traits, t, y)
+    assert fitted.shrinkage_[0] == fitted.shrinkage_[1] > 1e6
 
 
 def test_a_known_chance_of_treatment_makes_doubly_robust_scores_right_with_any_outcome_model() -> None:

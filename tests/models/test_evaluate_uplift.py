@@ -49,6 +49,7 @@ def test_a_trial_with_effects_that_differ_is_told_as_such(file: Path) -> None:
     found = judged(file)
     area = found["measures"][0]
     assert area["measure"] == "qini_area"
+    assert list(area["baselines"]) == ["t_logistic", "x_learner", "dr_learner", "tree", "random"]
     assert area["baselines"]["random"]["mean"] < area["mean"] / 2
     assert found["details"]["heterogeneity"]["shown"]
     assert found["details"]["half_gain_of_the_sample"]["low"] > 0

@@ -33,30 +33,51 @@ class Arms:
         return expit(found) if self.binary else found
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Both arms at one penalty, and what it takes to tell them at another without reading the rows again.
+
+    Attributes
+    ----------
+    arms
+        At the penalty that they were fitted with.
+    curve, target
+        Of the log-likelihood about its maximum, a parabola: its curvature, shape (2k, 2k), and the curvature times
+        where the parabola has its top, shape (2k,).
+    """
+
+    arms: Arms
+    curve: FloatArray
+    target: FloatArray
+
+    def at(self, *, common: float | FloatArray, difference: float | FloatArray) -> FloatArray:
+        """Return the coefficients at another penalty, shape (2, k): exact for numbers, near for 0 and 1."""
+        k = len(self.target) // 2
+        return _solved(self.curve, _penalty(k, common, difference), self.target).reshape(2, k)
+
+
 def fit_arms(
     design: Design,
     values: FloatArray,
     treated: FloatArray,
     y: FloatArray,
     *,
-    common: float,
-    difference: float,
+    common: float | FloatArray,
+    difference: float | FloatArray,
     binary: bool,
     start: FloatArray | None = None,
-) -> Arms:
+) -> Fitted:
     r"""Fit :math:`g(E[y]) = a_t + x'b_t` in both arms under one penalty that ties them.
 
     The penalty is :math:`\kappa |b_1 + b_0|^2 / 8 + \delta |b_1 - b_0|^2 / 2`, with :math:`\kappa` = `common` and
-    :math:`\delta` = `difference`; at :math:`\kappa = 4 \delta = 2 \lambda` it parts into :math:`\lambda |b_t|^2 / 2`
-    for each. Constants are free. g is the logit for outcomes of 0 and 1, else the identity, and then the penalty is in
-    units of the residual variance. Newton's method on the joint system; rows are read a batch at a time, so that memory
-    does not grow with the design.
+    :math:`\delta` = `difference`, each one number for all columns or one per column; at
+    :math:`\kappa = 4 \delta = 2 \lambda` it parts into :math:`\lambda |b_t|^2 / 2` for each arm. Constants are free.
+    g is the logit for outcomes of 0 and 1, else the identity, and then the penalty is in units of the residual
+    variance. Newton's method on the joint system; rows are read a batch at a time, so that memory does not grow with
+    the design.
     """
     k = design.width + 1
-    identity = np.eye(k)
-    identity[0, 0] = 0.0
-    same, cross = common / 4 + difference, common / 4 - difference
-    penalty = np.block([[same * identity, cross * identity], [cross * identity, same * identity]])
+    penalty = _penalty(k, common, difference)
     spread = 1.0 if binary else float(max(np.var(y[treated == arm]) for arm in (0, 1)) or 1.0)
     found = np.zeros((2, k)) if start is None else start.copy()
     if start is None:
@@ -66,25 +87,38 @@ def fit_arms(
     # Where all fits into memory it is written once, and else anew in every step.
     kept = list(_parts(design, values, treated)) if len(values) * k <= IN_MEMORY else None
     for _ in range(STEPS if binary else 1):
-        slope, curve = np.zeros((2, k)), np.zeros((2, k, k))
+        slope, curves = np.zeros((2, k)), np.zeros((2, k, k))
         for arm, chosen, part in kept if kept is not None else _parts(design, values, treated):
             level = part @ found[arm]
             mean = expit(level) if binary else level
             weight = mean * (1 - mean) if binary else np.full(len(part), 1 / spread)
             slope[arm] += part.T @ ((y[chosen] - mean) / (1.0 if binary else spread))
-            curve[arm] += part.T @ (part * weight[:, None])
-        whole = penalty.copy()
-        whole[:k, :k] += curve[0]
-        whole[k:, k:] += curve[1]
-        # A column that is constant within an arm leaves the system flat there unless the penalty holds it.
-        whole += 1e-9 * np.trace(whole) / len(whole) * np.eye(2 * k)
-        step = np.linalg.solve(whole, slope.ravel() - penalty @ found.ravel()).reshape(2, k)
+            curves[arm] += part.T @ (part * weight[:, None])
+        curve = np.zeros((2 * k, 2 * k))
+        curve[:k, :k], curve[k:, k:] = curves
+        target = curve @ found.ravel() + slope.ravel()
+        step = _solved(curve, penalty, target).reshape(2, k) - found
         # Far from the maximum a full step may overshoot where chances are near 0 or 1.
         largest = float(np.abs(step).max())
         found = found + step * min(1.0, 5.0 / largest if largest > 0 else 1.0)
         if largest < TOLERANCE:
             break
-    return Arms(found, binary)
+    return Fitted(Arms(found, binary), curve, target)
+
+
+def _penalty(k: int, common: float | FloatArray, difference: float | FloatArray) -> FloatArray:
+    """The penalty as a matrix, shape (2k, 2k); the constants, first in each arm, have none."""
+    apart = np.r_[0.0, np.broadcast_to(difference, k - 1)]
+    shared = np.r_[0.0, np.broadcast_to(common, k - 1) / 4]
+    same, cross = np.diag(shared + apart), np.diag(shared - apart)
+    return np.block([[same, cross], [cross, same]])
+
+
+def _solved(curve: FloatArray, penalty: FloatArray, target: FloatArray) -> FloatArray:
+    # A column that is constant within an arm leaves the system flat there unless the penalty holds it.
+    ridge = 1e-9 * np.trace(curve) / len(curve)
+    found: FloatArray = np.linalg.solve(curve + penalty + ridge * np.eye(len(curve)), target)
+    return found
 
 
 def _parts(design: Design, values: FloatArray, treated: FloatArray) -> Iterator[tuple[int, IntArray, FloatArray]]:

@@ -9,6 +9,7 @@ from gongbi.errors import InvalidInput
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 
 def as_vector(name: str, values: ArrayLike) -> FloatArray:

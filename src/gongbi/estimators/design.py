@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray, IntArray
+from gongbi.estimators.checks import BoolArray, FloatArray, IntArray
 from gongbi.estimators.columns import Columns
 
 #: A category of fewer than this share of the rows is one of "all others"; absence is a column from this share on.
@@ -38,6 +38,12 @@ class Number:
     skewed: bool
     knots: FloatArray
     edges: FloatArray
+
+    @property
+    def bent(self) -> list[bool]:
+        """For each part that `write` returns, whether it bends the number: all but the number itself and its gap."""
+        bends = self.skewed + bool(len(self.knots)) + len(self.edges)
+        return [False, *[True] * bends, *[False] * self.gaps]
 
     def write(self, values: FloatArray) -> list[FloatArray]:
         """Return the parts of one column, each of shape (n,)."""
@@ -114,6 +120,13 @@ class Design:
     def width(self) -> int:
         """Columns of the matrix."""
         return len(self.kept)
+
+    @property
+    def bent(self) -> BoolArray:
+        """Which columns of the matrix bend a number, shape (width,)."""
+        parts = [writer.bent if isinstance(writer, Number) else [False] * len(writer) for writer in self.writers]
+        found: BoolArray = np.array([one for part in parts for one in part], dtype=bool)[self.kept]
+        return found
 
     def matrix(self, values: FloatArray) -> FloatArray:
         """Return the standardised matrix of encoded rows, shape (n, width)."""

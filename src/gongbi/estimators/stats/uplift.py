@@ -194,6 +194,22 @@ def figures_of(y: ArrayLike, treatment: ArrayLike, score: ArrayLike, reaches: Se
     return _figures(trial.sums(np.ones(len(trial.order))), reaches)
 
 
+def doubly_robust_scores(y: FloatArray, treated: FloatArray, chance: FloatArray, expected: FloatArray) -> FloatArray:
+    """Return one score per row whose mean over any group estimates the group's effect.
+
+    Parameters
+    ----------
+    chance : ndarray of shape (n,)
+        Of being treated.
+    expected : ndarray of shape (n, 2)
+        Outcome without and with treatment; zeros give inverse-propensity scores.
+    """
+    with_treatment = expected[:, 1] + treated * (y - expected[:, 1]) / chance
+    without = expected[:, 0] + (1 - treated) * (y - expected[:, 0]) / (1 - chance)
+    scores: FloatArray = with_treatment - without
+    return scores
+
+
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
     """Whether effects differ from member to member in the way a score says.

@@ -1,4 +1,4 @@
-"""`evaluate uplift`: whom a treatment changes, judged on a trial beside a plain T-learner and a random order.
+"""`evaluate uplift`: whom a treatment changes, judged on a trial beside T-, X- and DR-learner, a tree and chance.
 
 Each repeat deals the rows into folds (or holds some out); whoever is judged was not learned from. The headline is the
 Qini area: between the Qini curve of the score and the diagonal, per member times 1000. Intervals over repeats tell how
@@ -27,6 +27,9 @@ from gongbi.models.evaluation.trial import Trial, trial_of
 
 BASELINES = {
     "t_logistic": Words("每组一个逻辑回归（T 学习器）", "a logistic regression per arm (T-learner)"),
+    "x_learner": Words("X 学习器", "X-learner"),
+    "dr_learner": Words("双重稳健学习器（DR）", "doubly robust learner (DR)"),
+    "tree": Words("增量树", "uplift tree"),
     "random": Words("随机排序", "a random order"),
 }
 TITLES: Mapping[str, Any] = {
@@ -106,23 +109,32 @@ def run(frame: Any, request: Request) -> Evaluation:
 
 def judge(trial: Trial, parts: Sequence[Part], seed: int, chance: float) -> Judged:
     """Learn from the rows of each part and score the others."""
-    from gongbi.estimators.uplift import TLearner, UpliftModel, doubly_robust_scores
+    from gongbi.estimators.stats.uplift import doubly_robust_scores
+    from gongbi.estimators.uplift import DRLearner, TLearner, UpliftModel, XLearner
+    from gongbi.estimators.uplift_tree import UpliftTree
 
     frame = trial.features.frame
-    found: dict[str, list[FloatArray]] = {"model": [], "t_logistic": [], "expected": [], "half": []}
+    others: Mapping[str, Any] = {
+        "t_logistic": TLearner(),
+        "x_learner": XLearner(propensity=chance),
+        "dr_learner": DRLearner(propensity=chance),
+        "tree": UpliftTree(),
+    }
+    found: dict[str, list[FloatArray]] = {name: [] for name in (MODEL, *others, "expected", "half")}
     for part in parts:
         learned, judged = frame.iloc[part.learned], frame.iloc[part.judged]
         seen = (trial.treated[part.learned], trial.y[part.learned])
-        expected = UpliftModel().fit(learned, *seen).predict_outcomes(judged)
+        expected = UpliftModel(propensity=chance).fit(learned, *seen).predict_outcomes(judged)
         score = expected[:, 1] - expected[:, 0]
-        found["model"].append(score)
-        found["t_logistic"].append(TLearner().fit(learned, *seen).predict(judged))
+        found[MODEL].append(score)
+        for name, other in others.items():
+            found[name].append(other.fit(learned, *seen).predict(judged))
         found["expected"].append(expected)
         # The better half of those judged together; of equal scores, the same share of each.
         found["half"].append(_first_half(score))
     rows = np.concatenate([part.judged for part in parts])
     expected = np.concatenate(found["expected"])
-    scores = {MODEL: np.concatenate(found["model"]), "t_logistic": np.concatenate(found["t_logistic"])}
+    scores = {name: np.concatenate(found[name]) for name in (MODEL, *others)}
     scores["random"] = np.random.default_rng(seed).random(len(rows))
     chances = np.full(len(rows), chance)
     robust = doubly_robust_scores(trial.y[rows], trial.treated[rows], chances, expected)
@@ -257,6 +269,9 @@ def qini_chart(trial: Trial, judged: Judged) -> Chart:
     labels = {
         MODEL: Words("模型", "Model"),
         "t_logistic": Words("T 逻辑回归", "T-logistic"),
+        "x_learner": Words("X 学习器", "X-learner"),
+        "dr_learner": Words("DR 学习器", "DR-learner"),
+        "tree": Words("增量树", "Uplift tree"),
         "random": Words("随机", "Random"),
     }
     at = np.linspace(0, 1, 51)
