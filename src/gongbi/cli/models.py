@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from gongbi.cli.calls import call, emit
-from gongbi.cli.options import HERE, As, Json, Where
+from gongbi.cli.options import HERE, As, Json, Overwrite, Where
 from gongbi.cli.output import show_models
 
 Name = Annotated[str, typer.Argument(help="The model.")]
@@ -36,11 +37,20 @@ def models(
     name: Annotated[str | None, typer.Argument(help="One model's card.")] = None,
     assign: Annotated[bool, typer.Option("--assign", help="File members by the clusters of this model.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", help="With --assign: ISO date or instant.")] = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="Write the card to this .pdf or .html file.")] = None,
+    lang: Annotated[str, typer.Option("--lang", help="zh or en; with --pdf.")] = "zh",
+    overwrite: Overwrite = False,
     workspace: Where = HERE,
     as_json: Json = False,
+    actor: As = None,
 ) -> None:
     """Models with their figures; with a name its card. 模型。"""
-    if assign and name:
+    if pdf is not None:
+        if name is None:
+            raise typer.BadParameter("--pdf needs the name of a model.")
+        given = {"name": name, "to": str(pdf.resolve()), "language": lang, "overwrite": overwrite}
+        emit(call(workspace, actor, "print_model_card", **given), as_json)
+    elif assign and name:
         emit(call(workspace, None, "assign_clusters", name=name, as_of=as_of), as_json)
     elif assign or as_of:
         raise typer.BadParameter("--assign needs the name of a model, and --as-of needs --assign.")

@@ -67,6 +67,7 @@ PROOF: dict[str, tuple[str, str]] = {
     "models.untrained": ("尚未训练", "Not trained yet"),
     "models.untrained.next": ("在“运行”页训练，或使用命令行。", "Train it on the page Runs, or on the command line."),
     "models.runs": ("训练与运行", "Train and runs"),
+    "models.print": ("模型卡（PDF）", "Model card (PDF)"),
     "models.trained": ("训练于 {when}", "trained {when}"),
     "model.champion": ("在用版本 {version}", "version {version}, in use"),
     "model.candidate": ("候选版本 {version}", "version {version}, a candidate"),

@@ -95,6 +95,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "train": ("models", "train_on_record"),
     "models": ("models", "models"),
     "model_card": ("models", "model_card"),
+    "print_model_card": ("cards", "print_model_card"),
     "assign_clusters": ("models", "assign_clusters"),
     "draft_model": ("modelling", "draft_model"),
     "promote_model": ("promotion", "promote_model"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from nicegui import ui
 from gongbi.console import charts, clusters, library, parts, proofs, sections
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
+from gongbi.ownership.files import private_folder
 
 
 async def build(page: Page) -> None:
@@ -67,6 +69,7 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         with ui.element("h2").style("font-size:18px"):
             ui.label(page.words(card["name"], card["model"]))
         ui.label(f"{card['algorithm']} · {state} · {when}").classes("g-about")
+        _hand_out(page, card["model"])
     parts.warnings(page, card["warnings"])
     if page.words(card["about"]):
         ui.label(page.words(card["about"])).style("max-width:900px")
@@ -80,6 +83,22 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
         _plain(page, card, metrics)
     else:
         _purchases(page, card, metrics)
+
+
+def _hand_out(page: Page, name: str) -> None:
+    """A button that gives the card as a file."""
+
+    async def print_card() -> None:
+        path = private_folder(page.ws.root / "exports") / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.pdf"
+        try:
+            await page.call("print_model_card", name=name, to=str(path), language=page.language)
+        except GongbiError as error:
+            ui.notify(page.said(error.message, error.hint), type="negative")
+            return
+        ui.download.file(path)
+
+    button = ui.button(page.t("models.print"), icon="print", on_click=print_card)
+    button.props("outline dense no-caps").classes("g-btn")
 
 
 def _honest(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:

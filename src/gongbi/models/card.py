@@ -1,0 +1,236 @@
+"""The card of a model as a page to print: what it is for, what it learned from, how good it is, what it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from gongbi.models.evaluation.page import STYLE, drawn
+
+Data = Mapping[str, Any]
+Row = tuple[str, str]
+
+_WORDS = {
+    "about": ("这是什么", "What it is"),
+    "model": ("模型", "Model"),
+    "version": ("版本", "Version"),
+    "trained": ("训练于", "Trained"),
+    "algorithm": ("算法", "Algorithm"),
+    "target": ("预测什么", "What is predicted"),
+    "population": ("对谁", "Of whom"),
+    "everybody": ("所有人", "everybody"),
+    "as_of": ("数据截至", "Data up to"),
+    "days": ("预测天数", "Days ahead"),
+    "tags": ("写入的标签", "Tags it writes"),
+    "said": ("一句话", "In a word"),
+    "figures": ("指标（95% 区间）", "Figures (95% interval)"),
+    "cohorts": ("学习与检验用的批次", "Cohorts it learned from and was judged on"),
+    "cohort": ("批次", "Cohort"),
+    "members": ("人数", "Members"),
+    "positives": ("有此结果", "With the outcome"),
+    "rate": ("比例", "Rate"),
+    "train": ("学习", "train"),
+    "test": ("检验", "test"),
+    "gains": ("得分靠前的人里有多少响应者", "Which share of members holds which share of responders"),
+    "reached": ("触达的占比", "Share reached"),
+    "share": ("响应者的占比", "Share of responders"),
+    "calibration": ("校准：预测与实际", "Calibration: predicted and seen"),
+    "predicted": ("预测", "Predicted"),
+    "observed": ("实际", "Observed"),
+    "qini": ("Qini 曲线", "Qini curve"),
+    "gained": ("每位客户多得的结果", "Extra outcomes per member"),
+    "frequency": ("以往的复购次数", "Repeat purchases before"),
+    "purchases": ("每人的购买次数", "Purchases per member"),
+    "groups": ("按人群", "By group"),
+    "fairness": ("公平性（受保护的标签）", "Fairness (protected tags)"),
+    "group": ("人群", "Group"),
+    "drift": ("训练以来的变化", "Drift since training"),
+    "limits": ("已知的局限", "Known limits"),
+    "baseline": ("基线", "Baseline"),
+    "difference": ("与基线之差", "Less the baseline"),
+    "strongest": ("最强的单个标签", "Strongest single tag"),
+    "champion": ("与在用版本之差", "Less the version in use"),
+    "effect": ("平均效果", "Mean effect"),
+    "half": ("处理得分高的一半，比随机一半每人多得", "Treating the better half, not a random half, per member"),
+    "t_logistic": ("与每组一个逻辑回归的 Qini 之差", "Qini less that of a logistic regression per arm"),
+    "error": ("每人平均误差", "Mean error per member"),
+    "naive": ("照搬上一期的误差", "Error of repeating the period before"),
+    "gap": ("误差之差", "Difference of errors"),
+    "foretold": ("预测 / 实际的购买日", "Purchase days predicted / seen"),
+    "psi": ("得分的稳定性指数（PSI）", "Stability index of the score (PSI)"),
+    "moved": ("变化最大的标签", "Tags that moved most"),
+    "sha": ("模型文件 SHA-256", "SHA-256 of the model's file"),
+}
+#: Pairs of a name and a text, which is read from the left.
+_PAIRS = "<style>table.pairs td:nth-child(1){width:34%;color:#5c6a74}table td{vertical-align:top}</style>"
+
+
+def body(card: Data, language: str) -> list[str]:
+    """The card in one language, from `services.models.model_card`."""
+    at = 0 if language == "zh" else 1
+    words = {name: both[at] for name, both in _WORDS.items()}
+    metrics, name = card["metrics"], card["name"].get(language) or card["model"]
+    parts = [STYLE, _PAIRS, f"<h1>{escape(name)}</h1>"]
+    if about := card["about"].get(language):
+        parts.append(f'<p class="about">{escape(about)}</p>')
+    parts += [f"<h2>{words['about']}</h2>", _pairs(_facts(card, words))]
+    said = [metrics.get("sentence"), card["calibration"], (metrics.get("judgement") or {}).get("reason")]
+    parts += [f"<h2>{words['said']}</h2>", _list([one[language] for one in said if one])]
+    parts += [f"<h2>{words['figures']}</h2>", _pairs(_figures(metrics, words))]
+    for chart in _charts(metrics):
+        title = chart["title"][language]
+        parts.append(f'<div class="chart"><h3>{escape(title)}</h3>{drawn(chart, language)}</div>')
+    parts += _tables(metrics, words)
+    if drift := card["drift"]:
+        most = ", ".join(f"{one['tag']} {one['psi']:.3f}" for one in drift["features"][:3])
+        rows = [(words["psi"], f"{drift['score']['psi']:.3f}"), (words["moved"], most)]
+        parts += [f"<h2>{words['drift']}</h2>", _pairs(rows)]
+    limits = [*card["limits"], *metrics.get("caveats", [])]
+    parts += [f"<h2>{words['limits']}</h2>", _list([one[language] for one in limits])]
+    parts.append(f"<footer>{words['sha']}: {escape(card['artifact']['sha256'])}</footer>")
+    return parts
+
+
+def _facts(card: Data, words: Mapping[str, str]) -> Iterator[Row]:
+    made = card["definition"]
+    yield words["model"], card["model"]
+    yield words["version"], f"{card['version']} ({card['status']})"
+    yield words["algorithm"], card["algorithm"]
+    yield words["trained"], card["trained_at"][:10]
+    yield words["as_of"], card["window"]["as_of"][:10]
+    cohorts = made.get("test") or made.get("train") or [{}]
+    if target := made.get("target") or cohorts[-1].get("target"):
+        yield words["target"], target
+    yield words["population"], made.get("population") or cohorts[-1].get("population") or words["everybody"]
+    if "horizon_days" in card["metrics"]:
+        yield words["days"], str(card["metrics"]["horizon_days"])
+    yield words["tags"], ", ".join(card["tags"])
+
+
+def _figures(metrics: Data, words: Mapping[str, str]) -> Iterator[Row]:
+    if tests := metrics.get("tests"):
+        test = tests[-1]
+        yield "AUC", _interval(test["auc"])
+        if baseline := test.get("baseline"):
+            yield f"{words['baseline']} {baseline['tag']}", _interval(baseline["auc"])
+            yield words["difference"], _interval(test["difference"])
+        if strongest := test.get("strongest_tag"):
+            yield f"{words['strongest']} {strongest['tag']}", _interval(strongest["auc"])
+        if champion := test.get("champion"):
+            yield words["champion"], _interval(champion["difference"])
+        yield "Brier", f"{test['brier']:.4f} / {test['brier_of_the_rate']:.4f}"
+    elif figures := metrics.get("uplift"):
+        yield words["effect"], _interval(figures["effect"])
+        yield "Qini × 1000", _interval(figures["qini"])
+        if plain := figures.get("t_logistic"):
+            yield words["t_logistic"], _interval(plain["difference"])
+        if champion := figures.get("champion"):
+            yield words["champion"], _interval(champion["difference"])
+        yield words["half"], _interval(figures["half"])
+    elif check := metrics.get("holdout"):
+        yield words["foretold"], f"{check['predicted']:,.0f} / {check['actual']:,.0f}"
+        yield words["error"], f"{check['mean_absolute_error']:.3f}"
+        yield words["naive"], f"{check['naive']['mean_absolute_error']:.3f}"
+        yield words["gap"], _interval(check["error_minus_naive"])
+        if champion := check.get("champion"):
+            yield words["champion"], _interval(champion["difference"])
+
+
+def _charts(metrics: Data) -> Iterator[Data]:
+    if tests := metrics.get("tests"):
+        test, bins = tests[-1], tests[-1]["calibration"]
+        lines = [_line("model", *_gained(test["gains"]))]
+        if base := test.get("baseline"):
+            lines.append(_line("baseline", *_gained(base["gains"])))
+        yield _chart("gains", "reached", "share", lines, diagonal=True)
+        seen = _line("observed", [one["predicted"] for one in bins], [one["observed"] for one in bins])
+        seen |= {"low": [one["low"] for one in bins], "high": [one["high"] for one in bins]}
+        yield _chart("calibration", "predicted", "observed", [seen], draw="points", diagonal=True)
+    elif figures := metrics.get("uplift"):
+        curve = figures["curve"]
+        line = _line("model", [one[0] for one in curve], [one[1] for one in curve])
+        yield _chart("qini", "reached", "gained", [line])
+    elif check := metrics.get("holdout"):
+        groups = check["by_frequency"]
+        names = [f"{one['frequency_from']}–{one['frequency_to']}" for one in groups]
+        predicted = _line("predicted", names, [one["predicted"] for one in groups])
+        actual = _line("observed", names, [one["actual"]["estimate"] for one in groups])
+        yield _chart("purchases", "frequency", "purchases", [predicted, actual], draw="bars")
+
+
+def _gained(gains: Sequence[Data]) -> tuple[list[float], list[float]]:
+    return (
+        [0.0, *(one["share"] for one in gains), 1.0],
+        [0.0, *(one["share_of_positives"] for one in gains), 1.0],
+    )
+
+
+def _line(label: str, x: Sequence[Any], y: Sequence[float]) -> dict[str, Any]:
+    return {"label": _both(label), "x": list(x), "y": list(y)}
+
+
+def _chart(
+    title: str, x: str, y: str, lines: Sequence[Data], *, draw: str = "lines", diagonal: bool = False
+) -> dict[str, Any]:
+    named = {"title": _both(title), "x": _both(x), "y": _both(y)}
+    return {**named, "lines": lines, "draw": draw, "diagonal": diagonal}
+
+
+def _both(name: str) -> dict[str, str]:
+    return dict(zip(("zh", "en"), _WORDS[name], strict=True))
+
+
+def _tables(metrics: Data, words: Mapping[str, str]) -> Iterator[str]:
+    if cohorts := metrics.get("cohorts"):
+        heads = [words["cohort"], "", words["as_of"], words["members"], words["positives"], words["rate"]]
+        yield f"<h2>{words['cohorts']}</h2>" + _table(
+            heads,
+            [
+                [
+                    one["name"],
+                    words[one["role"]],
+                    one["as_of"][:10],
+                    f"{one['members']:,}",
+                    f"{one['positives']:,}",
+                    "" if one["rate"] is None else f"{one['rate']:.1%}",
+                ]
+                for one in cohorts
+            ],
+        )
+    test = (metrics.get("tests") or [{}])[-1]
+    for key, title in (("by_group", "groups"), ("fairness", "fairness")):
+        levels = [(tag, one) for tag, found in (test.get(key) or {}).items() for one in found]
+        if levels:
+            heads = [words["group"], words["members"], words["predicted"], words["observed"], "AUC"]
+            rows = [
+                [
+                    f"{tag} = {one['level']}",
+                    f"{one['members']:,}",
+                    f"{one['predicted']:.3f}",
+                    _interval(one["observed"]),
+                    "—" if one["auc"] is None else _interval(one["auc"]),
+                ]
+                for tag, one in levels
+            ]
+            yield f"<h2>{words[title]}</h2>" + _table(heads, rows)
+
+
+def _interval(found: Data) -> str:
+    values = [found[name] for name in ("estimate", "low", "high")]
+    return "{:.3f} ({:.3f} ~ {:.3f})".format(*values)
+
+
+def _pairs(rows: Iterator[Row] | Sequence[Row]) -> str:
+    told = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f'<table class="pairs">{told}</table>'
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    told = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{told}</table>"
+
+
+def _list(said: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in said)}</ul>"

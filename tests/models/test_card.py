@@ -1,0 +1,76 @@
+"""The card of a model as a page to print: every figure that it shows is one of the registry's, in both languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import shop
+
+from gongbi.engine import Engine
+from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.models import propensity
+from gongbi.services import cards, models
+from gongbi.store import Store
+
+MODELS = """
+model: returns
+name: {zh: 会再来, en: Comes again}
+estimator: propensity
+target: exists(visit) filter (where ahead(30, 'day'))
+groups: [visits.recent]
+cohorts: 1
+---
+model: worth
+estimator: purchases
+fact: visit
+amount: amount
+horizon_days: 30
+holdout_days: 30
+"""
+
+
+@pytest.fixture
+def ports(tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> shop.Ports:
+    monkeypatch.setattr(propensity, "SETTINGS", {"usual": {"trees": 40, "learning_rate": 0.1}})
+    catalog = shop.definitions(models=MODELS)
+    shop.load(duckdb_engine, catalog, shop.shop(300))
+    found = shop.Ports(tmp_path, duckdb_engine, registry, catalog)
+    found.actor = "Li Na"
+    return found
+
+
+def test_a_card_is_written_in_both_languages_with_the_figures_on_record(ports: shop.Ports, tmp_path: Path) -> None:
+    with pytest.raises(NotYet, match="not trained"):
+        cards.print_model_card(ports, "returns", str(tmp_path / "none.html"))
+    models.train(ports, "returns")
+    test = models.model_card(ports, "returns")["metrics"]["tests"][-1]
+    area = test["auc"]
+    figure = f"{area['estimate']:.3f} ({area['low']:.3f} ~ {area['high']:.3f})"
+    for language, words in (
+        ("zh", ("会再来", "已知的局限", "按人群")),
+        ("en", ("Comes again", "Known limits", "By group")),
+    ):
+        path = tmp_path / f"card-{language}.html"
+        done = cards.print_model_card(ports, "returns", str(path), language=language)
+        html = path.read_text("utf-8")
+        assert all(word in html for word in (*words, figure, "model.returns", "visits.recent = true"))
+        assert f"{test['members']:,}" in html
+        assert html.count("<svg") == 2
+        assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+        entry = ports.store.audit.list()[0]
+        assert (entry.actor, entry.action, entry.object) == ("Li Na", "print_model_card", "model returns")
+        assert entry.details["sha256"] == done["sha256"]
+    with pytest.raises(UnknownName, match="'fr'"):
+        cards.print_model_card(ports, "returns", str(tmp_path / "fr.html"), language="fr")
+    with pytest.raises(InvalidInput, match="no known format"):
+        cards.print_model_card(ports, "returns", str(tmp_path / "card.doc"))
+
+
+def test_the_card_is_printed_as_pdf(ports: shop.Ports, tmp_path: Path) -> None:
+    pytest.importorskip("weasyprint")
+    models.train(ports, "worth")
+    cards.print_model_card(ports, "worth", str(tmp_path / "card.html"), language="en")
+    assert "Mean error per member" in (tmp_path / "card.html").read_text("utf-8")
+    cards.print_model_card(ports, "worth", str(tmp_path / "card.pdf"))
+    assert (tmp_path / "card.pdf").read_bytes().startswith(b"%PDF")
