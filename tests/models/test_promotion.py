@@ -13,7 +13,7 @@ import shop
 
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
-from gongbi.models import propensity
+from gongbi.models import propensity, purchases
 from gongbi.services import models, promotion
 from gongbi.store import Store
 
@@ -147,3 +147,59 @@ def test_a_version_that_ranks_worse_than_the_champion_is_not_promoted(
     assert not done["promoted"]
     assert "below that of version 1, which is in use" in done["reason"]["en"]
     assert status(ports) == {1: "champion", 2: "candidate"}
+
+
+WORTH = """
+model: worth
+estimator: purchases
+fact: visit
+amount: amount
+horizon_days: 30
+holdout_days: 30
+"""
+
+
+def test_versions_of_purchases_are_compared_on_the_last_days(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine
+) -> None:
+    catalog = shop.definitions(models=WORTH)
+    shop.load(duckdb_engine, catalog, ROWS)
+    ports = Ports(tmp_path, duckdb_engine, registry, catalog)
+    models.train(ports, "worth", "2024-05-01")
+    (done,) = models.train(ports, "worth")
+    check = registry.models.list(name="worth")[0].metrics["holdout"]
+    assert check["champion"]["version"] == 1
+    gap = check["mean_absolute_error"] - check["champion"]["mean_absolute_error"]
+    assert check["champion"]["difference"]["estimate"] == pytest.approx(gap)
+    assert done["promoted"] == (check["champion"]["difference"]["low"] <= 0 and check["error_minus_naive"]["low"] <= 0)
+
+    found = promotion.compare_models(ports, "worth")
+    by_version = {one["version"]: one for one in found["versions"]}
+    # The newest has seen the days that it is judged on, and that is said.
+    assert [by_version[1]["fair"], by_version[2]["fair"]] == [True, False]
+    assert by_version[1]["mean_absolute_error"] == pytest.approx(check["champion"]["mean_absolute_error"])
+    assert found["cohort"]["actual"] == check["actual"]
+    assert found["cohort"]["naive_mean_absolute_error"] == pytest.approx(check["naive"]["mean_absolute_error"])
+
+
+def test_purchases_that_err_more_than_the_champion_are_not_promoted(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = shop.definitions(models=WORTH)
+    shop.load(duckdb_engine, catalog, ROWS)
+    ports = Ports(tmp_path, duckdb_engine, registry, catalog)
+    models.train(ports, "worth", "2024-05-01")
+    real = purchases.PurchaseModels.fit
+
+    def too_many(history: purchases.Histories, often: str) -> purchases.PurchaseModels:
+        found = real(history, often)
+        found.often.params_ = {**found.often.params_, "r": 2 * found.often.params_["r"]}
+        return found
+
+    monkeypatch.setattr(purchases.PurchaseModels, "fit", too_many)
+    (done,) = models.train(ports, "worth")
+    assert not done["promoted"]
+    assert "version 1, which is in use" in done["reason"]["en"]
+    champion = registry.models.champion("worth")
+    assert champion is not None
+    assert champion.version == 1

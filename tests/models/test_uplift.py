@@ -12,8 +12,9 @@ import shop
 from gongbi.core import clock
 from gongbi.engine import Engine
 from gongbi.errors import InvalidDefinition, InvalidInput
+from gongbi.estimators.uplift import UpliftModel
 from gongbi.models import uplift
-from gongbi.services import models
+from gongbi.services import cards, models, promotion
 from gongbi.store import Store
 
 TRIAL = """
@@ -89,6 +90,8 @@ def test_who_is_won_by_the_treatment_is_found_and_judged_on_others(
     won = next(one for one in figures["groups"] if one["group"] == "persuadable")
     assert won["observed"]["low"] > 0.1
     assert card["tags"] == {"model.mailing": "score", "model.mailing.group": "group"}
+    cards.print_model_card(ports, "mailing", str(tmp_path / "card.html"), language="en")
+    assert f"{figures['qini']['estimate']:.3f}" in (tmp_path / "card.html").read_text("utf-8")
 
     table = duckdb_engine.query('select id, score, "group" from model_mailing order by id').to_pylist()
     assert len(table) == done["scored"] > 1000
@@ -152,3 +155,29 @@ def test_a_trial_without_a_control_group_is_refused(tmp_path: Path, registry: St
         models.train(ports, "mailing")
     with pytest.raises(InvalidDefinition, match="needs `treated`"):
         shop.definitions(models=TRIAL.replace("treated: exists(mailed) filter (where wave = 1)\n", ""))
+
+
+def test_versions_are_compared_on_the_later_trial_and_a_worse_one_waits(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = ports_of(TRIAL + LATER, tmp_path, registry, duckdb_engine)
+    models.train(ports, as_of="2024-07-01")
+    first = registry.models.list(name="mailing")[0].metrics["uplift"]
+    assert first["t_logistic"]["difference"]["estimate"] == pytest.approx(
+        first["qini"]["estimate"] - first["t_logistic"]["qini"]["estimate"]
+    )
+    real = UpliftModel.fit
+    monkeypatch.setattr(UpliftModel, "fit", lambda self, x, arm, y: real(self, x, 1 - arm, y))
+    (done,) = models.train(ports)
+    assert not done["promoted"]
+    figures = registry.models.list(name="mailing")[0].metrics["uplift"]
+    assert figures["champion"]["version"] == 1
+    assert figures["champion"]["qini"]["estimate"] == pytest.approx(first["qini"]["estimate"])
+
+    monkeypatch.undo()
+    found = promotion.compare_models(ports, "mailing")
+    assert found["cohort"]["name"] == "second"
+    ours, theirs = found["versions"]
+    assert (ours["version"], ours["fair"], theirs["fair"]) == (1, True, True)
+    assert theirs["difference"]["high"] < 0
+    assert theirs["difference"]["estimate"] == pytest.approx(theirs["qini"]["estimate"] - ours["qini"]["estimate"])

@@ -64,6 +64,10 @@ class Version:
     artifact: Mapping[str, Any]
     learned_until: datetime | None
 
+    def saw_nothing_after(self, instant: datetime) -> bool:
+        """Whether it can be judged fairly on what came after an instant."""
+        return self.learned_until is not None and self.learned_until <= instant
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

@@ -6,8 +6,8 @@ functions: a plan, what is learned from its rows, what is said of each member.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -32,6 +32,12 @@ from gongbi.models.reading import Work, check_known, feature_types, floats, memb
 Columns = dict[str, Any]
 
 
+#: What versions were judged on, and per version its figures: ``version``, ``fair`` (it learned nothing from what it is
+#: judged on), and where it can still be asked those of its kind, with the ``difference`` to the first one.
+Compared = tuple[dict[str, Any], list[dict[str, Any]]]
+Compare = Callable[[Work, Sequence[Version]], Compared]
+
+
 class Kind(Protocol):
     """How models of one estimator learn and score."""
 
@@ -46,6 +52,11 @@ class Kind(Protocol):
         """
         ...
 
+    @property
+    def compare(self) -> Compare | None:
+        """Looks at kept versions side by side on the newest outcome that is known; None where none judges them."""
+        ...
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -57,12 +68,15 @@ class Facts:
         What the plans gave, by their names.
     members
         Whom the model is about, read when asked: ``id``, and the model's `groups` as tags.
+    champion
+        The version in use, where one is to be judged beside it.
     """
 
     tables: Mapping[str, pa.Table]
     members: Callable[[], pa.Table]
     as_of: datetime
     zone: str
+    champion: Version | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +95,24 @@ class OfFacts:
     learn: Callable[[ModelDef, Facts], Trained]
     score: Callable[[ModelDef, Mapping[str, Any], Facts], Columns]
 
-    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+    beside: Callable[[ModelDef, Facts, Sequence[Version]], Compared] | None = None
+
+    def train(self, work: Work, champion: Version | None) -> Trained:
         """Read the rows, learn, check."""
         work.stage("histories")
-        facts = self._read(work, learning=True)
+        facts = replace(self._read(work, learning=True), champion=champion)
         work.stage("fit")
         return self.learn(work.model, facts)
+
+    @property
+    def compare(self) -> Compare | None:
+        """Looks at the versions on the newest rows, where the kind has a way to."""
+        return None if self.beside is None else self._compared
+
+    def _compared(self, work: Work, versions: Sequence[Version]) -> Compared:
+        assert self.beside is not None
+        work.stage("histories")
+        return self.beside(work.model, self._read(work, learning=True), versions)
 
     def scores(
         self,
@@ -156,7 +182,7 @@ class Propensity:
         ]
         if champion is not None and rival is not None:
             for test, chance, figures in zip(tests, chances, found, strict=True):
-                if champion.learned_until is not None and champion.learned_until <= test.as_of:
+                if champion.saw_nothing_after(test.as_of):
                     other = chances_of(rival, test, model, catalog)
                     figures["champion"] = propensity.beside_champion(test, chance, other, champion.version)
         judgement = propensity.judge(found)
@@ -179,12 +205,22 @@ class Propensity:
                 **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
             }
 
+    def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
+        """Rank the newest test cohort by each."""
+        kept = [trees_of(one, work.model, work.catalog) for one in versions]
+        test = _newest(work, [name for one in kept if one is not None for name in one.feature_names_in_])
+        chances = [chances_of(one, test, work.model, work.catalog) for one in kept if one is not None]
+        figures = [propensity.side_by_side(test, chance, chances[0]) for chance in chances]
+        return test.to_json(), _told(test, versions, kept, figures)
+
 
 class Uplift:
     """What a treatment changes for each member."""
 
-    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+    def train(self, work: Work, champion: Version | None) -> Trained:
         """Read the trials, learn from the earlier, judge on the later, or on members held out by lot.
+
+        The `champion` foretells the same later trial, where it learned nothing from it.
 
         Raises
         ------
@@ -193,11 +229,25 @@ class Uplift:
         """
         model, catalog = work.model, work.catalog
         given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
-        cohorts = [plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect) for cohort, role in given]
+        rival = effects_of(champion, model, catalog) if champion is not None else None
+        also = rival.model.feature_names_in_ if rival is not None else ()
+        cohorts = [
+            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
+        ]
         check_known(cohorts, work.as_of, catalog.world.zone)
         rows, left_out = read_cohorts(work, cohorts, feature_types(work))
         work.stage("fit")
-        return uplift.learn(model, rows, work.as_of, left_out)
+        beside = None
+        if champion is not None and rival is not None:
+            beside = champion, lambda cohort: foretold_by(rival, cohort, model, catalog)
+        return uplift.learn(model, rows, work.as_of, left_out, beside)
+
+    def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
+        """Rank the newest trial by each."""
+        kept = [effects_of(one, work.model, work.catalog) for one in versions]
+        test = _newest(work, [name for one in kept if one is not None for name in one.model.feature_names_in_])
+        effects = [foretold_by(one, test, work.model, work.catalog) for one in kept if one is not None]
+        return test.to_json(), _told(test, versions, kept, uplift.side_by_side(test, effects))
 
     def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
         """Score page by page."""
@@ -216,6 +266,8 @@ class Uplift:
 
 class Newcomers:
     """What those without a history come to be worth."""
+
+    compare = None
 
     def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
         """Read the cohorts, learn from the earlier, judge once on the test.
@@ -245,6 +297,8 @@ class Newcomers:
 
 class Clusters:
     """Groups of members who are alike in their tags."""
+
+    compare = None
 
     def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
         """Read the tags of the population, try numbers of clusters, keep the centres of one."""
@@ -277,6 +331,8 @@ class Clusters:
 
 class Texts:
     """What texts of a fact say; each text's answer becomes a row of a fact of its own."""
+
+    compare = None
 
     def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
         """Read the texts, learn, judge labels on the last ones."""
@@ -339,12 +395,45 @@ def trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityM
     return trees if set(trees.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
 
 
+def effects_of(version: Version, model: ModelDef, catalog: Catalog) -> uplift.Kept | None:
+    """The effects of a kept version; None as with `trees_of`."""
+    kept = uplift.Kept.from_json(version.artifact)
+    return kept if set(kept.model.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
+
+
 def chances_of(trees: PropensityModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
     """The chances that trees give to the members of a cohort."""
+    return trees.predict_proba(_known_then(trees.feature_names_in_, cohort, model, catalog))[:, 1]
+
+
+def foretold_by(kept: uplift.Kept, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
+    """The effects that a kept version foretells of the members of a cohort."""
+    return kept.score(_known_then(kept.model.feature_names_in_, cohort, model, catalog))[0]
+
+
+def _known_then(names: Sequence[str], cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> Any:
+    """What was known of a cohort's members then, as another version reads it."""
     known = catalog.world.tags_of(model.subject)
-    types = {name: known[name] for name in trees.feature_names_in_}
-    frame = feature_frame(cohort.known, types, propensity.microseconds(cohort.as_of))
-    return trees.predict_proba(frame)[:, 1]
+    return feature_frame(cohort.known, {name: known[name] for name in names}, propensity.microseconds(cohort.as_of))
+
+
+def _newest(work: Work, names: Sequence[str]) -> propensity.CohortRows:
+    """The newest cohort, with the tags that versions learned from."""
+    model = work.model
+    newest = (model.test or model.train)[-1]
+    plan = plans.cohort_plans(model, newest, "test", work.catalog, work.engine.dialect, sorted(set(names)))
+    return read_cohorts(work, [plan], feature_types(work))[0][0]
+
+
+def _told(
+    test: propensity.CohortRows, versions: Sequence[Version], kept: Sequence[Any], figures: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Per version whether it is fair; with the figures of those that can still be asked."""
+    left = iter(figures)
+    return [
+        {"version": one.version, "fair": one.saw_nothing_after(test.as_of), **(next(left) if asked is not None else {})}
+        for one, asked in zip(versions, kept, strict=True)
+    ]
 
 
 KINDS: Mapping[str, Kind] = {
@@ -370,10 +459,18 @@ KINDS: Mapping[str, Kind] = {
     ),
     "purchases": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"rows": plans.history_plan(model, catalog, dialect, as_of)},
-        lambda model, facts: purchases.learn(model, floats(facts.tables["rows"]), facts.as_of),
+        lambda model, facts: purchases.learn(
+            model,
+            floats(facts.tables["rows"]),
+            facts.as_of,
+            purchases.fair(facts.champion, model, facts.as_of, facts.zone),
+        ),
         lambda model, artifact, facts: {
             "id": facts.tables["rows"]["id"],
             **purchases.scores(model, artifact, floats(facts.tables["rows"])),
         },
+        lambda model, facts, versions: purchases.side_by_side(
+            model, floats(facts.tables["rows"]), facts.as_of, facts.zone, versions
+        ),
     ),
 }

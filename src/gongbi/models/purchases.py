@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +19,8 @@ from gongbi.estimators.pareto import ParetoNBDModel
 from gongbi.estimators.purchases import BetaGeoModel, ModifiedBetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
-from gongbi.models.base import Figures, Judgement, Trained
+from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.plan import last_day
 from gongbi.models.propensity import interval_json
 
 FORMAT = 1
@@ -150,15 +151,18 @@ def _all_equal(values: FloatArray) -> bool:
     return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
-def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime) -> Trained:
-    """Fit on everything, check on a hold-out, judge; `rows` are the columns of `history_plan`, null as NaN."""
+def learn(model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime, champion: Version | None = None) -> Trained:
+    """Fit on everything, check on a hold-out, judge; `rows` are the columns of `history_plan`, null as NaN.
+
+    The `champion` is one that learned nothing from the hold-out: it foretells the same days of the same members.
+    """
     if not len(rows["frequency"]):
         raise InvalidInput(f"There is no purchase before {as_of:%Y-%m-%d}.")
     history = Histories.of(rows)
     models = PurchaseModels.fit(history, model.often)
     expected = models.predict(history, model.horizon_days)
     try:
-        check: Figures | None = _holdout(model, rows)
+        check: Figures | None = _holdout(model, rows, champion)
         judgement = _judge(check or {}, model.holdout_days)
     except (InvalidInput, DidNotConverge) as error:
         check, judgement = None, _unchecked(error)
@@ -207,20 +211,19 @@ def _fitted(model: PurchaseModel | GammaGammaModel | AverageSpend) -> Figures:
     }
 
 
-def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
+def _holdout(model: ModelDef, rows: Mapping[str, FloatArray], champion: Version | None) -> Figures:
     """Learn up to the cut, predict the days after it, and compare with what happened and with the count before."""
-    known = ~np.isnan(rows["cut_frequency"])
-    if not known.any():
-        raise InvalidInput(f"Nobody had bought {model.holdout_days} days before the end of the data.")
-    rows = {name: values[known] for name, values in rows.items()}
+    known, rows = _known_at_the_cut(model, rows)
     history, actual, previous = Histories.of(rows, "cut_"), rows["actual"], rows["previous"]
     models = PurchaseModels.fit(history, model.often)
     predicted = models.predict(history, model.holdout_days)
     own, naive = np.abs(predicted["purchases"] - actual), np.abs(previous - actual)
     groups = _by_frequency(history.frequency, predicted["purchases"], actual)
+    beside = {} if champion is None else {"champion": _beside(model, history, actual, own, champion)}
     return {
+        **beside,
         "days": model.holdout_days,
-        "members": int(known.sum()),
+        "members": known,
         "often_model": model.often,
         model.often: _fitted(models.often),
         "spend_model": models.spend_model,
@@ -243,6 +246,57 @@ def _holdout(model: ModelDef, rows: Mapping[str, FloatArray]) -> Figures:
         "by_frequency": groups,
         "groups_within_interval": sum(g["actual"]["low"] <= g["predicted"] <= g["actual"]["high"] for g in groups),
     }
+
+
+def _known_at_the_cut(model: ModelDef, rows: Mapping[str, FloatArray]) -> tuple[int, dict[str, FloatArray]]:
+    known = ~np.isnan(rows["cut_frequency"])
+    if not known.any():
+        raise InvalidInput(f"Nobody had bought {model.holdout_days} days before the end of the data.")
+    return int(known.sum()), {name: values[known] for name, values in rows.items()}
+
+
+def _beside(model: ModelDef, history: Histories, actual: FloatArray, own: FloatArray, champion: Version) -> Figures:
+    """The version in use on the same days; the difference is of mean errors, below 0 where the new one errs less."""
+    predicted = PurchaseModels.from_json(champion.artifact).predict(history, model.holdout_days)["purchases"]
+    errors = np.abs(predicted - actual)
+    difference = interval_json(_mean_interval(own - errors))
+    return {"version": champion.version, "mean_absolute_error": float(errors.mean()), "difference": difference}
+
+
+def fair(version: Version | None, model: ModelDef, as_of: datetime, zone: str) -> Version | None:
+    """The version, where it learned nothing from the last days."""
+    if version is None or version.learned_until is None:
+        return None
+    cut = last_day(as_of, zone) - timedelta(days=model.holdout_days)
+    return version if last_day(version.learned_until, zone) <= cut else None
+
+
+def side_by_side(
+    model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime, zone: str, versions: Sequence[Version]
+) -> tuple[Figures, list[Figures]]:
+    """Kept versions on the days after the cut; ``difference`` is of the mean error to the first one's."""
+    members, rows = _known_at_the_cut(model, rows)
+    history, actual = Histories.of(rows, "cut_"), rows["actual"]
+    found: list[Figures] = []
+    first = None
+    for version in versions:
+        predicted = PurchaseModels.from_json(version.artifact).predict(history, model.holdout_days)
+        errors = np.abs(predicted["purchases"] - actual)
+        first = errors if first is None else first
+        found.append(
+            {
+                "version": version.version,
+                "fair": fair(version, model, as_of, zone) is not None,
+                "predicted": float(predicted["purchases"].sum()),
+                "predicted_spend": float(predicted["value"].sum()),
+                "mean_absolute_error": float(errors.mean()),
+                "correlation": _correlation(predicted["purchases"], actual),
+                "difference": interval_json(_mean_interval(errors - first)),
+            }
+        )
+    naive = float(np.abs(rows["previous"] - actual).mean())
+    told = {"days": model.holdout_days, "members": members, "actual": float(actual.sum())}
+    return {**told, "naive_mean_absolute_error": naive}, found
 
 
 def _by_frequency(frequency: FloatArray, predicted: FloatArray, actual: FloatArray) -> list[Figures]:
@@ -287,6 +341,17 @@ def _headline(check: Figures | None) -> Figures | None:
 
 
 def _judge(check: Figures, days: int) -> Judgement:
+    champion = check.get("champion")
+    if champion is not None and champion["difference"]["low"] > 0:
+        gap, version = champion["difference"], champion["version"]
+        return Judgement(
+            False,
+            Words(
+                f"在最后 {days} 天里，每人平均误差比在用的第 {version} 版大 {gap['estimate']:.3f}，区间不含 0。",
+                f"In the last {days} days its mean error per member is {gap['estimate']:.3f} more than that of version"
+                f" {version}, which is in use, with an interval without 0.",
+            ),
+        )
     gap = check["error_minus_naive"]
     if gap["low"] > 0:
         return Judgement(

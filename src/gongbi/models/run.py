@@ -11,12 +11,12 @@ import pyarrow as pa
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.history import change_table
 from gongbi.core.types import TEXT
-from gongbi.models import drift, propensity
-from gongbi.models import plan as plans
+from gongbi.errors import InvalidInput
+from gongbi.models import drift
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import derived, facts_of, target_of
-from gongbi.models.kinds import KINDS, Texts, chances_of, trees_of
-from gongbi.models.reading import Work, feature_types, read_cohorts
+from gongbi.models.kinds import KINDS, Texts
+from gongbi.models.reading import Work
 from gongbi.models.tables import score_table
 
 
@@ -86,27 +86,15 @@ def with_cohorts(work: Work) -> ModelDef:
     return derived(model, catalog, as_of, begin)
 
 
-def challenged(work: Work, versions: Sequence[Version]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Score kept versions of a propensity model side by side on its newest test cohort.
+def check_comparable(model: ModelDef) -> None:
+    """Refuse a kind of model whose versions no outcome tells apart."""
+    if KINDS[model.estimator].compare is None:
+        raise InvalidInput(f"Versions of a model of {model.estimator} cannot be compared on an outcome yet.")
 
-    Returns
-    -------
-    tuple
-        The cohort, and per version its figures: ``version``, ``fair`` (it learned nothing from after the cohort's
-        instant), and where it can still be asked ``auc``, ``brier``, ``gains``, and ``difference`` to the first one.
-    """
-    model, catalog = work.model, work.catalog
-    asked = [(one, trees_of(one, model, catalog)) for one in versions]
-    also = sorted({name for _, trees in asked if trees is not None for name in trees.feature_names_in_})
-    plan = plans.cohort_plans(model, model.test[-1], "test", catalog, work.engine.dialect, also)
-    rows, _ = read_cohorts(work, [plan], feature_types(work))
-    test, found, first = rows[0], [], None
-    for one, trees in asked:
-        until = one.learned_until
-        figures: dict[str, Any] = {"version": one.version, "fair": until is not None and until <= test.as_of}
-        if trees is not None:
-            chance = chances_of(trees, test, model, catalog)
-            first = chance if first is None else first
-            figures |= propensity.side_by_side(test, chance, first)
-        found.append(figures)
-    return test.to_json(), found
+
+def challenged(work: Work, versions: Sequence[Version]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Look at kept versions side by side on the newest outcome that is known; see `kinds.Compared`."""
+    check_comparable(work.model)
+    compare = KINDS[work.model.estimator].compare
+    assert compare is not None
+    return compare(work, versions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -17,11 +17,17 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.columns import Columns
 from gongbi.estimators.design import Design, Number
 from gongbi.estimators.responders import GROUPS, Limits, four_groups, groups_judged
-from gongbi.estimators.stats import difference_interval
-from gongbi.estimators.stats.uplift import heterogeneity, policy_value, qini_curve, uplift_quality
-from gongbi.estimators.uplift import UpliftModel, doubly_robust_scores
+from gongbi.estimators.stats import Interval, difference_interval
+from gongbi.estimators.stats.uplift import (
+    doubly_robust_scores,
+    heterogeneity,
+    policy_value,
+    qini_curve,
+    uplift_quality,
+)
+from gongbi.estimators.uplift import TLearner, UpliftModel
 from gongbi.models import drift
-from gongbi.models.base import Figures, Judgement, Trained
+from gongbi.models.base import Figures, Judgement, Trained, Version
 from gongbi.models.propensity import SEED, CohortRows, interval_json
 
 FORMAT = 1
@@ -29,6 +35,10 @@ FORMAT = 1
 HELD_OUT = 0.3
 #: Points of the Qini curve that the card keeps.
 POINTS = 50
+#: What is judged beside the model: a T-learner of the same rows, and the version in use.
+BASELINE, CHAMPION = "t_logistic", "champion"
+#: Gives the effect that a kept version foretells of each member of a cohort, shape (n,).
+OnCohort = Callable[[CohortRows], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,16 @@ def _writer(data: Any) -> Number | tuple[int, ...]:
 
 
 def learn(
-    model: ModelDef, rows: Sequence[CohortRows], as_of: datetime, left_out: Sequence[Mapping[str, str]]
+    model: ModelDef,
+    rows: Sequence[CohortRows],
+    as_of: datetime,
+    left_out: Sequence[Mapping[str, str]],
+    champion: tuple[Version, OnCohort] | None = None,
 ) -> Trained:
-    """Fit on the training trials and judge on the test.
+    """Fit on the training trials and judge on the test, beside a T-learner of the same rows.
+
+    The `champion` comes with what scores a cohort by it, and is judged on a later trial where it did not learn from
+    that or from what came after.
 
     Raises
     ------
@@ -117,7 +134,14 @@ def learn(
     kept = Kept(fitted, Limits.usual(effect, without))
     test_frame, test_arm, test_yes = judged
     share = float(arm[learned].mean())
-    figures = figures_on(name, kept, test_frame, np.asarray(test_arm, float), np.asarray(test_yes, float), share)
+    plain = TLearner().fit(frame[learned].reset_index(drop=True), arm[learned], yes[learned])
+    beside = {BASELINE: plain.predict(test_frame)}
+    if champion is not None and tests and champion[0].saw_nothing_after(tests[-1].as_of):
+        beside[CHAMPION] = champion[1](tests[-1])
+    trial = (np.asarray(test_arm, float), np.asarray(test_yes, float))
+    figures = figures_on(name, kept, test_frame, *trial, share, beside)
+    if CHAMPION in beside and champion is not None:
+        figures[CHAMPION]["version"] = champion[0].version
     judgement = judge(figures, model.randomised)
     metrics: Figures = {
         "headline": {
@@ -136,7 +160,7 @@ def learn(
         "reference": drift.reference(train[-1].frame, kept.score(test_frame)[0]),
     }
     window = {"as_of": as_of.isoformat(), "cohorts": {c.name: c.as_of.isoformat() for c in rows}}
-    params = {"shrinkage": fitted.shrinkage, "l2": fitted.l2, "seed": SEED}
+    params = {"shrinkage": list(fitted.shrinkage_), "l2": fitted.l2, "seed": SEED}
     return Trained(model.model, "coupled arms", kept.to_json(), metrics, params, window, judgement)
 
 
@@ -161,7 +185,15 @@ def _effects(fitted: UpliftModel, frame: Any) -> tuple[FloatArray, FloatArray]:
     return treated - without, without
 
 
-def figures_on(name: str, kept: Kept, frame: Any, treated: FloatArray, yes: FloatArray, share: float) -> Figures:
+def figures_on(
+    name: str,
+    kept: Kept,
+    frame: Any,
+    treated: FloatArray,
+    yes: FloatArray,
+    share: float,
+    beside: Mapping[str, FloatArray],
+) -> Figures:
     """What a trial that the model has not seen says of it.
 
     Returns
@@ -169,10 +201,12 @@ def figures_on(name: str, kept: Kept, frame: Any, treated: FloatArray, yes: Floa
     dict
         ``effect`` (difference of the arms), ``qini`` (area between curve and diagonal, per member, times 1000),
         ``uplift`` among the best-scored 10 to 50 %, ``slope`` of the effect on the score, ``half`` (treating the best
-        half instead of a random half, per member), ``groups`` and the ``curve``.
+        half instead of a random half, per member), ``groups`` and the ``curve``; and of every score `beside` its
+        ``qini`` and the ``difference`` of the model's to it, paired.
     """
     effect, without, group = kept.score(frame)
-    quality = uplift_quality(yes, treated, {"model": effect}, seed=SEED)[0]["model"]
+    qualities, pairs = uplift_quality(yes, treated, {"model": effect, **beside}, seed=SEED)
+    quality = qualities["model"]
     expected = np.column_stack([without, without + effect])
     seen = doubly_robust_scores(yes, treated, np.full(len(yes), share), expected)
     best = np.zeros(len(yes))
@@ -181,7 +215,12 @@ def figures_on(name: str, kept: Kept, frame: Any, treated: FloatArray, yes: Floa
     curve = qini_curve(yes, treated, effect)
     points = np.linspace(0, len(curve.share) - 1, min(POINTS, len(curve.share))).astype(int)
     differs = heterogeneity(effect, seen)
+    others = {
+        one: {"qini": interval_json(qualities[one].area), "difference": interval_json(pairs["model", one])}
+        for one in beside
+    }
     return {
+        **others,
         "cohort": name,
         "members": len(yes),
         "treated": int(treated.sum()),
@@ -208,7 +247,7 @@ def figures_on(name: str, kept: Kept, frame: Any, treated: FloatArray, yes: Floa
 
 
 def judge(figures: Figures, randomised: bool) -> Judgement:
-    """Not worse than a random order; without lots nothing is proved, so that it needs a person's word."""
+    """Not worse than a random order, a T-learner or the version in use; without lots it needs a person's word."""
     if not randomised:
         return Judgement(
             False,
@@ -223,7 +262,49 @@ def judge(figures: Figures, randomised: bool) -> Judgement:
             False,
             Words("排序比随机还差，区间不含 0。", "It ranks worse than a random order, with an interval without 0."),
         )
-    return Judgement(True, Words("不显著差于随机排序。", "It is not shown to be worse than a random order."))
+    if figures[BASELINE]["difference"]["high"] < 0:
+        gap = figures[BASELINE]["difference"]["estimate"]
+        return Judgement(
+            False,
+            Words(
+                f"Qini 面积比每组一个逻辑回归低 {-gap:.2f}，区间不含 0。",
+                f"Its Qini area is {-gap:.2f} below that of a logistic regression per arm, with an interval without 0.",
+            ),
+        )
+    champion = figures.get(CHAMPION)
+    if champion is not None and champion["difference"]["high"] < 0:
+        gap, version = champion["difference"]["estimate"], champion["version"]
+        return Judgement(
+            False,
+            Words(
+                f"Qini 面积比在用的第 {version} 版低 {-gap:.2f}，区间不含 0。",
+                f"Its Qini area is {-gap:.2f} below that of version {version}, which is in use, with an interval"
+                " without 0.",
+            ),
+        )
+    return Judgement(
+        True,
+        Words(
+            "不显著差于随机排序和每组一个逻辑回归。",
+            "It is not shown to be worse than a random order or a logistic regression per arm.",
+        ),
+    )
+
+
+def side_by_side(trial: CohortRows, effects: Sequence[FloatArray]) -> list[Figures]:
+    """Figures of the effects that several versions foretell, on one trial; the difference is to the first."""
+    if trial.treated is None:
+        raise InvalidInput(f"Of cohort {trial.name!r} it is not known who was treated.")
+    treated, yes = trial.treated.astype(float), trial.yes.astype(float)
+    scores = {str(i): effect for i, effect in enumerate(effects)}
+    qualities, pairs = uplift_quality(yes, treated, scores, seed=SEED)
+    found: list[Figures] = []
+    for name, quality in qualities.items():
+        gap = pairs.get(("0", name))
+        turned = Interval(-gap.estimate, -gap.high, -gap.low, gap.level) if gap is not None else Interval(0, 0, 0, 0.95)
+        uplift = [{"share": at, "effect": interval_json(seen)} for at, seen in quality.uplift.items()]
+        found.append({"qini": interval_json(quality.area), "uplift": uplift, "difference": interval_json(turned)})
+    return found
 
 
 def sentence(figures: Figures, randomised: bool) -> Words:
@@ -237,15 +318,19 @@ def sentence(figures: Figures, randomised: bool) -> Words:
         verdict = ("能区分谁更会被打动", "it tells apart whom the treatment changes more")
     else:
         verdict = ("没有显示出各人的效果有差别", "no difference of effects between members can be shown")
+    gap = figures[BASELINE]["difference"]
+    span = f"{gap['estimate']:+.2f} ({gap['low']:+.2f} ~ {gap['high']:+.2f})"
     zh = (
         f"{figures['members']:,} 人，其中 {figures['treated']:,} 人受处理：平均效果 {points(effect)} 个百分点。"
         f"Qini {area['estimate']:.2f}（{area['low']:.2f} ~ {area['high']:.2f}）：{verdict[1 - 1]}。"
         f"只处理得分高的一半，比随机一半每人多 {points(half)} 个百分点。"
+        f"与每组一个逻辑回归相比，Qini 相差 {span}。"
     )
     en = (
         f"{figures['members']:,} members, {figures['treated']:,} of them treated: mean effect {points(effect)} points."
         f" Qini {area['estimate']:.2f} ({area['low']:.2f} ~ {area['high']:.2f}): {verdict[1]}."
         f" Treating the better-scored half instead of a random half yields {points(half)} points per member."
+        f" Against a logistic regression per arm the difference of Qini is {span}."
     )
     if not randomised:
         zh += "处理不是随机决定的，以上不是证明。"

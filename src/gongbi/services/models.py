@@ -397,7 +397,9 @@ def artifact_of(ctx: Ports, version: Model) -> Mapping[str, Any]:
 def version_of(ctx: Ports, version: Model) -> Version:
     """A kept version with what it scores with, and until when it learned."""
     taught = [c for c in version.metrics.get("cohorts", []) if c["role"] == "train"]
-    until = max((datetime.fromisoformat(c["matures"]) for c in taught), default=None)
+    # Histories have no cohorts: they teach up to the instant.
+    ends = [c["matures"] for c in taught] or [version.window["as_of"]]
+    until = max(datetime.fromisoformat(end) for end in ends)
     return Version(version.version, artifact_of(ctx, version), until)
 
 

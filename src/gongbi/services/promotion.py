@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from gongbi.catalog.base import ModelDef
-from gongbi.errors import InvalidInput, NotYet, Refused
+from gongbi.errors import NotYet, Refused
 from gongbi.models.reading import Work
-from gongbi.models.run import challenged, with_cohorts
+from gongbi.models.run import challenged, check_comparable, with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import given_reason
 from gongbi.services.library import actor_of
@@ -74,25 +74,26 @@ def retire_model(ctx: Context, name: str, version: int, *, why: str = "") -> dic
 
 
 def compare_models(ctx: Context, name: str) -> dict[str, Any]:
-    """Score the version in use and the newest other one side by side on the newest cohort whose outcome is known.
+    """Look at the version in use and the newest other one side by side, on the newest outcome that is known.
+
+    That is the newest cohort of a model with cohorts, and the last days of a model of purchases.
 
     Returns
     -------
     dict
-        ``model``, ``as_of``, ``cohort``, ``versions``: figures of each, with its ``status``; ``difference`` is to the
-        first, the champion where there is one. ``fair`` is false where a version learned from what came after the
-        cohort's instant, and its figures then flatter it.
+        ``model``, ``as_of``, ``cohort`` (or those days), ``versions``: figures of each, with its ``status``;
+        ``difference`` is to the first, the champion where there is one. ``fair`` is false where a version learned
+        from what came after the cohort's instant, and its figures then flatter it.
 
     Raises
     ------
     NotYet
         Fewer than two versions.
     InvalidInput
-        Its versions have no yes or no to be compared on.
+        No outcome judges models of its kind, such as clusters.
     """
     model = ctx.catalog().model(name)
-    if model.estimator != "propensity":
-        raise InvalidInput(f"Versions of a model of {model.estimator} cannot be compared on an outcome yet.")
+    check_comparable(model)
     champion = ctx.store.models.champion(name)
     others = [v for v in ctx.store.models.list(name=name) if champion is None or v.version != champion.version]
     # A challenger that waits comes before one that was in use.
