@@ -146,7 +146,10 @@ def test_a_name_that_people_gave_stays(ws: Workspace) -> None:
     ws.personas("people", make=True)
     assert ws.call("persona", cast="people", key="others")["name"] == {"zh": "过客", "en": "Passing by"}
     ws.call("rename_persona", cast="people", key="others")
-    assert ws.call("persona", cast="people", key="others")["name"]["zh"].startswith("人物 2")
+    assert ws.call("persona", cast="people", key="others")["name"] == {
+        "zh": "本地：否，订单数：1",
+        "en": "Local: no, orders: 1",
+    }
 
 
 def test_a_cast_is_printed_with_every_source(ws: Workspace, tmp_path: Path) -> None:
@@ -187,6 +190,28 @@ def test_what_chance_could_make_sets_nobody_apart() -> None:
     (said,) = drawn([ROW], {"work": ["t.a"]}, TRAITS, 100)["work"]
     assert said["zh"] == "60% 的人甲为 x，全体为 30%，是平均的 2.0 倍。"
     assert said["en"] == "A is x for 60%, against 30% of everybody, 2.0 times as often."
+
+
+RANGE = {**ROW, "tag": "spend.total", "label": "≥ 64.1", "kind": "range"}
+NAMED = {
+    "spend.total": Trait(Words("累计优惠", "Total discount"), "USD", is_truth=False),
+    "spend.last": Trait(Words("最近金额", "Last amount"), "USD", is_truth=False),
+    "rfm.sum": Trait(Words("RFM 总分", "RFM score"), None, is_truth=False),
+    "t.a": TRAITS["t.a"],
+}
+
+
+def test_a_persona_is_called_by_two_traits_of_different_topics_in_words() -> None:
+    def called(*rows: object) -> Words:
+        return title(4, petals(rows, NAMED))  # type: ignore[arg-type]
+
+    last, low = {**RANGE, "tag": "spend.last"}, {**RANGE, "tag": "rfm.sum", "label": "< 3"}
+    middle = {**RANGE, "tag": "rfm.sum", "label": "3 – 5"}
+    assert called(RANGE, last, low) == Words("累计优惠高，RFM 总分低", "High total discount, low RFM score")
+    assert called(middle) == Words("RFM 总分居中", "Middling RFM score")
+    assert called(ROW, RANGE) == Words("甲：x，累计优惠高", "A: x, high total discount")
+    again = title(4, petals([middle], NAMED), {"Middling RFM score"})
+    assert again == Words("人物 4：RFM 总分居中", "Persona 4: Middling RFM score")
 
 
 def test_the_picture_is_whole_and_harmless() -> None:

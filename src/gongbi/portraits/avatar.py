@@ -9,7 +9,6 @@ from typing import Any
 
 GROUNDS = ("#dfe9ee", "#f3e1db", "#dfece7", "#f5ecd6", "#e5e1ee", "#eee3da", "#dde8f0", "#f4e3dc")
 COATS = ("#27617f", "#b8432f", "#2f7d6b", "#c9962b", "#6d5c94", "#8a5a3c", "#5b8fb0", "#d98b6a")
-SKIN, HAIR = "#f0d3b8", "#3d3a38"
 SIZE, MIDDLE, RING = 160, 80, 62
 #: An index from which a petal is no longer.
 LONGEST = 300.0
@@ -46,11 +45,9 @@ def avatar(number: int, share: float, petals: Sequence[Mapping[str, Any]], langu
             f' transform="rotate({turn:.1f} {x:.1f} {y:.1f})"><title>{escape(tip)}</title></ellipse>'
         )
     parts += [
-        f'<path d="M48 124 Q50 94 80 94 Q110 94 112 124 Z" fill="{coat}"/>',
-        f'<circle cx="{MIDDLE}" cy="70" r="21" fill="{SKIN}"/>',
-        f'<path d="{_hair(number)}" fill="{HAIR}"/>',
-        f'<circle cx="73" cy="72" r="1.8" fill="{HAIR}"/><circle cx="87" cy="72" r="1.8" fill="{HAIR}"/>',
-        f'<path d="M74 80 Q80 85 86 80" stroke="{HAIR}" stroke-width="1.6" fill="none"/>',
+        # A figure without face, hair or skin: no tag says how anybody looks.
+        f'<circle cx="{MIDDLE}" cy="68" r="20" fill="{coat}"/>',
+        f'<path d="M44 126 Q46 94 80 94 Q114 94 116 126 Z" fill="{coat}"/>',
         "</svg>",
     ]
     return "".join(parts)
@@ -63,9 +60,3 @@ def _arc(share: float, colour: str) -> str:
         f'<circle cx="{MIDDLE}" cy="{MIDDLE}" r="{RING}" fill="none" stroke="{colour}" stroke-width="3"'
         f' stroke-dasharray="{filled:.1f} {round_:.1f}" transform="rotate(-90 {MIDDLE} {MIDDLE})"/>'
     )
-
-
-def _hair(number: int) -> str:
-    """One of four cuts, so that personas are told apart; it says nothing about them."""
-    low = (66, 72, 84, 60)[number % 4]
-    return f"M58 {low} Q56 46 80 46 Q104 46 102 {low} Q80 54 58 {low} Z"

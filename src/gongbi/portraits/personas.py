@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ SURE = 0.05
 #: A trait of so many is typical, whether or not others have it as often.
 TYPICAL = 0.5
 PETALS = 6
+YES_OR_NO = {"true": ("是", "yes"), "false": ("否", "no")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,26 +125,52 @@ def petals(rows: Sequence[Mapping[str, Any]], traits: Mapping[str, Trait]) -> li
     for row in rows:
         if row["kind"] in ("value", "range") and row["tag"] not in found and _sets_apart(row):
             name = traits[row["tag"]].name
-            zh_label, en_label = traits[row["tag"]].called(row["label"])
+            zh_label, en_label = YES_OR_NO.get(row["label"]) or traits[row["tag"]].called(row["label"])
+            zh_name, en_name = name.zh or row["tag"], name.en or row["tag"]
             found[row["tag"]] = {
                 "tag": row["tag"],
                 "label": row["label"],
+                "kind": row["kind"],
                 "tgi": row["tgi"],
                 "share": row["share"],
-                "zh": _called(name.zh or row["tag"], zh_label, "是", "否"),
-                "en": _called(name.en or row["tag"], en_label, "yes", "no"),
+                "name": {"zh": zh_name, "en": en_name},
+                "value": {"zh": zh_label, "en": en_label},
+                "zh": f"{zh_name} {zh_label}",
+                "en": f"{en_name} {en_label}",
             }
         if len(found) == PETALS:
             break
     return list(found.values())
 
 
-def _called(name: str, label: str, yes: str, no: str) -> str:
-    return f"{name} {({'true': yes, 'false': no}).get(label, label)}"
+def title(number: int, strongest: Sequence[Mapping[str, Any]], taken: Collection[str] = ()) -> Words:
+    """What a persona is called until somebody names it: the two traits that most set it apart, of different topics.
 
-
-def title(number: int, strongest: Sequence[Mapping[str, Any]]) -> Words:
-    """What a persona is called until somebody names it: its number and what most sets it apart."""
+    Its number stands before them where another persona is called so already, and alone where nothing sets it apart.
+    """
     if not strongest:
         return Words(f"人物 {number}", f"Persona {number}")
-    return Words(f"人物 {number}：{strongest[0]['zh']}", f"Persona {number}: {strongest[0]['en']}")
+    topic = _topic(strongest[0])
+    other = next((one for one in strongest[1:] if _topic(one) != topic), None)
+    said = [_in_words(one) for one in (strongest[0], other) if one is not None]
+    zh, en = "，".join(zh for zh, _ in said), ", ".join(en for _, en in said)
+    en = en[:1].upper() + en[1:]
+    return Words(f"人物 {number}：{zh}", f"Persona {number}: {en}") if en in taken else Words(zh, en)
+
+
+def _topic(trait: Mapping[str, Any]) -> str:
+    return str(trait["tag"]).split(".", 1)[0]
+
+
+def _in_words(trait: Mapping[str, Any]) -> tuple[str, str]:
+    """A trait as people say it, in Chinese and English: a range of numbers is high, low or between."""
+    name, value = trait["name"], trait["value"]
+    if trait["kind"] != "range":
+        return f"{name['zh']}：{value['zh']}", f"{_within(name['en'])}: {value['en']}"
+    level_zh, level_en = {"<": ("低", "low"), "≥": ("高", "high")}.get(trait["label"][:1], ("居中", "middling"))
+    return f"{name['zh']}{level_zh}", f"{level_en} {_within(name['en'])}"
+
+
+def _within(name: str) -> str:
+    """A name in the middle of a sentence: `Total discount` is small there, `RFM score` stays."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,12 @@ def make_personas(ctx: Context, cast: str) -> dict[str, Any]:
     """
     definition = ctx.catalog().cast(cast)
     groups = _groups(ctx, definition)
-    made = []
+    made: list[tuple[str, dict[str, Any]]] = []
     with ctx.run("personas", cast) as inner:
         for i, (key, condition) in enumerate(groups):
             inner.progress(f"persona {key}", i, len(groups))
-            made.append((key, _drawn(inner, definition, i, condition)))
+            taken = {body["title"]["en"] for _, body in made}
+            made.append((key, _drawn(inner, definition, i, condition, taken)))
         ctx.store.personas.replace(cast, made, ctx.actor, ctx.now())
         inner.note(rows=len(made))
     return personas(ctx, cast)
@@ -98,7 +99,7 @@ def persona(ctx: Context, cast: str, key: str) -> dict[str, Any]:
 
 
 def rename_persona(ctx: Context, cast: str, key: str, *, zh: str = "", en: str = "") -> dict[str, Any]:
-    """Name a persona; without a name it is called by its strongest trait again."""
+    """Name a persona; without a name it is called by its strongest traits again."""
     ctx.catalog().cast(cast)
     _found(ctx, cast, key)
     zh, en = zh.strip(), en.strip()
@@ -248,7 +249,7 @@ def _groups(ctx: Context, cast: CastDef) -> list[tuple[str, str]]:
     return [(str(n), f"tag.cluster.{cast.clusters} = {n}") for n in numbers][: cast.most]
 
 
-def _drawn(ctx: Context, cast: CastDef, number: int, condition: str) -> dict[str, Any]:
+def _drawn(ctx: Context, cast: CastDef, number: int, condition: str, taken: Collection[str]) -> dict[str, Any]:
     catalog = ctx.catalog()
     known = list(catalog.world.tags_of(cast.subject))
     fields = {name: fitting(patterns, known) for name, patterns in cast.fields.items()}
@@ -262,7 +263,7 @@ def _drawn(ctx: Context, cast: CastDef, number: int, condition: str) -> dict[str
         rows = found["rows"]
     strongest = petals(rows, traits)
     return {
-        "title": title(number + 1, strongest).to_json(),
+        "title": title(number + 1, strongest, taken).to_json(),
         "condition": condition,
         "members": size["count"],
         "share": size["count"] / size["of"] if size["of"] else 0.0,
