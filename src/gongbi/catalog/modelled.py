@@ -19,7 +19,7 @@ MOST_CLUSTERS = 30
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 Often = Literal["beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom"]
 Estimator = Literal[
-    "purchases", "propensity", "newcomers", "stages", "recurring", "uplift", "clusters", "texts", "circles"
+    "purchases", "propensity", "newcomers", "stages", "recurring", "trait", "uplift", "clusters", "texts", "circles"
 ]
 
 #: What a kind of model cannot do without.
@@ -27,6 +27,7 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "purchases": ("fact", "amount"),
     "stages": ("fact", "amount"),
     "recurring": ("fact", "payee"),
+    "trait": ("trait", "features"),
     "clusters": ("features",),
     "texts": ("fact", "text"),
     "circles": ("relation",),
@@ -44,6 +45,8 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "rival": ("circles",),
     "worth": ("circles",),
     "keys": ("circles",),
+    "trait": ("trait",),
+    "limit": ("trait",),
 }
 
 
@@ -88,6 +91,7 @@ class ModelDef:
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
         value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
         customers stand in their life with us), ``recurring`` (what they do again and again, and when next),
+        ``trait`` (what was not declared, from behaviour),
         ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are alike), ``texts``
         (what texts of a fact say) or ``circles`` (who belongs together).
     fact, amount, horizon_days
@@ -110,6 +114,9 @@ class ModelDef:
     rival, worth, keys
         For ``circles``, expressions about a member: whether a rival has them; what they are worth as a customer to be
         won; and what those of one household share, such as an address.
+    trait, limit
+        For ``trait``: what members declared, an expression of text that is absent of who did not (``customer.income``);
+        and the least confidence at which it is inferred of the others. Sensitive traits are refused.
     features
         For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
@@ -157,6 +164,8 @@ class ModelDef:
     rival: str | None = None
     worth: str | None = None
     keys: tuple[str, ...] = ()
+    trait: str | None = None
+    limit: float = 0.8
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()
@@ -184,6 +193,8 @@ class ModelDef:
             if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
                 raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
         self._check_keys()
+        if not 0 < self.limit <= 1:
+            raise InvalidDefinition(f"Model {self.model!r}: `limit` is a confidence above 0, at most 1.")
         if self.by_week and (self.horizon_days % 7 or self.holdout_days % 7):
             raise InvalidDefinition(
                 f"Model {self.model!r}: `often: beta_geo_beta_binom` knows weeks, so that `horizon_days` and"

@@ -107,6 +107,11 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("amount", DOUBLE, "Its usual amount, in money of the fact.", ("下次金额", "next amount"), "amount"),
         Score("monthly", DOUBLE, "What all of them come to in a month.", ("每月合计", "in a month"), "monthly"),
     ),
+    "trait": (
+        Score("value", TEXT, "What was declared, or is inferred.", ("取值", "value"), "value"),
+        Score("confidence", DOUBLE, "1 of what was declared.", ("把握", "confidence"), "confidence"),
+        Score("method", TEXT, "declared, inferred or unknown.", ("来源", "method"), "method"),
+    ),
     "newcomers": (
         Score(
             "value", DOUBLE, "Expected value over the horizon of the target.", ("预期价值", "expected value"), "value"
@@ -219,6 +224,8 @@ def check_model(model: ModelDef, world: World) -> None:
     UnknownName, InvalidExpression, WrongType
         What it names is not there, or an expression cannot be.
     """
+    if model.estimator == "trait":
+        check_trait(model, world)
     if model.estimator == "recurring":
         fact = world.fact(model.fact or "")
         row_condition(fact.name, model.where or "", world, model.subject)
@@ -270,6 +277,26 @@ def _check_circles(model: ModelDef, world: World) -> None:
         raise WrongType(f"`worth` is a number; this is {found.type}.", hint="E.g. worth: tag.value.spend")
     for key in model.keys:
         check_expression(key, world, model.subject)
+
+
+def check_trait(model: ModelDef, world: World) -> Expr:
+    """Read what members declared: a text, and no trait that must not be inferred of anybody.
+
+    Raises
+    ------
+    InvalidExpression, UnknownName, WrongType
+        It is no text.
+    Refused
+        It is sensitive by its name.
+    """
+    from gongbi.estimators.traits import refuse_sensitive
+
+    found = check_expression(model.trait or "", world, model.subject, place=model.place)
+    if found.type.name != "text":
+        error = WrongType(f"The trait of model {model.model!r} must be a text; this is {found.type}.")
+        raise error.at(model.place) if model.place else error
+    refuse_sensitive(f"{model.model} {model.trait}")
+    return found
 
 
 def check_target(model: ModelDef, text: str, world: World) -> Expr:

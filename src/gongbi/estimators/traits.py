@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,8 @@ SENSITIVE = re.compile(
 #: Grades of personal data that are sensitive.
 SENSITIVE_GRADES = ("sensitive",)
 FEWEST = 20
+#: Of what `to_json` writes.
+FORMAT = 1
 
 
 class InferredTrait:
@@ -51,11 +54,7 @@ class InferredTrait:
     def __init__(
         self, name: str, *, limit: float = 0.8, grade: str | None = None, trees: int = 200, seed: int = 0
     ) -> None:
-        if SENSITIVE.search(name) or grade in SENSITIVE_GRADES:
-            raise Refused(
-                f"{name!r} is a sensitive trait, and is not inferred of anybody.",
-                hint="Ask the customer, under a consent of its own.",
-            )
+        refuse_sensitive(name, grade)
         if not 0 < limit <= 1:
             raise InvalidInput(f"The least confidence lies between 0 and 1, not at {limit}.")
         self.name, self.limit, self.grade, self.trees, self.seed = name, limit, grade, trees, seed
@@ -86,6 +85,28 @@ class InferredTrait:
         ]
         return self
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what inferring needs, as JSON data, and nothing of the rows."""
+        if not hasattr(self, "classes_"):
+            raise NotFitted(self)
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "limit": self.limit,
+            "classes": self.classes_.tolist(),
+            "models": [model.to_json() for model in self._models],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the trait that `to_json` wrote down; it infers as that one did."""
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        self = cls(data["name"], limit=data["limit"])
+        self.classes_ = np.array(data["classes"], dtype=object)
+        self._models = [PropensityModel.from_json(one) for one in data["models"]]
+        return self
+
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the chance of each value, shape (n, n_values)."""
         if not hasattr(self, "classes_"):
@@ -112,6 +133,15 @@ class InferredTrait:
             known = _known(own)
             values[known], confidence[known], method[known] = own[known], 1.0, "declared"
         return values, confidence, method
+
+
+def refuse_sensitive(name: str, grade: str | None = None) -> None:
+    """Refuse a trait that must not be inferred, by the words in its name or by its grade of personal data."""
+    if SENSITIVE.search(name) or grade in SENSITIVE_GRADES:
+        raise Refused(
+            f"{name!r} is a sensitive trait, and is not inferred of anybody.",
+            hint="Ask the customer, under a consent of its own.",
+        )
 
 
 def _known(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED
-from gongbi.catalog.predictions import check_target
+from gongbi.catalog.predictions import check_target, check_trait
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Constant, Expr
@@ -107,10 +107,42 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
 
 def allowed_features(model: ModelDef, catalog: Catalog) -> list[str]:
     """The tags a model learns from: those it names, or all that may be learned from unasked; protected ones never."""
+    if model.estimator == "trait":
+        own = _attributes(check_trait(model, catalog.world), catalog, model.subject)
+        tags = catalog.tags_of(model.subject)
+        named = catalog.features(model.features, model.subject)
+        # What rests on the trait itself would tell nothing of those who did not declare it.
+        apart = [tag for tag in named if not own & _attributes(tags[tag], catalog, model.subject)]
+        return [tag for tag in apart if tag not in withheld(model, catalog)]
     if model.features or not model.target:
         return [tag for tag in catalog.features(model.features, model.subject) if tag not in withheld(model, catalog)]
     left_out = left_out_of(model, catalog)
     return [tag for tag in catalog.tags_of(model.subject) if tag not in left_out]
+
+
+def _attributes(expr: Expr, catalog: Catalog, subject: str) -> set[tuple[str, str]]:
+    """The attributes that an expression rests on, also through the tags it uses."""
+    known = catalog.tags_of(subject)
+    used = ir.with_used(ir.tags_used(expr) & known.keys(), known)
+    return {
+        (part.subject, part.attribute)
+        for one in (expr, *used.values())
+        for part in ir.walk(one)
+        if isinstance(part, Attribute)
+    }
+
+
+def trait_grade(model: ModelDef, catalog: Catalog) -> str | None:
+    """``sensitive`` where the trait rests on an attribute or a tag of that grade."""
+    expr = check_trait(model, catalog.world)
+    rests = _attributes(expr, catalog, model.subject)
+    grades = {catalog.privacy.get(tag) for tag in ir.tags_used(expr)} | {
+        column.pii
+        for source in catalog.sources.values()
+        for name, column in source.columns.items()
+        if (source.attributes, name) in rests
+    }
+    return "sensitive" if "sensitive" in grades else None
 
 
 def withheld(model: ModelDef, catalog: Catalog) -> set[str]:

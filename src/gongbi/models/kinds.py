@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
@@ -21,7 +23,8 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
-from gongbi.models import circles, drift, needs, newcomers, propensity, purchases, stages, texts, uplift
+from gongbi.estimators.traits import InferredTrait
+from gongbi.models import circles, drift, needs, newcomers, propensity, purchases, stages, texts, traits, uplift
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
@@ -295,6 +298,39 @@ class Newcomers:
             yield {"id": rows["id"], **{name: pa.array(values, pa.float64()) for name, values in found.items()}}
 
 
+class Trait:
+    """What members did not declare, from behaviour."""
+
+    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+        """Read the tags and what was declared, judge on a part, learn from all who declared."""
+        work.stage("members")
+        declared = self._declared(work)
+        _, frame = members_with(work, plans.feature_names(work.model, work.catalog))
+        work.stage("fit")
+        return traits.learn(work.model, frame, declared, work.as_of)
+
+    def scores(
+        self,
+        work: Work,
+        artifact: Mapping[str, Any],
+        seen: drift.Seen | None,  # noqa: ARG002
+    ) -> Iterator[Columns]:
+        """What each declared, or is inferred of them where the confidence suffices."""
+        fitted = InferredTrait.from_json(artifact["trait"])
+        rows, frame = members_with(work, artifact["features"])
+        value, confidence, method = fitted.infer(frame, self._declared(work))
+        yield {
+            "id": rows["id"],
+            "value": pa.array(value.tolist(), pa.string()),
+            "confidence": pa.array(confidence, pa.float64()),
+            "method": pa.array(method.tolist(), pa.string()),
+        }
+
+    def _declared(self, work: Work) -> NDArray[Any]:
+        plan = plans.trait_plan(work.model, work.catalog, work.engine.dialect, work.as_of)
+        return np.array(work.engine.query(plan)["declared"].to_pylist(), dtype=object)
+
+
 class Clusters:
     """Groups of members who are alike in their tags."""
 
@@ -439,6 +475,7 @@ def _told(
 KINDS: Mapping[str, Kind] = {
     "propensity": Propensity(),
     "newcomers": Newcomers(),
+    "trait": Trait(),
     "uplift": Uplift(),
     "clusters": Clusters(),
     "stages": OfFacts(

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
-from gongbi.catalog.predictions import check_target
+from gongbi.catalog.predictions import check_target, check_trait
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored, compile_members
@@ -20,8 +20,9 @@ from gongbi.core.plan import Plan
 from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.core.types import DATE, TIMESTAMP, decimal
 from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName
+from gongbi.estimators.traits import refuse_sensitive
 from gongbi.models.base import CohortPlans
-from gongbi.models.cohorts import allowed_features, horizon, sensitive_tags
+from gongbi.models.cohorts import allowed_features, horizon, sensitive_tags, trait_grade
 
 #: Name of the Arrow table that the plans of a cohort read: its members.
 MEMBERS = "_members"
@@ -155,6 +156,24 @@ def check_order(plans: Sequence[CohortPlans], zone: str) -> None:
                 f" the instant of {later.name!r}: what is learned from it would look ahead.",
                 hint="Move the later cohort, or shorten the target.",
             )
+
+
+def trait_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
+    """What members declared, of the same members in the same order as `scored_plan`: ``id``, ``declared``.
+
+    Raises
+    ------
+    Refused
+        The trait rests on what is marked sensitive.
+    """
+    refuse_sensitive(model.trait or "", trait_grade(model, catalog))
+    world, subject = catalog.world, model.subject
+    declared = check_trait(model, world)
+    where = check_condition(model.score, world, subject, place=model.place) if model.score else None
+    needed = ir.tags_used(declared) | (ir.tags_used(where) if where is not None else set())
+    columns = {**with_used(sorted(needed), catalog, subject), "_declared": declared}
+    plan = compile_members(request_of(subject, columns, as_of, where), world, dialect)
+    return plan.then("_told", f"select id, {dialect.ident('_declared')} as declared from _result order by id")
 
 
 def request_of(subject: str, columns: dict[str, Expr], as_of: datetime, where: Expr | None = None) -> Request:
