@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # A command that only prints its help needs no Arrow.
 
 #: Called with (done, total) while a plan runs; total is None where the engine cannot tell.
 OnProgress = Callable[[float, float | None], None]
+#: Rows as Arrow tables in canonical types, in and out.
+RowsToRows = Callable[["pa.Table"], "pa.Table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class Capabilities:
     amends
         Rows of a table are changed at the price of the change (`put`, `update`), a transaction can `hold` what it works
         with, and `view` gives a plan a name; where not, a table is written anew.
+    maps
+        A function of ours is carried out over rows in the engine's own processes (`insert_mapped`); where not, rows
+        come to us.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Capabilities:
     spills: bool
     memory: int | None = None
     amends: bool = False
+    maps: bool = False
 
 
 class Engine(Protocol):
@@ -102,6 +108,13 @@ class Engine(Protocol):
 
     def insert(self, table: str, plan: Plan, *, inputs: Inputs = None) -> int:
         """Append the rows of a plan, matched by column name; return how many."""
+        ...
+
+    def insert_mapped(self, table: str, plan: Plan, each: RowsToRows) -> int:
+        """Append what `each` makes of the plan's rows, some thousands at a time in no order; return how many.
+
+        `each` is sent to other processes by pickling; it gives the table's columns by name. Only where `maps`.
+        """
         ...
 
     def delete(self, table: str, where: str) -> int:

@@ -17,7 +17,7 @@ from gongbi.core.plan import Plan
 from gongbi.core.table import Table
 from gongbi.core.types import STORED_PRECISION
 from gongbi.engine.arrow import canonical, canonical_schema, conform
-from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
+from gongbi.engine.base import Capabilities, Inputs, OnProgress, RowsToRows, only_value
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.duckdb_session import DuckDBSession, only_select, translated
 from gongbi.engine.watch import watching
@@ -245,6 +245,9 @@ class DuckDBEngine:
             source = _kept(cursor.sql(sql), sql)
             self._bound.held[name] = None
             return _run(cursor, f"create or replace temp table {self.dialect.ident(name)} as\n{source}")
+
+    def insert_mapped(self, table: str, plan: Plan, each: RowsToRows) -> int:
+        raise Bug(f"Rows of {plan.result.name!r} for {table!r} are to be mapped by {each!r}; here they come to us.")
 
     def update(self, table: str, plan: Plan) -> int:
         self._require(table)

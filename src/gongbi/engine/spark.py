@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from gongbi.core.plan import Plan, Step
 from gongbi.core.table import Table
 from gongbi.core.types import STORED_PRECISION
 from gongbi.engine.arrow import canonical, canonical_schema, conform
-from gongbi.engine.base import Capabilities, Inputs, OnProgress, only_value
+from gongbi.engine.base import Capabilities, Inputs, OnProgress, RowsToRows, only_value
 from gongbi.engine.cancel import CancelScopes
 from gongbi.engine.spark_lease import Lease
 from gongbi.engine.spark_session import DEFAULT_MASTER, SESSION_SETTINGS, shared_session, translated
@@ -48,7 +49,7 @@ class SparkEngine:
     """
 
     dialect = SPARK
-    capabilities = Capabilities(name="spark", cancels=True, interactive=False, spills=True)
+    capabilities = Capabilities(name="spark", cancels=True, interactive=False, spills=True, maps=True)
 
     def __init__(
         self,
@@ -186,6 +187,17 @@ class SparkEngine:
                 for name, word in entry.columns
             ]
             part = self._write_frame(frame.select(*columns))
+            self._add(table, entry, part)
+            return part.rows
+
+    def insert_mapped(self, table: str, plan: Plan, each: RowsToRows) -> int:
+        with self.transaction(), self._running(plan.steps) as lease:
+            entry = self._entry(table)
+            frame = lease.frame(plan)
+            # Names with a dot are lost on the way there, so that columns travel by number.
+            numbered = frame.toDF(*(f"_{i}" for i in range(len(frame.columns))))
+            mapped = numbered.mapInArrow(Mapped(each, tuple(frame.columns), entry.schema, table), entry.ddl)
+            part = self._write_frame(mapped)
             self._add(table, entry, part)
             return part.rows
 
@@ -342,6 +354,22 @@ class SparkEngine:
             yield
         done = float(lease.tasks_done())
         on_progress(done, done)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A function of rows as Spark's Python processes call it; they have this package installed as the driver has."""
+
+    each: RowsToRows
+    names: tuple[str, ...]
+    schema: pa.Schema
+    table: str
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if len(batch):
+                made = self.each(canonical(pa.Table.from_batches([batch]).rename_columns(list(self.names))))
+                yield from conform(made, self.schema, self.table)
 
 
 class _Bound(threading.local):

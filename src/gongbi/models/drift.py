@@ -66,19 +66,29 @@ class Seen:
     """Members of now, counted into the bins of a reference, page by page."""
 
     def __init__(self, then: Mapping[str, Any]) -> None:
-        self._then, self._members = then, 0
+        self.then, self._members = then, 0
         self._counts: dict[str, Any] = {}
 
     def add(self, frame: Any, score: FloatArray) -> None:
         """Count a page: its features, and its scores of shape (n,)."""
         self._members += len(frame)
-        columns = {name: frame[name].to_numpy() for name in frame.columns if name in self._then}
+        columns = {name: frame[name].to_numpy() for name in frame.columns if name in self.then}
         for name, values in {**columns, SCORE: np.asarray(score, dtype=np.float64)}.items():
-            before = self._then[name]
+            before = self.then[name]
             if "levels" in before:
                 counts = _level_counts(values, list(before["levels"]))
             else:
                 counts = _bin_counts(values, before["edges"])
+            self._counts[name] = np.asarray(counts) + self._counts.get(name, 0)
+
+    def counts(self) -> Figures:
+        """What was counted, as JSON data for `merge`."""
+        return {"members": self._members, "counts": {name: [int(n) for n in c] for name, c in self._counts.items()}}
+
+    def merge(self, counted: Mapping[str, Any]) -> None:
+        """Add what another process has counted in the bins of the same reference."""
+        self._members += counted["members"]
+        for name, counts in counted["counts"].items():
             self._counts[name] = np.asarray(counts) + self._counts.get(name, 0)
 
     def drift(self) -> Figures:
@@ -91,7 +101,7 @@ class Seen:
             difference of shares times the logarithm of their ratio, and its ``verdict``: ``stable`` (below 0.1),
             ``moved`` or ``changed`` (above 0.25).
         """
-        told = {name: _verdict(self._then[name]["counts"], counts) for name, counts in self._counts.items()}
+        told = {name: _verdict(self.then[name]["counts"], counts) for name, counts in self._counts.items()}
         score = told.pop(SCORE, _verdict([1], [1]))
         features = [{"tag": name, **one} for name, one in told.items()]
         features.sort(key=lambda one: (-one["psi"], one["tag"]))

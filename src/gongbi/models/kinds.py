@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -29,11 +29,11 @@ from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
 from gongbi.models.features import feature_frame
-from gongbi.models.reading import Work, check_known, feature_types, floats, members_with, read_cohorts, scored_pages
+from gongbi.models.reading import Work, check_known, feature_types, floats, members_with, read_cohorts
+from gongbi.models.scoring import Columns, OfTags
 
-#: Columns of scores, ``id`` among them.
-Columns = dict[str, Any]
-
+if TYPE_CHECKING:
+    from gongbi.estimators.clusters import MixedClusters
 
 #: What versions were judged on, and per version its figures: ``version``, ``fair`` (it learned nothing from what it is
 #: judged on), and where it can still be asked those of its kind, with the ``difference`` to the first one.
@@ -140,8 +140,10 @@ class OfFacts:
         return work.engine.query(plans.scored_plan(work.model, groups, work.catalog, dialect, work.as_of, work.built))
 
 
-class Propensity:
+class Propensity(OfTags):
     """Boosted trees on tags."""
+
+    FOLLOWED = "score"
 
     def train(self, work: Work, champion: Version | None) -> Trained:
         """Read the cohorts, choose on the training ones, learn, judge once on the test ones.
@@ -195,18 +197,19 @@ class Propensity:
         metrics |= {"left_out": left_out, "reference": drift.reference(train[-1].frame, chances[-1])}
         return Trained(model.model, "LightGBM", trees.to_json(), metrics, params, window, judgement)
 
-    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
-        """Score page by page, with the tags that move each score most."""
-        trees = PropensityModel.from_json(artifact)
-        for rows, frame in scored_pages(work, trees.feature_names_in_):
-            reasons, score = propensity.explain(trees, frame), trees.predict_proba(frame)[:, 1]
-            if seen is not None:
-                seen.add(frame, score)
-            yield {
-                "id": rows["id"],
-                "score": pa.array(score, pa.float64()),
-                **{f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)},
-            }
+    def wake(self, artifact: Mapping[str, Any]) -> PropensityModel:
+        """The trees."""
+        return PropensityModel.from_json(artifact)
+
+    def reads(self, kept: PropensityModel) -> Sequence[str]:
+        """The features."""
+        return kept.feature_names_in_
+
+    def say(self, kept: PropensityModel, frame: Any) -> Columns:
+        """The chance, with the tags that move it most."""
+        reasons, score = propensity.explain(kept, frame), kept.predict_proba(frame)[:, 1]
+        named = {f"reason_{i}": pa.array(texts, pa.string()) for i, texts in enumerate(reasons, start=1)}
+        return {"score": pa.array(score, pa.float64()), **named}
 
     def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
         """Rank the newest test cohort by each."""
@@ -217,8 +220,10 @@ class Propensity:
         return test.to_json(), _told(test, versions, kept, figures)
 
 
-class Uplift:
+class Uplift(OfTags):
     """What a treatment changes for each member."""
+
+    FOLLOWED = "score"
 
     def train(self, work: Work, champion: Version | None) -> Trained:
         """Read the trials, learn from the earlier, judge on the later, or on members held out by lot.
@@ -252,24 +257,28 @@ class Uplift:
         effects = [foretold_by(one, test, work.model, work.catalog) for one in kept if one is not None]
         return test.to_json(), _told(test, versions, kept, uplift.side_by_side(test, effects))
 
-    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
-        """Score page by page."""
-        kept = uplift.Kept.from_json(artifact)
-        for rows, frame in scored_pages(work, kept.model.feature_names_in_):
-            effect, without, group = kept.score(frame)
-            if seen is not None:
-                seen.add(frame, effect)
-            yield {
-                "id": rows["id"],
-                "score": pa.array(effect, pa.float64()),
-                "without": pa.array(without, pa.float64()),
-                "group": pa.array(group, pa.string()),
-            }
+    def wake(self, artifact: Mapping[str, Any]) -> uplift.Kept:
+        """The arms and the borders of the groups."""
+        return uplift.Kept.from_json(artifact)
+
+    def reads(self, kept: uplift.Kept) -> Sequence[str]:
+        """The features."""
+        return kept.model.feature_names_in_
+
+    def say(self, kept: uplift.Kept, frame: Any) -> Columns:
+        """What the treatment changes, what would come without it, and the group."""
+        effect, without, group = kept.score(frame)
+        return {
+            "score": pa.array(effect, pa.float64()),
+            "without": pa.array(without, pa.float64()),
+            "group": pa.array(group, pa.string()),
+        }
 
 
-class Newcomers:
+class Newcomers(OfTags):
     """What those without a history come to be worth."""
 
+    FOLLOWED = "value"
     compare = None
 
     def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
@@ -288,18 +297,24 @@ class Newcomers:
         work.stage("fit")
         return newcomers.learn(model, rows, work.as_of, left_out, sensitive_tags(model, catalog), work.on_fold)
 
-    def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
-        """Score page by page."""
-        fitted = ProspectValueModel.from_json(artifact)
-        for rows, frame in scored_pages(work, fitted.feature_names_in_):
-            found = newcomers.scores(fitted, frame)
-            if seen is not None:
-                seen.add(frame, found["value"])
-            yield {"id": rows["id"], **{name: pa.array(values, pa.float64()) for name, values in found.items()}}
+    def wake(self, artifact: Mapping[str, Any]) -> ProspectValueModel:
+        """The two halves of the model."""
+        return ProspectValueModel.from_json(artifact)
+
+    def reads(self, kept: ProspectValueModel) -> Sequence[str]:
+        """The features."""
+        return kept.feature_names_in_
+
+    def say(self, kept: ProspectValueModel, frame: Any) -> Columns:
+        """The value, and what it is made of."""
+        found = newcomers.scores(kept, frame)
+        return {name: pa.array(values, pa.float64()) for name, values in found.items()}
 
 
 class Trait:
     """What members did not declare, from behaviour."""
+
+    compare = None
 
     def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
         """Read the tags and what was declared, judge on a part, learn from all who declared."""
@@ -331,7 +346,7 @@ class Trait:
         return np.array(work.engine.query(plan)["declared"].to_pylist(), dtype=object)
 
 
-class Clusters:
+class Clusters(OfTags):
     """Groups of members who are alike in their tags."""
 
     compare = None
@@ -345,24 +360,20 @@ class Clusters:
         work.stage("choose clusters")
         return clusters.learn(work.model, frame, work.as_of)
 
-    def scores(
-        self,
-        work: Work,
-        artifact: Mapping[str, Any],
-        seen: drift.Seen | None = None,  # noqa: ARG002
-    ) -> Iterator[Columns]:
-        """File the population by the centres that are kept."""
+    def wake(self, artifact: Mapping[str, Any]) -> MixedClusters:
+        """The centres."""
         from gongbi.estimators.clusters import MixedClusters
 
-        kept = MixedClusters.from_json(artifact)
-        # What this version learned from, which an edited definition may not name any more.
-        rows, frame = members_with(work, kept.space_.columns.names)
+        return MixedClusters.from_json(artifact)
+
+    def reads(self, kept: MixedClusters) -> Sequence[str]:
+        """The tags that span the space."""
+        return kept.space_.columns.names
+
+    def say(self, kept: MixedClusters, frame: Any) -> Columns:
+        """The nearest centre, and how clearly it is the nearest."""
         label, clarity = kept.assign(frame)
-        yield {
-            "id": rows["id"],
-            "cluster": pa.array(label + 1, pa.int64()),
-            "clarity": pa.array(clarity, pa.float64()),
-        }
+        return {"cluster": pa.array(label + 1, pa.int64()), "clarity": pa.array(clarity, pa.float64())}
 
 
 class Texts:

@@ -17,6 +17,7 @@ from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import derived, facts_of, target_of
 from gongbi.models.kinds import KINDS, Texts
 from gongbi.models.reading import Work
+from gongbi.models.scoring import OfTags, scored_there
 from gongbi.models.tables import score_table
 
 
@@ -42,7 +43,10 @@ def write_scores(
     instant = work.as_of.astimezone(UTC).replace(tzinfo=None)
     with engine.transaction():
         engine.create(table, replace=True)
-        if isinstance(kind, Texts):
+        if isinstance(kind, OfTags) and engine.capabilities.maps:
+            written = scored_there(work, kind, artifact, seen)
+            parts: Iterator[dict[str, Any]] = iter(())
+        elif isinstance(kind, Texts):
             parts = iter([kind.of_members(work, _write_said(work, kind.said(work, artifact)))])
         else:
             parts = kind.scores(work, artifact, seen)
