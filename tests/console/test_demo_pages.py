@@ -136,3 +136,28 @@ def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, di
     visit.open(f"/personas/{cast['cast']}/{speaking[0]['key']}")
     until(lambda: any(name in visit.body() for name in made), "the sentence")
     assert visit.complaints() == []
+
+
+def test_an_interview_entered_by_hand_is_evidence_on_the_page(visit: Visit) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        (cast,) = ws.call("personas")["casts"]
+    visit.open(f"/personas/{cast['cast']}/{cast['personas'][0]['key']}", "en")
+    before = visit.body()
+    assert "I drive a night bus." not in before
+    for element, label, said in [
+        ("input", "personas.by", "Li"),
+        ("textarea", "personas.words", "I drive a night bus."),
+    ]:
+        box = visit.driver.find_element("css selector", f'{element}[aria-label="{texts.text("en", label)}"]')
+        box.send_keys(said)
+    visit.script("document.querySelector('main .q-checkbox').click()")
+    keep = texts.text("en", "personas.keep")
+    visit.script(f"[...document.querySelectorAll('main button')].find(b => b.innerText.trim() === '{keep}').click()")
+    until(lambda: "“I drive a night bus.”" in visit.body(), "the quotation under its field")
+    work = visit.body().split("Work\n", 1)[1].split("Pains\n", 1)[0]
+    assert "“I drive a night bus.”" in work
+    with gongbi.open(visit.served.root) as ws:
+        (kept,) = ws.call("interviews", cast=cast["cast"])
+        assert (kept["by"], kept["consent"], kept["member"]) == ("Li", True, None)
+        ws.call("remove_interview", id=kept["interview"])
+    assert visit.complaints() == []

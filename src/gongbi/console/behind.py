@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -49,6 +50,8 @@ INKS = {
 }
 #: More nodes than these are no drawing: then only the next neighbours are shown.
 MOST = 60
+#: Characters of a label; the whole name is told where one points.
+LONGEST = 28
 
 
 async def quality(page: Page, name: str) -> None:
@@ -131,6 +134,15 @@ def _target(node: Mapping[str, Any]) -> str:
     return f"/segments?{urlencode({'e': 'segment.' + node['name']})}" if node["kind"] == "segment" else ""
 
 
+def _untitled(node: Mapping[str, Any], language: str) -> str:
+    """What to call a node without a title: a raw column stands beside its file and is called by its own name."""
+    if node["kind"] == "raw":
+        return str(node["name"]).split(".", 1)[-1].replace("_", " ")
+    if node["kind"] == "column":
+        return named(node["name"], language).replace("_", " ")
+    return named(node["name"], language)
+
+
 def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     stages: dict[int, list[Mapping[str, Any]]] = {}
     for node in found["nodes"]:
@@ -140,16 +152,18 @@ def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     nodes = []
     for stage, here in stages.items():
         for i, node in enumerate(here):
-            title = page.words(node["title"], "") or named(node["name"], page.language)
+            title = page.words(node["title"], "") or _untitled(node, page.language)
+            whole = f"{page.t('behind.kind.' + node['kind'])} {title}"
             nodes.append(
                 {
                     "name": node["id"],
                     "x": 100 * order[stage],
                     "y": 100 * (i + 0.5) / len(here),
-                    "value": f"{page.t('behind.kind.' + node['kind'])} {node['name']}",
+                    # The tooltip is HTML, and titles are written by people.
+                    "value": escape(whole if title == node["name"] else f"{whole} · {node['name']}"),
                     "symbolSize": 15 if node["id"] == found["focus"] else 9,
                     "itemStyle": {"color": INKS[node["kind"]]},
-                    "label": {"formatter": title[:28]},
+                    "label": {"formatter": title if len(title) <= LONGEST else title[: LONGEST - 1] + "…"},
                 }
             )
     options = charts.base(legend=False, tooltip="item")
@@ -166,11 +180,11 @@ def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
             "data": nodes,
             "links": [{"source": edge["from"], "target": edge["to"]} for edge in found["edges"]],
             "edgeSymbol": ["none", "arrow"],
-            "edgeSymbolSize": 6,
+            "edgeSymbolSize": 8,
             "label": {"show": True, "position": "right", "fontSize": 11, "color": charts.INK},
             # Rounds stay round where the picture is stretched to its place.
             "nodeScaleRatio": 0,
-            "lineStyle": {"color": "#c9c4b8", "curveness": 0.08 if tallest > 1 else 0},
+            "lineStyle": {"color": charts.INK, "width": 1.4, "opacity": 0.75, "curveness": 0.08 if tallest > 1 else 0},
             "emphasis": {"focus": "adjacency"},
         }
     ]
