@@ -88,7 +88,7 @@ def test_a_name_that_nobody_has_is_answered_with_the_nearest(ws: gongbi.Workspac
         ws.segment("regular").count()
     with pytest.raises(UnknownName, match="No subject is called 'nosuch'"):
         ws.call("count", expression="true", subject="nosuch")
-    with pytest.raises(InvalidInput, match="A limit is a number"):
+    with pytest.raises(InvalidInput, match="takes for `limit` a value of type int"):
         ws.call("members", expression="true", limit="3")
 
 
