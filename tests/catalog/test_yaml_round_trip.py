@@ -278,6 +278,13 @@ def test_the_written_form_is_for_people() -> None:
     )
 
 
+def test_values_that_a_column_cannot_hold_are_refused_and_absent_is_no_value() -> None:
+    with pytest.raises(InvalidDefinition, match="a column of type integer cannot hold 'many'"):
+        base.ColumnMap("integer", from_="n", values=(1, "many"))
+    assert base.ColumnMap("integer", from_="n", values=(None, 2, 1)).value_type.levels == (2, 1)
+    assert base.ColumnMap("text", from_="n", values=(None, "a")).value_type.levels == ("a",)
+
+
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), object()])
 def test_what_cannot_be_written_is_refused(odd: Any) -> None:
     with pytest.raises(InvalidDefinition, match="cannot hold"):

@@ -91,16 +91,8 @@ class Oracle:
             return None if args[0] is None else args[0] < self.as_of and (args[1] is None or args[1] >= self.as_of)
         if any(arg is None for arg in args):
             return None
-        if name == "date":
-            return self.local(args[0])
-        if name == "hour":
-            return args[0].replace(tzinfo=UTC).astimezone(ZoneInfo(self.zone)).hour
-        if name == "days_since":
-            return (self.as_of - args[0]).days
-        if name == "ends_within":
-            return self.as_of <= args[0] < self.as_of + args[1] * LENGTHS[args[2]]
-        if name == "days_to_end":
-            return int((args[0] - self.as_of) / timedelta(days=1))
+        if name in IN_TIME:
+            return IN_TIME[name](self, *args)
         if name == "convert":
             return converted(args[0], expr.type.name)
         value = PLAIN[name](*args)
@@ -265,6 +257,23 @@ WINDOWS: dict[str, Callable[..., bool]] = {
     "previous": lambda o, ts, unit: o.periods(ts, 1, unit, 1),
     "since": lambda o, ts, day: ts >= o.midnight(date.fromisoformat(day)),
     "before": lambda o, ts, day: ts < o.midnight(date.fromisoformat(day)),
+}
+
+
+def instant(oracle: Oracle, text: str) -> datetime:
+    written = datetime.fromisoformat(text)
+    aware = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(oracle.zone))
+    return aware.astimezone(UTC).replace(tzinfo=None)
+
+
+#: Functions that need the instant or the zone.
+IN_TIME: dict[str, Callable[..., Any]] = {
+    "instant": instant,
+    "date": lambda o, ts: o.local(ts),
+    "hour": lambda o, ts: ts.replace(tzinfo=UTC).astimezone(ZoneInfo(o.zone)).hour,
+    "days_since": lambda o, ts: (o.as_of - ts).days,
+    "ends_within": lambda o, ts, n, unit: o.as_of <= ts < o.as_of + n * LENGTHS[unit],
+    "days_to_end": lambda o, ts: int((ts - o.as_of) / timedelta(days=1)),
 }
 
 

@@ -156,7 +156,7 @@ class ColumnMap:
     def _check_numbers(self) -> None:
         """Refuse constants that the column cannot hold: an engine would, in words of its own."""
         for word, value in [("default", self.default), *(("values", value) for value in self.values)]:
-            if value is not None and not _holds(self.value_type, value):
+            if value is not None and not _holds(self._plain_type, value):
                 raise InvalidDefinition(f"`{word}`: a column of type {self.type_} cannot hold {value!r}.")
         for word, bound in (("min", self.min), ("max", self.max)):
             digits = Decimal(str(bound or 0))
@@ -168,18 +168,24 @@ class ColumnMap:
                 )
 
     @property
-    def value_type(self) -> Type:
-        """The column's type in the language."""
+    def _plain_type(self) -> Type:
+        """The type without what `values` says of it."""
         scale = 2 if self.scale is None else self.scale
         if self.type_ == "money":
             assert self.currency is not None
             return money(self.currency, scale)
-        plain = decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
+        return decimal(scale) if self.type_ == "decimal" else SCALARS[self.type_]
+
+    @property
+    def value_type(self) -> Type:
+        """The column's type in the language."""
+        plain = self._plain_type
         if not self.values or self.type_ not in ("text", "integer"):
             return plain
         # What stands for an absent value is a value too, the lowest where the list does not say.
         given = [*([] if self.default is None or self.default in self.values else [self.default]), *self.values]
-        levels = [str(value) if self.type_ == "text" else int(Decimal(str(value))) for value in given]
+        known = [value for value in given if value is not None]
+        levels = [str(value) if self.type_ == "text" else int(Decimal(str(value))) for value in known]
         return category(plain, levels, ordered=self.ordered)
 
 
