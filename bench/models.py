@@ -21,6 +21,7 @@ from common import RESULTS, surroundings
 #: A part and where its function is: the module and the name.
 PARTS: dict[str, tuple[str, str]] = {
     "uplift": ("models_uplift", "learn"),
+    "propensity": ("models_propensity", "learn"),
     "purchases": ("models_purchases", "fit"),
     "purchases-score": ("models_purchases", "score"),
     "text": ("models_text_graph", "text"),

@@ -35,9 +35,41 @@ def purchases_score(r: Mapping[str, Any]) -> list[Row]:
     return [(what, text, "< 30 s", max(r["seconds"], r["days_seconds"]) < 30)]
 
 
+def propensity(r: Mapping[str, Any]) -> list[Row]:
+    what = f"propensity, {r['members']:,} members × {r['columns']} tags: learning, calibration among it"
+    text = f"{r['seconds']} s, {r['trees']} trees; AUC {r['auc']['model']} of {r['auc']['truth']} that the truth has"
+    return [(what, text, "< 120 s", r["seconds"] < 120)]
+
+
+def uplift(r: Mapping[str, Any]) -> list[Row]:
+    area, seconds = r["qini_area"], r["seconds"]
+    what = f"uplift, {r['members']:,} members × {r['columns']} columns: learning"
+    text = f"{seconds['UpliftModel']} s; Qini area {area['UpliftModel']} of {area['truth']} that the truth has"
+    others = ", ".join(f"{name} {seconds[name]} s and {area[name]}" for name in ("TLearner", "DRLearner"))
+    return [(what, text, "< 180 s", seconds["UpliftModel"] < 180), ("the same, other learners", others, "—", None)]
+
+
+def text(r: Mapping[str, Any]) -> list[Row]:
+    speed, f1 = r["texts_per_second"], r["macro_f1_of_this_split"]
+    said = f"{speed:,.0f} a second, macro F1 {f1:.3f} on one split"
+    return [
+        (f"sentiment of {r['scored']:,} Chinese texts, one core", said, "≥ 8,000 at 0.90", speed >= 8000 and f1 >= 0.9)
+    ]
+
+
+def graph(r: Mapping[str, Any]) -> list[Row]:
+    what = f"circles, roles and referrals, {r['ties']:,} ties of {r['members']:,} members"
+    said = f"{r['seconds']:.1f} s; NMI {r['nmi_with_planted']:.2f} with the circles that were planted"
+    return [(what, said, "< 60 s", r["seconds"] < 60)]
+
+
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], list[Row]]] = {
     "purchases": purchases,
     "purchases-score": purchases_score,
+    "propensity": propensity,
+    "uplift": uplift,
+    "text": text,
+    "graph": graph,
 }
 
 
