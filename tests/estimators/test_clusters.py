@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gongbi.errors import InvalidInput
 from gongbi.estimators.clusters import MixedClusters, choose_clusters
@@ -28,15 +27,6 @@ def planted(n: int = 900, seed: int = 0) -> tuple[pd.DataFrame, Any]:
         }
     )
     return frame, group
-
-
-OBJECTS = {"check_dtype_object": "Columns of objects are categories, whatever is in them."}
-
-
-@pytest.mark.slow
-@parametrize_with_checks([MixedClusters(3, starts=1)], expected_failed_checks=lambda _: OBJECTS)
-def test_scikit_learn_finds_nothing_wrong(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 def test_planted_groups_are_found_and_their_number_is_chosen_for_being_stable_and_clear() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from gongbi.errors import InvalidInput
+from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.columns import Columns
 
@@ -89,7 +89,7 @@ class MixedClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: ARG002  (scikit-learn's signature)
-        """Learn scales and centres from rows; `y` is ignored.
+        """Learn scales and centres from a frame or array of shape (n, n_features); `y` is ignored.
 
         Raises
         ------
@@ -110,13 +110,15 @@ class MixedClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def assign(self, X: Any) -> tuple[IntArray, FloatArray]:
         """Return the nearest centre of each row, and how clearly: 0 halfway to the next, 1 on the centre."""
-        check_is_fitted(self)
+        if not hasattr(self, "cluster_centers_"):
+            raise NotFitted(self)
         table = self._checked(X, reset=False)
         return _nearest(self.space_, self.space_.columns.encode(table), self.cluster_centers_)
 
     def to_json(self) -> dict[str, Any]:
         """Return what assigning needs, as JSON data: scales, categories and centres, and nothing of the rows."""
-        check_is_fitted(self)
+        if not hasattr(self, "cluster_centers_"):
+            raise NotFitted(self)
         return {"format": FORMAT, "space": self.space_.to_json(), "centres": self.cluster_centers_.tolist()}
 
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gongbi.errors import InvalidInput, NotFitted, UnknownName
+from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import (
     FloatArray,
     IntArray,
@@ -269,16 +269,6 @@ class PurchaseModel(LikelihoodModel):
         flat = as_vector("t", times.ravel())
         refuse_where(flat < 0, "t must not be negative")
         return self._new(self._params_of(covariates, len(flat)), flat).reshape(times.shape)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the constructor takes, as scikit-learn asks it of an estimator: nothing."""
-        return {}
-
-    def set_params(self, **params: Any) -> Self:
-        """Refuse every name: the constructor takes nothing."""
-        for name in params:
-            raise UnknownName("parameter", name, [])
-        return self
 
     # --- what a model says of itself ---------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class StageModel:
         self.period = period
 
     def fit(self, log: PurchaseLog) -> Self:
-        """Count transitions over all whole periods that the log spans.
+        """Count transitions over all whole periods that the log spans, whose arrays have shape (n_purchases,).
 
         Raises
         ------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from gongbi.errors import DidNotConverge
+from gongbi.errors import DidNotConverge, UnknownName
 from gongbi.estimators.checks import FloatArray
 
 # Log-likelihood, gradient (k,) and Hessian (k, k) at the parameters (k,).
@@ -38,7 +39,21 @@ class Maximum:
         return errors
 
 
-class LikelihoodModel:
+class WithoutSettings:
+    """An estimator whose constructor takes nothing, said in the way of scikit-learn, so that it can be cloned."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the constructor takes, as scikit-learn asks it of an estimator: nothing."""
+        return {}
+
+    def set_params(self, **params: Any) -> Self:
+        """Refuse every name: the constructor takes nothing."""
+        for name in params:
+            raise UnknownName("parameter", name, [])
+        return self
+
+
+class LikelihoodModel(WithoutSettings):
     """A model whose parameters are found by `maximise`: what it keeps of the search."""
 
     params_: dict[str, float]

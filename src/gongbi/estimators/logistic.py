@@ -7,17 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from gongbi.errors import InvalidInput, NotFitted
-from gongbi.estimators.checks import FloatArray, as_binary
+from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.columns import Columns
+from gongbi.estimators.labels import two_labels
 
 #: Numbers further from the mean than this many standard deviations are drawn to it.
 FURTHEST = 5.0
 
 
-class LogisticScore:
-    r"""Penalised logistic regression after the usual preparation of columns.
+class LogisticScore(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""Penalised logistic regression [1]_ after the usual preparation of columns.
 
     Numbers are standardised (and drawn in at five standard deviations), a missing one becomes the mean and a column of
     its own; each category becomes a column; a category not seen in training counts as none.
@@ -30,8 +32,8 @@ class LogisticScore:
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
-        0 and 1.
-    coefficients_ : ndarray
+        The two outcomes, 0 and 1 unless others were given: the columns of `predict_proba`.
+    coefficients_ : ndarray of shape (n_prepared,)
         Of the prepared columns.
     intercept_ : float
         Log-odds of a row at the means.
@@ -45,21 +47,31 @@ class LogisticScore:
         self.c = c
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
-        """Learn from rows, a frame or an array of shape (n, n_features), and their outcomes, 0 or 1, of shape (n,)."""
-        yes = as_binary("y", y)
-        if yes.all() or not yes.any():
-            raise InvalidInput(f"{int(yes.sum())} of {len(yes)} outcomes are positive; both kinds are needed.")
+        """Learn from rows, a frame or an array of shape (n, n_features), and their outcomes, of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            There is one outcome only, or more than two, or a column is neither numbers nor categories.
+        """
+        labels, yes = two_labels("y", y)
         columns = Columns.learn(X)
         values = columns.encode(X)
         if len(values) != len(yes):
             raise InvalidInput(f"X has {len(values)} rows, y has {len(yes)}.")
-        return self.fit_encoded(values, yes, columns)
+        if yes.all() or not yes.any():
+            raise InvalidInput(f"{int(yes.sum())} of {len(yes)} outcomes are positive: one class only.")
+        self.fit_encoded(values, yes, columns)
+        self.classes_ = labels
+        return self
 
     def fit_encoded(self, values: FloatArray, yes: Any, columns: Columns) -> Self:
         """Learn from rows that `columns` have encoded."""
         from sklearn.linear_model import LogisticRegression
 
         self._columns = columns
+        self.n_features_in_ = len(columns.names)
+        self.feature_names_in_ = list(columns.names)
         self._numeric = np.array([known is None for known in columns.categories])
         numbers = values[:, self._numeric]
         present = ~np.isnan(numbers)
@@ -75,11 +87,21 @@ class LogisticScore:
         return self
 
     def predict_proba(self, X: Any) -> FloatArray:
-        """Return the probabilities of 0 and of 1, shape (n, 2)."""
+        """Return the probabilities of `classes_`, shape (n, 2)."""
         if not hasattr(self, "coefficients_"):
             raise NotFitted(self)
         chance = 1 / (1 + np.exp(-self.raw(self._columns.encode(X))))
         return np.stack([1 - chance, chance], axis=1)
+
+    def predict(self, X: Any) -> Any:
+        """Return the likelier outcome of each row, shape (n,)."""
+        return self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(np.int64)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
 
     def raw(self, values: FloatArray) -> FloatArray:
         """Log-odds of rows that the columns have encoded."""

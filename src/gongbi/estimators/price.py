@@ -40,14 +40,15 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
     table_ : list of dict
         Per product and group: ``rows``, ``raw`` and ``raw_error`` (least squares), ``elasticity``, ``low``, ``high``.
     overall_ : float
-        Mean elasticity over products.
+        Mean elasticity over products: per cent of quantity for one per cent of price.
     promotion_ : dict of product to list of float
         What each control adds to log quantity.
 
     References
     ----------
-    .. [1] Arellano (1987), Oxford Bulletin of Economics and Statistics 49.
-    .. [2] Morris (1983), Parametric empirical Bayes inference, JASA 78.
+    .. [1] Arellano (1987), Computing Robust Standard Errors for Within-groups Estimators, Oxford Bulletin of Economics
+       and Statistics 49.
+    .. [2] Morris (1983), Parametric Empirical Bayes Inference: Theory and Applications, JASA 78.
     """
 
     def __init__(self, *, level: float = 0.95) -> None:
@@ -73,6 +74,11 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
             Groups (of customers or stores) that may differ in their slope; units (stores) that differ in their level.
         controls : array of shape (n, k)
             Promotion, season, rivals' log prices.
+
+        Raises
+        ------
+        InvalidInput
+            A quantity or price is not above 0, arrays do not fit, or no product's price differs within a unit.
         """
         q, p = as_vectors(quantity=quantity, price=price)
         refuse_where(q <= 0, "quantity must be above 0", hint="Leave out rows without a sale.")

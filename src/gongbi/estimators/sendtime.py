@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln
+from sklearn.base import BaseEstimator
 
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, IntArray, as_binary, as_groups, refuse_where
@@ -19,7 +20,7 @@ LEAST_TRIALS, MOST_TRIALS = 2.0, 2000.0
 GRID = np.geomspace(LEAST_TRIALS, MOST_TRIALS, 31)
 
 
-class SendTimeModel:
+class SendTimeModel(BaseEstimator):  # type: ignore[misc]
     r"""Answer rate per hour of the week and channel: of everybody, of the group, of the customer.
 
     Three levels, each a Beta prior for the next. Everybody's curve per channel is answers over sends, smoothed over

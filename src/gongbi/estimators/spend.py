@@ -11,7 +11,7 @@ from scipy.special import digamma, gammaln, polygamma
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, as_vectors, refuse_where, unique_rows
 from gongbi.estimators.histories import PurchaseModel
-from gongbi.estimators.likelihood import LikelihoodModel, maximise
+from gongbi.estimators.likelihood import LikelihoodModel, WithoutSettings, maximise
 
 NAMES = ("p", "q", "v")
 
@@ -127,8 +127,8 @@ class GammaGammaModel(LikelihoodModel):
         return p, q, v
 
 
-class AverageSpend:
-    """Average value of a purchase, as it is: for data that do not determine a `GammaGammaModel`.
+class AverageSpend(WithoutSettings):
+    """Average value of a purchase, as it is [1]_: for data that do not determine a `GammaGammaModel`.
 
     Where all customers spend the same on average, or a handful came back, nothing shows how strongly a customer's own
     average should be pulled toward everybody's; so it is not pulled at all.
@@ -139,6 +139,11 @@ class AverageSpend:
         ``mean``, the average over all purchases, in units of money.
     n_customers_ : int
         How many customers were learned from: those with a frequency above 0.
+
+    References
+    ----------
+    .. [1] Fader and Hardie (2013), The Gamma-Gamma Model of Monetary Value: the mean of the transactions, which
+       that model pulls each customer's average toward.
     """
 
     params_: dict[str, float]

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from gongbi.errors import InvalidInput, NotFitted, Refused
 from gongbi.estimators.checks import FloatArray
@@ -27,12 +28,12 @@ FEWEST = 20
 FORMAT = 1
 
 
-class InferredTrait:
-    """One trait of several values, learned from those who declared it.
+class InferredTrait(BaseEstimator):  # type: ignore[misc]
+    """One trait of several values, learned from those who declared it [1]_.
 
-    For each value a calibrated `PropensityModel` says how likely it is against all others; the chances are made to sum
-    to 1. Who has declared a value keeps it, whatever the model thinks. Who has not gets the likeliest value where its
-    chance reaches `limit`, and none otherwise.
+    For each value a calibrated `PropensityModel` says how likely it is against all others [2]_; the chances are made to
+    sum to 1. Who has declared a value keeps it, whatever the model thinks. Who has not gets the likeliest value where
+    its chance reaches `limit`, and none otherwise.
 
     Parameters
     ----------
@@ -49,6 +50,12 @@ class InferredTrait:
     ----------
     classes_ : ndarray of shape (n_values,)
         The values, sorted.
+
+    References
+    ----------
+    .. [1] Kosinski, Stillwell and Graepel (2013), Private traits and attributes are predictable from digital records of
+       human behavior, PNAS 110(15): what can be inferred, and why the sensitive is refused.
+    .. [2] Rifkin and Klautau (2004), In Defense of One-Vs-All Classification, Journal of Machine Learning Research 5.
     """
 
     def __init__(
@@ -60,7 +67,7 @@ class InferredTrait:
         self.name, self.limit, self.grade, self.trees, self.seed = name, limit, grade, trees, seed
 
     def fit(self, X: Any, declared: ArrayLike) -> Self:
-        """Learn from a frame and what was declared, shape (n,), None where nothing was.
+        """Learn from a frame of shape (n, n_features) and what was declared, shape (n,), None where nothing was.
 
         Raises
         ------

@@ -136,7 +136,13 @@ class UpliftModel(_Learner):
         self.seed = seed
 
     def fit(self, X: Any, treatment: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from a trial; see the module for shapes."""
+        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1 and y, both of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            An arm has fewer than ten rows or one outcome only, or the arrays do not fit.
+        """
         _refuse_negative(l2=self.l2)
         if self.shrinkage != "learned":
             _refuse_negative(shrinkage=self.shrinkage)
@@ -178,9 +184,17 @@ class TLearner(_Learner):
     l2 : float, default=1.0
         Penalty of the default base; 1 is scikit-learn's ``C=1``.
 
+    Attributes
+    ----------
+    average_effect_ : float
+        Difference of the arms' means in training, in the unit of y.
+    feature_names_in_ : list of str
+    binary_ : bool
+        Whether y was 0 and 1.
+
     References
     ----------
-    .. [1] Künzel et al. (2019), PNAS 116(10).
+    .. [1] Künzel, Sekhon, Bickel and Yu (2019), Metalearners for estimating heterogeneous treatment effects, PNAS 116.
     """
 
     def __init__(self, base: Base = None, *, l2: float = 1.0) -> None:
@@ -188,7 +202,13 @@ class TLearner(_Learner):
         self.l2 = l2
 
     def fit(self, X: Any, treatment: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from a trial; see the module for shapes."""
+        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1 and y, both of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            An arm has fewer than ten rows or one outcome only, or the arrays do not fit.
+        """
         values, treated, outcome = self._read(X, treatment, y, bends=False)
         self.outcomes_ = Outcomes.learn(self.base, self.design_, values, treated, outcome, self.l2)
         return self
@@ -221,9 +241,17 @@ class XLearner(_Learner):
     l2 : float, default=1.0
         Penalty of the default base and of the default effect.
 
+    Attributes
+    ----------
+    average_effect_ : float
+        Difference of the arms' means in training, in the unit of y.
+    feature_names_in_ : list of str
+    binary_ : bool
+        Whether y was 0 and 1.
+
     References
     ----------
-    .. [1] Künzel et al. (2019), PNAS 116(10).
+    .. [1] Künzel, Sekhon, Bickel and Yu (2019), Metalearners for estimating heterogeneous treatment effects, PNAS 116.
     """
 
     def __init__(
@@ -240,7 +268,13 @@ class XLearner(_Learner):
         self.l2 = l2
 
     def fit(self, X: Any, treatment: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from a trial; see the module for shapes."""
+        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1 and y, both of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            An arm has fewer than ten rows or one outcome only, or the arrays do not fit.
+        """
         values, treated, outcome = self._read(X, treatment, y, bends=False)
         outcomes = Outcomes.learn(self.base, self.design_, values, treated, outcome, self.l2)
         expected, chosen = outcomes.predict(values), treated == 1
@@ -302,7 +336,13 @@ class DRLearner(_Learner):
         self.seed = seed
 
     def fit(self, X: Any, treatment: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from a trial; see the module for shapes."""
+        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1 and y, both of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            An arm has fewer than ten rows or one outcome only, or the arrays do not fit.
+        """
         values, treated, outcome = self._read(X, treatment, y, bends=False)
         if not 2 <= self.folds <= len(treated) // 2:
             raise InvalidInput(f"folds is 2 to half the rows ({len(treated) // 2}), not {self.folds}.")

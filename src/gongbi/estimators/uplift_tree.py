@@ -91,7 +91,13 @@ class UpliftTree(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, X: Any, treatment: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1, y of numbers."""
+        """Learn from a trial: X of shape (n, n_features), treatment of 0 and 1 and y of numbers, both of shape (n,).
+
+        Raises
+        ------
+        InvalidInput
+            Fewer than four rows of an arm, one outcome only, or arrays that do not fit.
+        """
         treated, outcome = as_binary("treatment", treatment), as_vector("y", y)
         columns = Columns.learn(X)
         values = columns.encode(X)
@@ -104,6 +110,11 @@ class UpliftTree(BaseEstimator):  # type: ignore[misc]
         if min(int(treated.sum()), int((~treated).sum())) < 4:
             raise InvalidInput(
                 f"{int(treated.sum())} of {len(treated)} rows are treated; four of each kind are the least."
+            )
+        if outcome.min() == outcome.max():
+            raise InvalidInput(
+                f"y is {outcome[0]:g} for all {len(outcome)} rows: there is one class only.",
+                hint="Wait for more responses, or choose an outcome that happens more often.",
             )
         # Each arm is halved by itself, so that both halves have both arms.
         grows = np.ones(len(treated), dtype=bool)

@@ -77,7 +77,12 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
         spend : array of shape (n,)
             With us, over a year say; 0 or more.
         elsewhere : array of shape (n,), optional
-            With others over the same time; NaN where it is not known.
+            With others over the same time and in the same unit of money; NaN where it is not known.
+
+        Raises
+        ------
+        InvalidInput
+            Spend is negative or the same for all, there are too few customers, or the arrays do not fit.
         """
         import lightgbm
 

@@ -51,7 +51,7 @@ class Circles(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, X: Network, y: object = None) -> Self:  # noqa: ARG002  (scikit-learn's signature)
-        """Find the circles of a network; `y` is ignored.
+        """Find the circles of a network whose ties have shape (n, n); `y` is ignored.
 
         Raises
         ------

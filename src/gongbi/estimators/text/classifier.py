@@ -81,7 +81,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, texts: Iterable[str | None], labels: ArrayLike) -> Self:
-        """Learn from texts and their labels, one each.
+        """Learn from texts and their labels, both of shape (n,).
 
         Raises
         ------

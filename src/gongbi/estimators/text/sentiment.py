@@ -58,7 +58,10 @@ class Sentiment(BaseEstimator):  # type: ignore[misc]
         self._own: TextClassifier | None = None
 
     def fit(self, texts: Iterable[str | None]) -> Self:
-        """Learn from unlabelled texts what is good and bad here; with few or none the examples alone speak."""
+        """Learn from unlabelled texts, an iterable of shape (n,), what is good and bad here.
+
+        Few texts or none are no error: the examples alone speak then.
+        """
         clean = normals(texts)
         self._own, self.taught_ = None, 0
         if not clean:

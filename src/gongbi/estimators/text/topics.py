@@ -86,7 +86,7 @@ class TopicModel(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, texts: Iterable[str | None]) -> Self:
-        """Learn from texts.
+        """Learn from texts, an iterable of shape (n,).
 
         Raises
         ------
