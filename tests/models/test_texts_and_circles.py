@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +17,13 @@ import pytest
 import gongbi
 from gongbi.catalog.catalog import assemble
 from gongbi.catalog.yaml import read_text
-from gongbi.errors import GongbiError, InvalidInput, UnknownName
+from gongbi.errors import GongbiError, InvalidInput, NotYet, UnknownName
 from gongbi.folder import init
 from gongbi.models import texts
 
 BEGIN = datetime(2024, 1, 1, 9)  # noqa: DTZ001  (facts hold UTC without a zone)
 DAYS = 120
+BURST = 60
 SAYINGS = {
     ("物流", "-"): ("快递 物流 包裹 派送 驿站".split(), ["太慢了，很失望", "丢了，气死人"]),
     ("物流", "+"): ("快递 物流 包裹 派送 驿站".split(), ["很快，满意", "准时，谢谢"]),
@@ -106,6 +108,13 @@ def _tickets() -> None:
         at = BEGIN + timedelta(days=DAYS * n / 240)
         TICKETS.append({"n": n, "at": at.isoformat(), "customer": 1 + n % 40, "words": text, "kind": kind})
         SIGNS.append(sign)
+    # A last week in which nearly everybody talks of the bill.
+    for n in range(240, 240 + BURST):
+        words, ends = SAYINGS["话费", "-"]
+        text = f"{''.join(rng.choice(words, 3, replace=False))}{ends[n % 2]}{n}"
+        at = BEGIN + timedelta(days=DAYS + 6 * (n - 240) / BURST)
+        TICKETS.append({"n": n, "at": at.isoformat(), "customer": 1 + n % 40, "words": text, "kind": "话费"})
+        SIGNS.append("-")
 
 
 _tickets()
@@ -139,6 +148,10 @@ def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield opened
 
 
+def _as_of(ws: Any) -> datetime:
+    return datetime.fromisoformat(ws.call("model_card", name="voice")["window"]["as_of"]).replace(tzinfo=None)
+
+
 def said(ws: Any) -> list[dict[str, Any]]:
     """The fact that the model of texts wrote, in the order of time."""
     found: list[dict[str, Any]] = ws.context.engine.query("select * from fact_voice_said order by ts, _row").to_pylist()
@@ -156,17 +169,17 @@ def test_every_text_becomes_a_row_that_tags_can_count_and_no_copy_of_the_text(ws
     pairs = {(row["topic"], one["kind"]) for row, one in zip(rows, TICKETS, strict=True)}
     assert len(pairs) == len({topic for topic, _ in pairs})
 
-    end = max(row["ts"] for row in rows) + timedelta(microseconds=1)
+    end = _as_of(ws)
     counted: dict[int, int] = defaultdict(int)
     for row in rows:
         counted[row["customer"]] += row["sentiment"] == "bad" and row["ts"] >= end - timedelta(days=60)
     found = ws.segment("true").members(["tag.voice.bad_late"]).to_pylist()
-    assert abs(sum(row["tag.voice.bad_late"] for row in found) - sum(counted.values())) <= 1
+    assert {row["id"]: row["tag.voice.bad_late"] for row in found} == counted
 
 
 def test_a_members_tags_are_of_their_texts_of_the_last_days(ws: Any) -> None:
     rows = said(ws)
-    as_of = datetime.fromisoformat(ws.call("model_card", name="voice")["window"]["as_of"]).replace(tzinfo=None)
+    as_of = _as_of(ws)
     tags = [f"tag.model.voice.{name}" for name in ("texts", "negative", "sentiment", "mood", "topic", "label")]
     found = {row["id"]: row for row in ws.segment("true").members(tags).to_pylist()}
     for member in range(1, 41):
@@ -193,6 +206,45 @@ def test_the_card_of_texts_says_how_labels_were_judged_and_why_so_many_topics(ws
 
 def _late(card: Any) -> datetime:
     return datetime.fromisoformat(card["window"]["as_of"]).replace(tzinfo=None) - timedelta(days=30)
+
+
+def test_hot_topics_are_plain_counts_of_weeks_and_the_burst_of_the_last_is_told(ws: Any) -> None:
+    found = ws.call("hot_topics", name="voice")
+    zone = ZoneInfo(ws.settings.zone)
+    days = [datetime.fromisoformat(one["at"]).replace(tzinfo=UTC).astimezone(zone).date() for one in TICKETS]
+    last = max(days)
+    # Rows and tickets are in one order, and a topic has one kind.
+    kinds = {row["topic"]: one["kind"] for row, one in zip(said(ws), TICKETS, strict=True) if row["topic"]}
+    begins = [date.fromisoformat(day) for day in found["periods"]]
+    assert begins == [last - timedelta(days=7 * k - 1) for k in range(len(begins), 0, -1)]
+    assert begins[0] - timedelta(days=7) < min(days) <= begins[0]
+    for topic in found["topics"]:
+        counts = [
+            sum(
+                begin <= day < begin + timedelta(days=7) and one["kind"] == kinds[topic["topic"]]
+                for one, day in zip(TICKETS, days, strict=True)
+            )
+            for begin in begins
+        ]
+        assert topic["counts"] == counts
+        assert topic["now"] == counts[-1]
+        usual = sum(counts[-9:-1]) / sum(found["texts"][-9:-1]) * found["texts"][-1]
+        assert topic["usual"] == pytest.approx(usual)
+        assert topic["level"] > sum(counts[-8:]) / 8
+    hot, calm = found["topics"]
+    assert (kinds[hot["topic"]], hot["rising"], hot["warned"]) == ("话费", True, True)
+    assert (kinds[calm["topic"]], calm["rising"], calm["warned"]) == ("物流", False, False)
+    assert (found["bursts"][0]["topic"], found["bursts"][0]["period"]) == (hot["topic"], found["periods"][-1])
+    assert sum(found["texts"]) == sum(day >= begins[0] for day in days)
+
+
+def test_hot_topics_of_other_models_and_over_too_few_periods_are_refused(ws: Any) -> None:
+    with pytest.raises(InvalidInput, match="reads no texts"):
+        ws.call("hot_topics", name="ring")
+    with pytest.raises(NotYet, match="shorter"):
+        ws.call("hot_topics", name="voice", days=60)
+    with pytest.raises(InvalidInput, match="compared with 2"):
+        ws.call("hot_topics", name="voice", past=1)
 
 
 def test_circles_roles_rivals_referrals_and_households_are_tags(ws: Any) -> None:

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.options import HERE, As, Json, Overwrite, Where
-from gongbi.cli.output import show_models
+from gongbi.cli.output import show_models, show_topics
 
 Name = Annotated[str, typer.Argument(help="The model.")]
 Version = Annotated[int, typer.Argument(help="The version.")]
@@ -64,6 +64,18 @@ def models(
 def compare(name: Name, workspace: Where = HERE, as_json: Json = False) -> None:
     """The version in use and its challenger side by side on the newest outcome. 比较版本。"""
     emit(call(workspace, None, "compare_models", name=name), as_json)
+
+
+@models_app.command("topics")
+def topics(
+    name: Name,
+    days: Annotated[int, typer.Option("--days", help="Length of a period.")] = 7,
+    past: Annotated[int, typer.Option("--past", help="With how many periods before it one is compared.")] = 8,
+    workspace: Where = HERE,
+    as_json: Json = False,
+) -> None:
+    """What texts talk about more than before, and from how many on is a warning. 热点话题。"""
+    emit(call(workspace, None, "hot_topics", name=name, days=days, past=past), as_json, show_topics)
 
 
 @models_app.command("promote")

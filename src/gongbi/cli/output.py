@@ -481,6 +481,15 @@ def show_models(models: Sequence[Mapping[str, Any]]) -> None:
     _lines(models_lines(models))
 
 
+def show_topics(found: Mapping[str, Any]) -> None:
+    """Print a line for each topic, those that rise first."""
+    from gongbi.cli.work import topics_lines
+
+    _lines(topics_lines(found))
+    keys = ("topic", "words", "now", "usual", "level", "bad", "rising", "warned")
+    show([{key: one[key] for key in keys} for one in found["topics"]])
+
+
 def show_makers(makers: Sequence[Mapping[str, Any]]) -> None:
     """Print a line for each maker; of a single one its fields too."""
     if len(makers) > 1:

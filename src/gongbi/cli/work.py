@@ -42,6 +42,12 @@ def models_lines(models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from model_lines(model, "  ")
 
 
+def topics_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the table of topics is about."""
+    begins, days = found["periods"][-1], found["days"]
+    yield f"The last {days} days, from {begins} on: {found['texts'][-1]:,} texts, beside the {found['past']} before."
+
+
 def model_lines(model: Mapping[str, Any], indent: str = "  ") -> Iterator[str]:
     """A model as the report and the list of models have it."""
     versions = ""

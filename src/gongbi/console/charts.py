@@ -232,6 +232,32 @@ def lines(series: Sequence[Mapping[str, Any]], *, x: str, y: str, percent: bool 
     }
 
 
+def counts(
+    names: Sequence[str], series: Sequence[tuple[str, Sequence[int], set[int]]], *, most: int = len(PALETTE)
+) -> dict[str, Any]:
+    """Counts over periods, a line each; a series is its name, its counts, and the places that are marked by a dot."""
+    options = base()
+    # Names may be long: they are turned over rather than taking the chart's place.
+    options["legend"] |= {"type": "scroll", "right": 0}
+    return options | {
+        "xAxis": axis("category", data=list(names)),
+        "yAxis": axis(minInterval=1),
+        "series": [
+            {
+                "type": "line",
+                "name": name,
+                "lineStyle": {"width": 2},
+                "showAllSymbol": True,
+                "data": [
+                    {"value": n, "symbol": "circle" if k in marked else "none", "symbolSize": 9}
+                    for k, n in enumerate(values)
+                ],
+            }
+            for name, values, marked in series[:most]
+        ],
+    }
+
+
 def funnel(steps: Sequence[tuple[str, int]], *, value: str = PLAIN) -> dict[str, Any]:
     """Steps of a campaign, the widest on top."""
     most = max([1, *(n for _, n in steps)])

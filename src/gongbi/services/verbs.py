@@ -97,6 +97,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
     "model_card": ("models", "model_card"),
     "print_model_card": ("cards", "print_model_card"),
     "assign_clusters": ("models", "assign_clusters"),
+    "hot_topics": ("hot", "hot_topics"),
     "draft_model": ("modelling", "draft_model"),
     "promote_model": ("promotion", "promote_model"),
     "rollback_model": ("promotion", "rollback_model"),

@@ -17,6 +17,7 @@ from gongbi.console.pages import (
     runs,
     segments,
     tags,
+    topics,
     worklists,
     yearbook,
 )
@@ -33,6 +34,7 @@ PAGES: tuple[PageDef, ...] = (
     customer.ONE,
     models.PAGE,
     modelling.NEW,
+    topics.PAGE,
     grading.PAGE,
     personas.PAGE,
     personas.ONE,

@@ -70,6 +70,10 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
             ui.label(page.words(card["name"], card["model"]))
         ui.label(f"{card['algorithm']} · {state} · {when}").classes("g-about")
         _hand_out(page, card["model"])
+        if card["definition"]["estimator"] == "texts":
+            to = f"/models/topics?model={quote(card['model'])}"
+            hot = ui.button(page.t("topics.title"), icon="whatshot", on_click=lambda: ui.navigate.to(to))
+            hot.props("outline dense no-caps").classes("g-btn")
     parts.warnings(page, card["warnings"])
     if page.words(card["about"]):
         ui.label(page.words(card["about"])).style("max-width:900px")
