@@ -60,7 +60,7 @@ class LogisticScore(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(values) != len(yes):
             raise InvalidInput(f"X has {len(values)} rows, y has {len(yes)}.")
         if yes.all() or not yes.any():
-            raise InvalidInput(f"{int(yes.sum())} of {len(yes)} outcomes are positive: one class only.")
+            raise InvalidInput(f"{int(yes.sum())} of {len(yes)} outcomes are positive; both kinds are needed.")
         self.fit_encoded(values, yes, columns)
         self.classes_ = labels
         return self
