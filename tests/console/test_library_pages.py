@@ -79,3 +79,30 @@ def test_a_group_is_followed_between_two_days_and_through_a_funnel(visit: Visit)
     said = f"{found['before']} became {found['after']}; {found['stayed']} stayed"
     until(lambda: said in visit.body(), "who came and left")
     until(lambda: visit.script("return !!document.querySelector('[role=img][aria-label=Funnel]')"), "the funnel")
+
+
+def test_the_first_shares_of_the_look_alikes_are_previewed_and_one_is_taken(visit: Visit) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        found = ws.call("lookalike", expression="coast", top=20, repeats=3)
+    for language, button in (("zh", "开始查找"), ("en", "Find them")):
+        visit.open("/insight?e=coast", language)
+        press(visit, button)
+        until(lambda: "AUC" in visit.body(), "the ranking", 60)
+        tiers = TIERS[language]
+        until(lambda: len(visit.script(ROWS, tiers)) == 3, "three tiers", 20)  # noqa: B023
+        for tier, row in zip(found["tiers"], visit.script(ROWS, tiers), strict=True):
+            assert row[:2] == [f"{tier['share']:.0%}", str(tier["members"])]
+            assert row[2].startswith(f"{tier['lift']:.2f} (")
+        reasons = {one["reason"][language] for one in found["excluded"]}
+        assert reasons
+        assert all(reason in visit.body() for reason in reasons)
+    visit.script("document.querySelectorAll(`[aria-label='${arguments[0]}'] tbody tr`)[2].click()", TIERS["en"])
+    taken = (
+        f"return [...document.querySelectorAll('input')].some(box => box.value === '{found['tiers'][2]['members']}')"
+    )
+    until(lambda: visit.script(taken), "as many as the tenth has", 20)
+
+
+TIERS = {"zh": "按前百分之几选取", "en": "How far to go"}
+ROWS = """return [...document.querySelectorAll(`[aria-label='${arguments[0]}'] tbody tr`)]
+    .map(row => [...row.cells].map(cell => cell.innerText.trim()))"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pandas as pd
 import pytest
 
 from gongbi.errors import InvalidInput, UnknownName
-from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+from gongbi.estimators.likeness import KINDS, REACHES, CrossLikeness, LikenessModel, cross_scores, judge
+from gongbi.services import alike_rows
 
 
 def planted(n: int = 600) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -110,3 +112,61 @@ def test_the_result_is_kept_as_a_list_and_as_a_score_that_tags_can_use(half_year
 
 def done_candidates(ws, asked) -> int:  # type: ignore[no-untyped-def]
     return int(ws.call("lookalike", top=1, repeats=2, **asked)["candidates"])
+
+
+def test_what_speaks_for_a_member_is_told_against_everybody_not_against_the_others_named() -> None:
+    frame, seeds, _ = planted()
+    for kind in KINDS:
+        model = LikenessModel(kind).fit(frame, seeds)
+        best = np.argsort(-model.score(frame), kind="stable")[:10]
+        together = model.contributions(frame.iloc[best])
+        one_by_one = np.vstack([model.contributions(frame.iloc[[i]]) for i in best])
+        assert together == pytest.approx(one_by_one)
+        # Those who are most alike are not so by chance: both planted traits speak for them.
+        assert (together[:, :2].mean(axis=0) > 0).all()
+
+
+def test_those_nobody_learned_from_are_scored_as_those_of_a_fold_are() -> None:
+    frame, seeds, alike = planted(1_200)
+    learned = np.arange(len(frame)) < 600
+    ranker = CrossLikeness("logistic").fit(frame[learned], seeds[learned])
+    assert ranker.scores_ == pytest.approx(cross_scores(frame[learned], seeds[learned], "logistic"))
+    others = ranker.score(frame[~learned])
+    assert ((others > 0) & (others < 1)).all()
+    # Both are places among the same kind of members.
+    assert others.mean() == pytest.approx(ranker.scores_.mean(), abs=0.05)
+    assert others[alike[~learned]].mean() > others[~alike[~learned]].mean() + 0.15
+
+
+def test_more_members_than_fit_are_learned_from_by_lot_and_all_are_ranked(half_year, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    asked = {"expression": "often", "kind": "logistic", "repeats": 2}
+    whole = half_year.ws.call("lookalike", top=1_000, **asked)
+    seeds, others = half_year.ids("often"), half_year.ids("true") - half_year.ids("often")
+    assert whole["learned"] == {"seeds": len(seeds), "others": len(others)}
+    total = len(seeds) + len(others)
+    monkeypatch.setattr(alike_rows, "MOST_MEMBERS", total - 1)
+    monkeypatch.setattr(alike_rows, "DRAWN", total // 3)
+    monkeypatch.setattr(alike_rows, "FEWEST_SEEDS", len(seeds))
+    found = half_year.ws.call("lookalike", top=1_000, **asked)
+    # By hand: the place of a member is the first 32 bits of the md5 of the id.
+    place = {id_: int(md5(str(id_).encode()).hexdigest()[:8], 16) / 2**32 for id_ in others}
+    drawn = sum(place[id_] < total // 3 / total for id_ in others)
+    assert found["learned"] == {"seeds": len(seeds), "others": drawn}
+    assert 0 < drawn < len(others)
+    assert (found["seeds"], found["candidates"]) == (len(seeds), len(others))
+    assert sorted(row["id"] for row in found["rows"]) == sorted(others)
+    scores = [row["score"] for row in found["rows"]]
+    assert scores == sorted(scores, reverse=True)
+    first = half_year.ws.call("lookalike", top=5, **asked)
+    assert first["rows"] == found["rows"][:5]
+
+
+def test_the_first_shares_of_the_ranking_are_previewed(half_year) -> None:  # type: ignore[no-untyped-def]
+    found = half_year.ws.call("lookalike", expression="often", top=3, repeats=2, kind="logistic")
+    (chosen,) = [one for one in found["judged"] if one["kind"] == "logistic"]
+    assert [tier["share"] for tier in found["tiers"]] == [0.01, 0.05, 0.1]
+    for tier in found["tiers"]:
+        assert tier["members"] == max(1, round(tier["share"] * found["candidates"]))
+        assert tier["lift"] == chosen["lift"][found["reaches"].index(tier["share"])]
+        assert tier["found"] == pytest.approx(tier["lift"] * tier["share"])
+        assert tier["lift_low"] <= tier["lift"] <= tier["lift_high"]

@@ -233,9 +233,10 @@ def segment_lookalike(
 
 
 def _likeness(found: dict[str, Any]) -> dict[str, Any]:
-    at = f"lift_at_{found['reaches'][1]:.0%}"
+    tenth = found["reaches"].index(0.1)
+    at = f"lift_at_{found['reaches'][tenth]:.0%}"
     judged = [
-        {"ranker": j["kind"], "auc": j["auc"], "low": j["auc_low"], "high": j["auc_high"], at: j["lift"][1]}
+        {"ranker": j["kind"], "auc": j["auc"], "low": j["auc_low"], "high": j["auc_high"], at: j["lift"][tenth]}
         for j in found["judged"]
     ]
     judged.append({"ranker": "chance", "auc": 0.5, "low": 0.5, "high": 0.5, at: 1.0})

@@ -203,7 +203,7 @@ def table(
         if column.get("kind", "text") != "text":
             found.add_slot(f"body-cell-{column['name']}", _CELLS[column["kind"]].replace("NAME", column["name"]))
     if on_row is not None:
-        found.on("rowClick", lambda event: on_row(event.args[1]), [[], ["*"], None])
+        found.on("rowClick", lambda event: on_row(event.args[1]), [[], None, []])
     return found
 
 

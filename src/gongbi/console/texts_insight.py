@@ -118,6 +118,17 @@ INSIGHT: dict[str, tuple[str, str]] = {
         "Seeds held back stand above others with AUC {auc} ({low}–{high}); the first 10 % hold {lift} times chance.",
     ),
     "insight.excluded": ("因重复种子的定义而不用：{names}", "Left out, as they repeat the definition: {names}"),
+    "insight.learned": (
+        "从 {of} 人中抽签取 {n} 人学习（含 {all} 个种子中的 {seeds} 个），其余分批打分。",
+        "Learned from {n} of {of} members, drawn by lot, with {seeds} of {all} seeds; all others are scored in parts.",
+    ),
+    "insight.tiers": ("按前百分之几选取", "How far to go"),
+    "insight.tier": ("前", "First"),
+    "insight.tier_members": ("人数", "Members"),
+    "insight.tier_found": ("找到的留出种子", "Held-back seeds found"),
+    "insight.tier_take": ("在表中点一行，就按它的人数保存。", "Click a row to keep as many."),
+    "insight.most_alike": ("最像的人", "Most alike"),
+    "insight.not_used": ("不用的标签及原因", "Tags left out, and why"),
     "insight.suspicious": (
         "单独就几乎认得出种子，请检查：{names}",
         "Tells the seeds apart alone, check it: {names}",

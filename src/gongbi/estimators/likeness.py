@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 #: Levels of a category that are told apart by the linear rankers; the rarer ones are one.
 LEVELS = 20
 #: Shares of the ranking at which lift is told.
-REACHES = (0.05, 0.1, 0.2, 0.3, 0.5)
+REACHES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 class LikenessModel:
@@ -67,10 +67,12 @@ class LikenessModel:
         if self.kind == "centroid":
             self._centre = design[seeds].mean(axis=0)
             self._scale = np.maximum(design.std(axis=0), 1e-9)
+            self._usual = self._shares(design).mean(axis=0)
             return self
         from sklearn.linear_model import LogisticRegression
 
         self._linear = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000).fit(design, seeds)
+        self._usual = self._shares(design).mean(axis=0)
         return self
 
     def score(self, X: Any) -> FloatArray:
@@ -89,20 +91,24 @@ class LikenessModel:
         return linear
 
     def contributions(self, X: Any) -> FloatArray:
-        """Return what each column adds to each row's score against the average row, shape (n, n_columns)."""
+        """Return what each column adds to each row's score, against the average row learned from.
+
+        Shape (n, n_columns).
+        """
         values = self._columns.encode(X)
         if self.kind == "trees":
             found: FloatArray = np.asarray(self._booster.predict(values, pred_contrib=True), dtype=np.float64)
             return found[:, :-1]
-        design = self._design(values)
-        if self.kind == "centroid":
-            parts = -(((design - self._centre) / self._scale) ** 2)
-        else:
-            parts = design * self._linear.coef_[0]
-        parts = parts - parts.mean(axis=0)
+        parts = self._shares(self._design(values)) - self._usual
         out = np.zeros((len(values), len(self.names_)))
         np.add.at(out.T, self._owner, parts.T)
         return out
+
+    def _shares(self, design: FloatArray) -> FloatArray:
+        """What each column of the design adds to the score of each row."""
+        if self.kind == "centroid":
+            return np.asarray(-(((design - self._centre) / self._scale) ** 2), dtype=np.float64)
+        return np.asarray(design * self._linear.coef_[0], dtype=np.float64)
 
     def _grow(self, values: FloatArray, seeds: Flags) -> Any:
         import lightgbm
@@ -259,18 +265,67 @@ def _interval(values: FloatArray, widen: float) -> tuple[FloatArray, FloatArray,
     return mean, mean - half, mean + half
 
 
+class CrossLikeness:
+    """Score every member by a ranker that did not learn from it, as a place among others, in (0, 1).
+
+    Members are dealt into folds; the ranker of a fold learns from all others. A member of the fold has its place among
+    the fold, and so has one that nobody learned from: the scores of both mean the same.
+
+    Parameters
+    ----------
+    kind : {"logistic", "trees", "centroid"}
+        As of `LikenessModel`.
+    folds : int, default=5
+        How many rankers there are.
+    seed : int, default=0
+        Of the deal, and of the trees.
+
+    Attributes
+    ----------
+    scores_ : ndarray of shape (n,)
+        The scores of those learned from, each by the ranker of its own fold.
+    """
+
+    def __init__(self, kind: Kind = "logistic", *, folds: int = 5, seed: int = 0) -> None:
+        self.kind: Kind = kind
+        self.folds = folds
+        self.seed = seed
+
+    def fit(self, X: Any, seeds: Flags) -> Self:
+        """Learn from a frame with one row per member, and who of them are seeds, shape (n,)."""
+        self._columns = Columns.learn(X)
+        values, rng = self._columns.encode(X), np.random.default_rng(self.seed)
+        fold = np.empty(len(seeds), dtype=np.int64)
+        for rows in (np.flatnonzero(seeds), np.flatnonzero(~seeds)):
+            fold[rng.permutation(rows)] = np.arange(len(rows)) % self.folds
+        self._rankers: list[tuple[LikenessModel, FloatArray]] = []
+        self.scores_ = np.empty(len(seeds))
+        for k in range(self.folds):
+            out = fold == k
+            model = LikenessModel(self.kind, seed=self.seed)
+            model._fit(self._columns, values[~out], seeds[~out])  # noqa: SLF001
+            score = model._score(values[out])  # noqa: SLF001
+            self._rankers.append((model, np.sort(score)))
+            self.scores_[out] = _places(score, self._rankers[k][1])
+        return self
+
+    def score(self, X: Any) -> FloatArray:
+        """Return the scores of others, shape (n,); the rankers take turns."""
+        values = self._columns.encode(X)
+        found = np.empty(len(values))
+        for k, (model, among) in enumerate(self._rankers):
+            rows = values[k :: self.folds]
+            if len(rows):
+                found[k :: self.folds] = _places(model._score(rows), among)  # noqa: SLF001
+        return found
+
+
+def _places(score: FloatArray, among: FloatArray) -> FloatArray:
+    """The share of the sorted scores that are lower, half of the equal ones, in steps that stay inside (0, 1)."""
+    below = np.searchsorted(among, score, side="left") + np.searchsorted(among, score, side="right")
+    return np.asarray(np.clip(below, 1, 2 * len(among) - 1) / (2 * len(among)), dtype=np.float64)
+
+
 def cross_scores(X: Any, seeds: Flags, kind: Kind, *, folds: int = 5, seed: int = 0) -> FloatArray:
     """Score every row by a ranker that did not learn from it, as a place among the rows of its fold, in (0, 1)."""
-    columns = Columns.learn(X)
-    values, rng = columns.encode(X), np.random.default_rng(seed)
-    fold = np.empty(len(seeds), dtype=np.int64)
-    for rows in (np.flatnonzero(seeds), np.flatnonzero(~seeds)):
-        fold[rng.permutation(rows)] = np.arange(len(rows)) % folds
-    found = np.empty(len(seeds))
-    for k in range(folds):
-        out = fold == k
-        model = LikenessModel(kind, seed=seed)._fit(columns, values[~out], seeds[~out])  # noqa: SLF001
-        score = model._score(values[out])  # noqa: SLF001
-        below = np.searchsorted(np.sort(score), score, side="left") + np.searchsorted(np.sort(score), score, "right")
-        found[out] = below / (2 * len(score))
-    return found
+    return CrossLikeness(kind, folds=folds, seed=seed).fit(X, seeds).scores_

@@ -36,8 +36,11 @@ def members_plan(
     limit: int | None,
     order: Sequence[str] = (),
     draw: str | None = None,
+    where: str = "true",
 ) -> Plan:
     """The members and the requested columns, in order of `order` (descending) and id.
+
+    `where`, in this dialect, keeps those for whom it is true of their id and requested columns.
 
     A category with levels of its own is ordered by these, the highest first.
 
@@ -52,7 +55,7 @@ def members_plan(
         keys.append(f"{by} desc nulls last")
     if draw is not None:
         keys.append(f"md5(concat({dialect.literal(draw + ' ')}, cast(id as {dialect.types['text']})))")
-    sql = f"select * from _result order by {', '.join([*keys, 'id'])}"
+    sql = f"select * from _result where {where} order by {', '.join([*keys, 'id'])}"
     return plan.then("_members", sql + (f" limit {int(limit)}" if limit is not None else ""))
 
 

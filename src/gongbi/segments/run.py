@@ -48,9 +48,12 @@ def list_members(
     limit: int | None = None,
     order: Sequence[str] = (),
     draw: str | None = None,
+    where: str = "true",
 ) -> pa.Table:
     """The members, their id first, then the requested columns."""
-    return engine.query(plans.members_plan(request, world, engine.dialect, limit=limit, order=order, draw=draw))
+    return engine.query(
+        plans.members_plan(request, world, engine.dialect, limit=limit, order=order, draw=draw, where=where)
+    )
 
 
 def count_values(engine: Engine, columns: Sequence[TagColumn], stored: Mapping[str, Stored]) -> dict[str, TagStats]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from gongbi.catalog.masking import MASKED
 from gongbi.core.expr import Expr, TagValue
+from gongbi.core.types import Type
 from gongbi.errors import InvalidInput, UnknownName
+from gongbi.services.alike_rows import Best, Members, members
 from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.given import give
@@ -23,11 +25,11 @@ from gongbi.services.privacy import grade_of, masked_ids
 from gongbi.services.segments import condition, request
 from gongbi.services.warnings import warn_of_request
 
-#: So many members are ranked at once, in memory.
-MOST_MEMBERS = 2_000_000
 #: A single tag that tells seeds from others as well as this probably repeats what makes them seeds.
 SUSPICIOUS = 0.98
 REASONS = 3
+#: The first shares of the others that are previewed.
+TIERS = (0.01, 0.05, 0.1)
 #: Nobody is chosen by what must not be shown of them.
 PERSONAL = {"zh": "个人信息，不参与挑选", "en": "It is personal: nobody is chosen by it."}
 #: No split and no coefficient can use several values at once.
@@ -71,8 +73,11 @@ def lookalike(
     Returns
     -------
     dict
-        ``seeds``, ``candidates``, ``kind``, ``judged`` (for each ranker AUC and lift on seeds held back, with
-        intervals, and its curve; chance has 0.5 and 1), ``reaches`` (shares of the ranking that the lifts are at),
+        ``seeds``, ``candidates``, ``learned`` (``seeds`` and ``others`` that were learned from: all of them up to two
+        million members, else a draw by lot, with all others scored in parts), ``kind``, ``judged`` (for each ranker AUC
+        and lift on seeds held back, with intervals, and its curve; chance has 0.5 and 1), ``reaches`` (shares of the
+        ranking that the lifts are at), ``tiers`` (for the first 1, 5 and 10 % of the others: ``share``, ``members``,
+        ``lift`` with its interval, and ``found``, the share of the seeds held back that stands there),
         ``rows`` (``place``, ``id``, ``score``: the share of all members who are less alike, ``reasons``: tags with
         values), ``learned_from``, ``excluded`` (with the reason), ``suspicious`` (tags that by themselves tell seeds
         from others almost surely), ``as_of``, ``warnings``; and ``file`` where one was written.
@@ -109,9 +114,9 @@ def _ranking(
     top: int,
     repeats: int,
     subject: str,
-) -> tuple[dict[str, Any], list[Any]]:
-    """What `lookalike` gives, and the ids of its rows as they are, which may not be shown."""
-    from gongbi.estimators.likeness import KINDS, REACHES, LikenessModel, cross_scores, judge
+) -> tuple[dict[str, Any], Best]:
+    """What `lookalike` gives, and the scores of all with the ids as they are, which may not be shown."""
+    from gongbi.estimators.likeness import KINDS, REACHES, CrossLikeness, LikenessModel, judge
 
     seed_condition, about = condition(ctx, expression, subject)
     pool, other = condition(ctx, among, subject)
@@ -120,37 +125,75 @@ def _ranking(
     names, left_out = _features(ctx, about, seed_condition, tags, exclude)
     types = {name: ctx.catalog().world.tags_of(about)[name] for name in names}
     ctx.progress("look-alike: tags", 0, 3)
-    ids, seeds, frame, values, as_of = _rows(ctx, seed_condition, pool, about, names)
+    everybody = members(ctx, seed_condition, pool, about, types, names)
+    table = everybody.learned()
+    seeds, frame = _flags(table), _frame(everybody, table, types)
+    frame = frame[[name for name in names if frame[name].notna().any()]]
+    names = [str(name) for name in frame.columns]
     ctx.progress("look-alike: seeds held back", 1, 3)
     asked = KINDS if kind is None else tuple(dict.fromkeys((kind, "centroid")))
     judged = judge(frame, seeds, asked, repeats=repeats)
     chosen = max((one for one in judged if kind == one.kind or (kind is None and one.kind != "centroid")), key=_auc)
     ctx.progress("look-alike: ranking", 2, 3)
-    score = cross_scores(frame, seeds, chosen.kind)
-    order = [i for i in (-score).argsort(kind="stable").tolist() if not seeds[i]][:top]
-    shares = LikenessModel(chosen.kind).fit(frame, seeds).contributions(frame.iloc[order])
-    rows, shown = [], masked_ids(ctx, about, ids)
-    for place, (i, parts) in enumerate(zip(order, shares, strict=True), start=1):
-        best = [j for j in (-parts).argsort(kind="stable")[:REASONS].tolist() if parts[j] > 0]
-        reasons = [{"tag": names[j], "value": _plain(values[names[j]][i])} for j in best]
-        rows.append({"place": place, "id": shown[i], "score": float(score[i]), "reasons": reasons})
+    ranker, best = CrossLikeness(chosen.kind).fit(frame, seeds), Best(top)
+    best.add(table.filter(pa.array(~seeds)), ranker.scores_[~seeds])
+    for part in everybody.parts():
+        if part.num_rows:
+            best.add(part, ranker.score(_frame(everybody, part, types)))
+    assert best.rows is not None
+    named = best.rows
     found: dict[str, Any] = {
         "subject": about,
         "expression": expression,
-        "as_of": as_of.isoformat(),
-        "seeds": int(seeds.sum()),
-        "candidates": int((~seeds).sum()),
+        "as_of": everybody.as_of.isoformat(),
+        "seeds": everybody.seeds,
+        "candidates": everybody.others,
+        "learned": {"seeds": int(seeds.sum()), "others": int((~seeds).sum())},
         "kind": chosen.kind,
         "judged": [{name: getattr(one, name) for name in one.__slots__} for one in judged],
         "reaches": list(REACHES),
-        "rows": rows,
+        "tiers": _tiers(chosen, everybody.others),
+        "rows": [],
         "learned_from": names,
         "excluded": left_out,
         "suspicious": _suspicious(frame, seeds),
-        "types": {name: str(type_) for name, type_ in types.items()},
+        "types": {name: str(types[name]) for name in names},
         "warnings": warn_of_request(ctx, request(ctx, expression, subject), names),
     }
-    return found, [ids[i] for i in order]
+    parts = LikenessModel(chosen.kind).fit(frame, seeds).contributions(_frame(everybody, named, types))
+    values = {name: named[name].to_pylist() for name in names}
+    score = named["_score"].to_pylist()
+    for i, (id_, share) in enumerate(zip(masked_ids(ctx, about, named["id"].to_pylist()), parts, strict=True)):
+        most = [j for j in (-share).argsort(kind="stable")[:REASONS].tolist() if share[j] > 0]
+        reasons = [{"tag": names[j], "value": _plain(values[names[j]][i])} for j in most]
+        found["rows"].append({"place": i + 1, "id": id_, "score": score[i], "reasons": reasons})
+    return found, best
+
+
+def _tiers(chosen: Any, others: int) -> list[dict[str, Any]]:
+    """What the first shares of the ranking hold: members, and held-back seeds against chance."""
+    from gongbi.estimators.likeness import REACHES
+
+    found = []
+    for share in TIERS:
+        i = REACHES.index(share)
+        lift = {"lift": chosen.lift[i], "lift_low": chosen.lift_low[i], "lift_high": chosen.lift_high[i]}
+        found.append(
+            {"share": share, "members": max(1, round(share * others)), **lift, "found": chosen.lift[i] * share}
+        )
+    return found
+
+
+def _flags(table: pa.Table) -> Any:
+    import numpy as np
+
+    return np.array([bool(flag) for flag in table["_seed"].to_pylist()], dtype=bool)
+
+
+def _frame(everybody: Members, table: pa.Table, types: Mapping[str, Type]) -> Any:
+    from gongbi.models.features import feature_frame
+
+    return feature_frame(table, types, int(everybody.as_of.timestamp() * 1_000_000))
 
 
 def save_lookalike(
@@ -204,19 +247,18 @@ def save_lookalike(
     if top < 1:
         raise InvalidInput("`top` is 1 or more, and `repeats` from 2 to 50.")
     asked = {"among": among, "tags": tags, "exclude": exclude, "kind": kind, "subject": subject}
-    most = MOST_MEMBERS if name else top
-    found, ids = _ranking(ctx, expression, top=most, repeats=3, **asked)  # type: ignore[arg-type]
+    found, best = _ranking(ctx, expression, top=top, repeats=3, **asked)  # type: ignore[arg-type]
     judged = next(one for one in found["judged"] if one["kind"] == found["kind"])
     answer = {"seeds": found["seeds"], "kind": found["kind"], "auc": judged["auc"], "as_of": found["as_of"]}
     if as_list:
         more = {"as_of": found["as_of"], "limit": top}
+        assert best.rows is not None
+        ids = best.rows["id"].to_pylist()
         answer["list"] = keep_members(
-            ctx, as_list, found["subject"], ids[:top], source=source, why=why, replace=replace, **more
+            ctx, as_list, found["subject"], ids, source=source, why=why, replace=replace, **more
         )
     if name:
-        answer["tag"] = give(
-            ctx, name, dict(zip(ids, (row["score"] for row in found["rows"]), strict=True)), source=source, why=why
-        )
+        answer["tag"] = give(ctx, name, best.scores(), source=source, why=why)
     return answer
 
 
@@ -270,36 +312,6 @@ def _features(
             hint="Build more tags, or define the seeds by fewer.",
         )
     return kept, left_out
-
-
-def _rows(
-    ctx: Context, seeds: Expr, pool: Expr, subject: str, names: list[str]
-) -> tuple[list[Any], Any, Any, dict[str, list[Any]], datetime]:
-    """Members with their tags: ids, who are seeds, a frame to learn from, and the values as they are."""
-    import numpy as np
-
-    from gongbi.models.features import feature_frame
-    from gongbi.segments.run import list_members
-
-    types = ctx.catalog().world.tags_of(subject)
-    columns: dict[str, Expr] = {name: TagValue(name, types[name]) for name in names}
-    wanted = request(ctx, "true", subject, {**columns, "_seed": seeds, "_pool": pool})
-    table = list_members(ctx.engine, ctx.catalog().world, wanted)
-    if table.num_rows > MOST_MEMBERS:
-        raise InvalidInput(
-            f"{table.num_rows} members are too many to rank at once; {MOST_MEMBERS} are the most.",
-            hint="Narrow down who may be found.",
-        )
-    mine, theirs = ([bool(v) for v in table[name].to_pylist()] for name in ("_seed", "_pool"))
-    table = table.filter(pa.array([a or b for a, b in zip(mine, theirs, strict=True)], pa.bool_()))
-    is_seed = np.array([bool(v) for v in table["_seed"].to_pylist()], dtype=bool)
-    instant = wanted.as_of if wanted.as_of.tzinfo else wanted.as_of.replace(tzinfo=UTC)
-    frame = feature_frame(table, {name: types[name] for name in names}, int(instant.timestamp() * 1_000_000))
-    kept = [name for name in names if frame[name].notna().any()]
-    values = {name: table[name].to_pylist() for name in names}
-    if len(kept) < len(names):
-        names[:] = kept
-    return table["id"].to_pylist(), is_seed, frame[kept], values, instant
 
 
 def _suspicious(frame: Any, seeds: Any) -> list[str]:

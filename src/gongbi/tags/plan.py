@@ -111,7 +111,16 @@ def share_looked_at(members: int) -> float | None:
 
 def drawn(share: float | None, dialect: Dialect) -> str:
     """The where clause of a fixed draw by the column ``id``; empty for everybody."""
-    if share is None:
-        return ""
-    end = f"{int(share * 16**_DIGITS):0{_DIGITS}x}"
-    return f" where substr(md5(cast(id as {dialect.types['text']})), 1, {_DIGITS}) < '{end}'"
+    return "" if share is None else f" where {by_lot(0, share, dialect)}"
+
+
+def by_lot(start: float, end: float, dialect: Dialect) -> str:
+    """The condition that a member's place in a fixed order by lot, in [0, 1), is in [start, end).
+
+    The place depends on the column ``id`` alone, and is the same on every engine.
+    """
+    place = f"substr(md5(cast(id as {dialect.types['text']})), 1, {_DIGITS})"
+    bounds = [(">=", start)] if start > 0 else []
+    bounds += [("<", end)] if end < 1 else []
+    said = [f"{place} {sign} '{int(bound * 16**_DIGITS):0{_DIGITS}x}'" for sign, bound in bounds]
+    return " and ".join(said) or "true"

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from nicegui import ui
 
 from gongbi.console import charts, parts
-from gongbi.console.contrast import Contrast, repeated
+from gongbi.console.contrast import Contrast
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.words import named, one_of
@@ -401,9 +401,17 @@ class Look:
         (best,) = [one for one in found["judged"] if one["kind"] == found["kind"]]
         figures = {"auc": best["auc"], "low": best["auc_low"], "high": best["auc_high"]}
         shown = {name: f"{value:.2f}" for name, value in figures.items()}
-        ui.label(t("insight.judged", lift=page.format.number(best["lift"][1], 2), **shown))
+        tenth = best["lift"][found["reaches"].index(0.1)]
+        ui.label(t("insight.judged", lift=page.format.number(tenth, 2), **shown))
+        learned = found["learned"]
+        if (n := sum(learned.values())) < (of := found["seeds"] + found["candidates"]):
+            drawn = {"n": n, "of": of, "seeds": learned["seeds"], "all": found["seeds"]}
+            said = {name: page.format.number(value) for name, value in drawn.items()}
+            ui.label(t("insight.learned", **said)).classes("g-about")
         options = charts.lines(series, x=t("insight.reached"), y=t("insight.found"))
         parts.chart(options, t("insight.alike"), height=300)
+        most = ui.number(t("insight.most"), value=100, min=1, precision=0).props("outlined dense")
+        self._tiers(found["tiers"], most)
         heads = [
             {"name": "place", "label": t("insight.place"), "align": "right"},
             {"name": "who", "label": "ID", "kind": "link"},
@@ -419,21 +427,63 @@ class Look:
                     "place": row["place"],
                     "who": str(row["id"]),
                     "who_to": to,
-                    "why": "；".join(why),
+                    "why": ("；" if page.language == "zh" else "; ").join(why),
                 }
             )
-        parts.table(page, heads, rows, label=t("insight.alike"), per_page=10)
-        self._keep()
-        repeated(page, found["excluded"])
+        ui.label(t("insight.most_alike")).classes("g-label")
+        parts.table(page, heads, rows, label=t("insight.most_alike"), per_page=10)
+        self._keep(most)
+        self._not_used(found["excluded"])
         if found["suspicious"]:
             ui.label(t("insight.suspicious", names=self._named(found["suspicious"]))).classes("g-about")
 
-    def _keep(self) -> None:
+    def _tiers(self, tiers: Rows, most: ui.number) -> None:
+        """What the first shares of the ranking hold; a row that is clicked says how many to keep."""
+        page, t, number = self.page, self.page.t, self.page.format.number
+        heads = [
+            {"name": "tier", "label": t("insight.tier")},
+            {"name": "members", "label": t("insight.tier_members"), "align": "right"},
+            {"name": "lift", "label": t("insight.lift"), "align": "right"},
+            {"name": "found", "label": t("insight.tier_found"), "align": "right"},
+        ]
+        rows = [
+            {
+                "id": str(i),
+                "tier": f"{one['share']:.0%}",
+                "tier_sort": one["share"],
+                "members": number(one["members"]),
+                "members_sort": one["members"],
+                "lift": f"{number(one['lift'], 2)} ({one['lift_low']:.2f} – {one['lift_high']:.2f})",
+                "lift_sort": one["lift"],
+                "found": page.format.percent(one["found"]),
+                "found_sort": one["found"],
+            }
+            for i, one in enumerate(tiers)
+        ]
+
+        def take(row: Mapping[str, Any]) -> None:
+            most.set_value(tiers[int(row["id"])]["members"])
+
+        ui.label(t("insight.tiers")).classes("g-label")
+        ui.label(t("insight.tier_take")).classes("g-about")
+        parts.table(page, heads, rows, label=t("insight.tiers"), on_row=take)
+
+    def _not_used(self, excluded: Rows) -> None:
+        """Tags that were not learned from, reason by reason."""
+        by_reason: dict[str, list[str]] = {}
+        for one in excluded:
+            by_reason.setdefault(self.page.words(one["reason"]), []).append(one["tag"])
+        if by_reason:
+            ui.label(self.page.t("insight.not_used")).classes("g-label")
+            colon = "：" if self.page.language == "zh" else ": "
+            parts.sentences([f"{self._named(tags)}{colon}{reason}" for reason, tags in by_reason.items()])
+
+    def _keep(self, most: ui.number) -> None:
         """Keep the first of the ranking as a list, or everybody's score as a tag."""
         page, t = self.page, self.page.t
-        with ui.element("div").classes("g-form-row"):
+        with ui.element("div").classes("g-form-row") as row:
             name = ui.input(t("list.name"), placeholder="like_them").props("outlined dense")
-            most = ui.number(t("insight.most"), value=100, min=1, precision=0).props("outlined dense")
+            most.move(row)
             tag = ui.input(t("insight.score_tag"), placeholder="alike.them").props("outlined dense")
         said = ui.element("div").props('aria-live="polite"')
 
