@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -83,6 +84,7 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
         due = ws.worklist("deposits_due", limit=None)["table"]
         sleeping = ws.segment("segment.sleeping").members()["id"].to_pylist()
         neglected = ws.segment("tag.manager.neglected > 0", subject="manager").members(["tag.manager.neglected"])
+        (cast,) = ws.personas("companies", make=True)
     # The instant is a local midnight, given in UTC: the day before.
     today = f"(date '{as_of}' + 1)"
     manager = f"""select customer_id, manager_id from managing
@@ -103,3 +105,23 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
         (select customer_id, max("at") as last from contact where reached group by 1) c using (customer_id)
         where last is null or last <= {today} - interval 8 hour - interval 91 day group by 1"""
     assert {(row["id"], row["tag.manager.neglected"]) for row in neglected.to_pylist()} == set(ask(to / "data", alone))
+    check_companies(to / "data", today, cast)
+
+
+def check_companies(data: Path, today: str, cast: dict[str, Any]) -> None:
+    """The personas of companies share out all companies, and say of each other's figures what plain SQL says."""
+    assert [one["key"] for one in cast["personas"]] == ["companies_cash_rich", "companies_saving", "companies_current"]
+    [(companies,)] = ask(data, "select count(*) from customers where kind = 'company'")
+    assert sum(one["members"] for one in cast["personas"]) == companies
+    assert sum(one["share"] for one in cast["personas"]) == pytest.approx(1)
+    by_industry = dict(ask(data, "select industry, count(*) from customers where kind = 'company' group by 1"))
+    said = [line for one in cast["personas"] for lines in one["fields"].values() for line in lines]
+    industries = [line for line in said if line["source"]["tag"] == "company.industry"]
+    assert industries
+    for line in industries:
+        assert line["source"]["base_share"] == pytest.approx(by_industry[line["source"]["label"]] / companies)
+    assert all("“企业客户”" in line["zh"] and "“companies”" in line["en"] for line in said)
+    saving = f"""select count(distinct customer_id) from deposit join customers using (customer_id)
+        where kind = 'company' and start < {today} and maturity >= {today}"""
+    with_deposits = next(one for one in cast["personas"] if one["key"] == "companies_saving")
+    assert with_deposits["members"] <= ask(data, saving)[0][0]

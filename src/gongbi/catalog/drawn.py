@@ -21,7 +21,7 @@ def check_cast(cast: CastDef, world: World, models: Mapping[str, ModelDef], segm
             clusters = [m.model for m in models.values() if m.estimator == "clusters" and m.subject == cast.subject]
             if cast.clusters not in clusters:
                 raise UnknownName("model of clusters", cast.clusters, clusters)
-        for name in cast.segments:
+        for name in (*cast.segments, *filter(None, [cast.among])):
             if name not in segments:
                 raise UnknownName("segment", name, segments)
             if (owner := world.segments[name][0]) != cast.subject:

@@ -178,6 +178,7 @@ def _drawn(graph: Graph, catalog: Catalog) -> None:
     for cast in catalog.casts.values():
         made = graph.add(Node("cast", cast.cast, (cast.name.zh, cast.name.en)))
         groups = [("model", cast.clusters)] if cast.clusters else [("segment", name) for name in cast.segments]
+        groups += [("segment", cast.among)] if cast.among else []
         patterns = [pattern for patterns in cast.fields.values() for pattern in patterns]
         read = [*groups, *(("tag", tag) for tag in fitting(patterns, catalog.world.tags_of(cast.subject)))]
         for kind, name in read:

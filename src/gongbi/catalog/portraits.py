@@ -137,6 +137,8 @@ class CastDef:
         A model of clusters; each of its clusters becomes a persona.
     segments
         In place of clusters, the segments that become personas.
+    among
+        The segment whose members they are set against, such as all companies; everybody where it is left out.
     most
         How many personas there are at most; the largest groups come first.
     fields
@@ -150,6 +152,7 @@ class CastDef:
     subject: str = "customer"
     clusters: str | None = None
     segments: tuple[str, ...] = ()
+    among: str | None = None
     most: int = 6
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owner: str = ""

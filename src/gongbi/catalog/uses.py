@@ -174,6 +174,8 @@ def uses_of(
         if definition.clusters:
             found[Key("model", definition.clusters), "clusters"] = None
         found |= dict.fromkeys((Key("segment", name), "segments") for name in definition.segments)
+        if definition.among:
+            found[Key("segment", definition.among), "among"] = None
     if isinstance(definition, ModelDef) and definition.baseline:
         found[stands_for(definition.baseline), "baseline"] = None
     if isinstance(definition, TagDef) and (refined := definition.refines):

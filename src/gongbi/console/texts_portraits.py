@@ -84,7 +84,7 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "personas.size": ("{n} 人 · {share}", "{n} members · {share}"),
     "personas.back": ("所有人物", "All personas"),
     "personas.picture_about": (
-        "花瓣是最突出的特征，越长越突出；外圈是占全体的比例。",
+        "花瓣是最突出的特征，越长越突出；外圈是占全体（或所对照的群）的比例。",
         "Petals are the traits that stand out; the ring is the share of everybody.",
     ),
     "personas.said": ("这个人", "Who this is"),

@@ -39,7 +39,7 @@ class Trait:
         return short, short.replace("_", " ")
 
 
-def sentence(row: Mapping[str, Any], trait: Trait, of: int) -> dict[str, Any]:
+def sentence(row: Mapping[str, Any], trait: Trait, of: int, among: Words | None = None) -> dict[str, Any]:
     """One figure in words, with the figure as its source.
 
     Parameters
@@ -48,20 +48,25 @@ def sentence(row: Mapping[str, Any], trait: Trait, of: int) -> dict[str, Any]:
         An index as insight gives it: tag, label, share, base_share, tgi, its interval, support.
     of
         Members of the group.
+    among
+        What those are called whom it is set against; everybody where it is left out.
     """
     zh_name, en_name = trait.name.zh or row["tag"], trait.name.en or row["tag"]
     zh_label, en_label = trait.called(row["label"])
     share, base = f"{100 * row['share']:.0f}%", f"{100 * row['base_share']:.0f}%"
+    # Those of a named group may be companies: they are not spoken of as persons.
+    who = " 的人" if among is None else " 的"
+    base_zh, base_en = ("全体", "everybody") if among is None else (f"“{among.zh}”", f"“{among.en}”")
     unit = f" {trait.unit}" if trait.unit and row["kind"] == "range" else ""
     if trait.is_truth:
         yes = row["label"] == "true"
-        zh = f"{share} 的人“{zh_name}”为{'是' if yes else '否'}"
+        zh = f"{share}{who}“{zh_name}”为{'是' if yes else '否'}"
         en = f"{en_name}: {'yes' if yes else 'no'} for {share}"
     else:
         zh_unit = f" {UNITS.get(trait.unit or '', trait.unit)}" if unit else ""
-        zh = f"{share} 的人{zh_name}为 {zh_label}{zh_unit}"
+        zh = f"{share}{who}{zh_name}为 {zh_label}{zh_unit}"
         en = f"{en_name} is {en_label}{unit} for {share}"
-    zh, en = f"{zh}，全体为 {base}{_times_zh(row)}。", f"{en}, against {base} of everybody{_times_en(row)}."
+    zh, en = f"{zh}，{base_zh}为 {base}{_times_zh(row)}。", f"{en}, against {base} of {base_en}{_times_en(row)}."
     source = {key: row[key] for key in ("tag", "label", "kind", "share", "base_share", "tgi", "low", "high")}
     return {"zh": zh, "en": en, "source": source | {"n": row["support"], "of": of}}
 
@@ -90,7 +95,11 @@ def _times_en(row: Mapping[str, Any]) -> str:
 
 
 def drawn(
-    rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Sequence[str]], traits: Mapping[str, Trait], of: int
+    rows: Sequence[Mapping[str, Any]],
+    fields: Mapping[str, Sequence[str]],
+    traits: Mapping[str, Trait],
+    of: int,
+    among: Words | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Field → its sentences: what sets the group apart first, then what is typical of it; none where nothing is.
 
@@ -100,6 +109,8 @@ def drawn(
         Indices of the group, most different first.
     fields
         Field → the tags it is said from.
+    of, among
+        As of `sentence`.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for name, tags in fields.items():
@@ -109,7 +120,7 @@ def drawn(
         said: dict[str, dict[str, Any]] = {}
         for row in (*apart, *typical):
             if row["tag"] not in said and len(said) < MOST_SENTENCES:
-                said[row["tag"]] = sentence(row, traits[row["tag"]], of)
+                said[row["tag"]] = sentence(row, traits[row["tag"]], of, among)
         found[name] = list(said.values())
     return found
 

@@ -256,20 +256,26 @@ def _drawn(ctx: Context, cast: CastDef, number: int, condition: str, taken: Coll
     wanted = list(dict.fromkeys(tag for tags in fields.values() for tag in tags))
     traits = {tag: _trait(catalog, cast.subject, tag) for tag in wanted}
     size = segments.count(ctx, condition, subject=cast.subject)
+    whole, among = size["of"], None
+    if cast.among:
+        whole = segments.count(ctx, f"segment.{cast.among}", subject=cast.subject)["count"]
+        named = catalog.segments[cast.among].name
+        among = Words(named.zh or cast.among, named.en or cast.among)
     rows: list[Mapping[str, Any]] = []
     if wanted and size["count"]:
         support = max(1, min(SUPPORT, size["count"] // 10))
-        found = insight(ctx, condition, subject=cast.subject, tags=wanted, min_support=support)
+        base = f"segment.{cast.among}" if cast.among else None
+        found = insight(ctx, condition, subject=cast.subject, tags=wanted, min_support=support, base=base)
         rows = found["rows"]
     strongest = petals(rows, traits)
     return {
         "title": title(number + 1, strongest, taken).to_json(),
         "condition": condition,
         "members": size["count"],
-        "share": size["count"] / size["of"] if size["of"] else 0.0,
+        "share": size["count"] / whole if whole else 0.0,
         "as_of": size["as_of"],
         "petals": strongest,
-        "fields": drawn(rows, fields, traits, size["count"]),
+        "fields": drawn(rows, fields, traits, size["count"], among),
     }
 
 
