@@ -19,7 +19,17 @@ MOST_CLUSTERS = 30
 Refresh = Literal["manual", "hourly", "daily", "weekly", "monthly"]
 Often = Literal["beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom"]
 Estimator = Literal[
-    "purchases", "propensity", "newcomers", "stages", "recurring", "trait", "uplift", "clusters", "texts", "circles"
+    "purchases",
+    "propensity",
+    "newcomers",
+    "stages",
+    "recurring",
+    "send_time",
+    "trait",
+    "uplift",
+    "clusters",
+    "texts",
+    "circles",
 ]
 
 #: What a kind of model cannot do without.
@@ -27,6 +37,7 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "purchases": ("fact", "amount"),
     "stages": ("fact", "amount"),
     "recurring": ("fact", "payee"),
+    "send_time": ("fact", "answered"),
     "trait": ("trait", "features"),
     "clusters": ("features",),
     "texts": ("fact", "text"),
@@ -37,7 +48,9 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "often": ("purchases",),
     "period_days": ("stages",),
     "payee": ("recurring",),
-    "where": ("recurring",),
+    "where": ("recurring", "send_time"),
+    "answered": ("send_time",),
+    "channel": ("send_time",),
     "text": ("texts",),
     "label": ("texts",),
     "relation": ("circles",),
@@ -91,9 +104,9 @@ class ModelDef:
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
         value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
         customers stand in their life with us), ``recurring`` (what they do again and again, and when next),
-        ``trait`` (what was not declared, from behaviour),
-        ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are alike), ``texts``
-        (what texts of a fact say) or ``circles`` (who belongs together).
+        ``send_time`` (when and through which channel members answer), ``trait`` (what was not declared, from
+        behaviour), ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are
+        alike), ``texts`` (what texts of a fact say) or ``circles`` (who belongs together).
     fact, amount, horizon_days
         For ``purchases`` and ``stages``: the fact whose days count as purchases, its money column, and how far to
         predict. For ``recurring`` the fact whose rows recur.
@@ -106,6 +119,10 @@ class ModelDef:
     payee, where
         For ``recurring``: to whom or for what, an expression about one row of the fact (``purchase.product.category``);
         and which rows count, all by default. Rows of about one `amount` belong together where it is named.
+    answered, channel
+        For ``send_time``: which rows of the `fact`, one per message sent, were answered, a condition about a row; and
+        through which channel each was sent, an expression about a row. `where` says which messages count. The first of
+        `groups` is the tag by which newcomers fall back to their like, and the last `holdout_days` judge.
     text, label
         For ``texts``: the text column of the fact, and one that labels some of its rows, if any; levels are parted by
         ``/``. `horizon_days` is how far back a member's tags look, and labels are judged on the last `holdout_days`.
@@ -157,6 +174,8 @@ class ModelDef:
     period_days: int = 28
     payee: str | None = None
     where: str | None = None
+    answered: str | None = None
+    channel: str | None = None
     text: str | None = None
     label: str | None = None
     relation: str | None = None

@@ -107,6 +107,13 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("amount", DOUBLE, "Its usual amount, in money of the fact.", ("下次金额", "next amount"), "amount"),
         Score("monthly", DOUBLE, "What all of them come to in a month.", ("每月合计", "in a month"), "monthly"),
     ),
+    "send_time": (
+        Score("weekday", INTEGER, "Best day of the week, Monday being 1.", ("最佳星期", "best weekday"), "weekday"),
+        Score("hour", INTEGER, "Best hour of that day, 0 to 23.", ("最佳小时", "best hour"), "hour"),
+        Score("channel", TEXT, "Best channel at that hour.", ("最佳渠道", "best channel"), "channel", needs="channel"),
+        Score("chance", DOUBLE, "Probability of an answer then and there.", ("回应概率", "chance"), "chance"),
+        Score("basis", TEXT, "Whose answers say so: own, group or everybody.", ("依据", "basis"), "basis"),
+    ),
     "trait": (
         Score("value", TEXT, "What was declared, or is inferred.", ("取值", "value"), "value"),
         Score("confidence", DOUBLE, "1 of what was declared.", ("把握", "confidence"), "confidence"),
@@ -226,12 +233,8 @@ def check_model(model: ModelDef, world: World) -> None:
     """
     if model.estimator == "trait":
         check_trait(model, world)
-    if model.estimator == "recurring":
-        fact = world.fact(model.fact or "")
-        row_condition(fact.name, model.where or "", world, model.subject)
-        for text in (model.payee, model.amount):
-            if text:
-                row_value(fact.name, text, world, model.subject)
+    if model.estimator in ("recurring", "send_time"):
+        _check_rows(model, world)
     if model.estimator in ("purchases", "stages"):
         fact = world.fact(model.fact or "")
         amount = fact.column(model.amount or "")
@@ -247,6 +250,17 @@ def check_model(model: ModelDef, world: World) -> None:
     _check_conditions(model, world)
     if model.baseline is not None and model.baseline not in world.tags_of(model.subject):
         raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
+
+
+def _check_rows(model: ModelDef, world: World) -> None:
+    fact = world.fact(model.fact or "").name
+    for condition in (model.where, model.answered):
+        row_condition(fact, condition or "", world, model.subject)
+    for text in (model.payee, model.amount, model.channel):
+        if text:
+            row_value(fact, text, world, model.subject)
+    if model.estimator == "send_time" and len(model.groups) > 1:
+        raise InvalidDefinition(f"Model {model.model!r}: hours fall back to one group; `groups` names one tag at most.")
 
 
 def _check_texts(model: ModelDef, world: World) -> None:

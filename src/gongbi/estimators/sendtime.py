@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,11 @@ from sklearn.base import BaseEstimator
 from gongbi.errors import InvalidInput, NotFitted
 from gongbi.estimators.checks import FloatArray, IntArray, as_binary, as_groups, refuse_where
 
+FORMAT = 1
 HOURS = 168
+#: What is learned beside the names: how many sends a level is worth, and its curves as they are kept.
+_TRIALS = ("group_trials_", "customer_trials_")
+_CURVES = {"everybody": "everybody_", "group_near": "_group_sent", "group_answers": "_group_answers"}
 #: From so many groups or customers, drawn by chance, is learned how much they differ.
 MOST_UNITS = 2000
 #: Worth of the least and of the most certain prior, in sends.
@@ -49,6 +54,10 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         Names of the channels, sorted.
     everybody_ : ndarray of shape (n_channels, 168)
         Answer rates; hour 0 is Monday 0:00 to 1:00.
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups, sorted.
+    group_sent_ : ndarray of shape (n_groups,)
+        Messages sent to each.
     group_trials_, customer_trials_ : float
         How many sends everybody's curve is worth to a group, and a group's to a customer.
 
@@ -97,14 +106,13 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
             raise InvalidInput(f"width is above 0 and day_share 0 to 1, not {self.width} and {self.day_share}.")
         hour = _hours(hours, len(yes))
         self.channels_, channel = _named("channels", channels, len(yes))
-        self._groups, group = _named("groups", groups, len(yes))
+        self.groups_, group = _named("groups", groups, len(yes))
         numbered = as_groups("customers", customers)
         if len(numbered) != len(yes):
             raise InvalidInput(f"customers has {len(numbered)} entries, answered has {len(yes)}.")
         first = np.unique(numbered, return_index=True)[1]
-        names = np.asarray(customers)[first].tolist()
-        self._place = {name: i for i, name in enumerate(names)}
-        self._group_of = group[first]
+        self._group_of: IntArray | None = group[first]
+        self.group_sent_: IntArray = np.bincount(group, minlength=len(self.groups_))
         self._kernel = self._neighbours()
         slots = (len(self.channels_), HOURS)
         cell = channel * HOURS + hour
@@ -118,13 +126,67 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         self.everybody_: FloatArray = (near + k * overall[:, None]) / (near_sent + k)
         expected = self.everybody_.ravel()[cell]
         self.group_trials_ = self._worth(group, cell, yes, expected)
-        self._group_sent, self._group_answers = self._near(group, cell, yes, len(self._groups))
+        self._group_sent, self._group_answers = self._near(group, cell, yes, len(self.groups_))
         among = (self._group_answers + self.group_trials_ * self.everybody_) / (self._group_sent + self.group_trials_)
         self.customer_trials_ = self._worth(numbered, cell, yes, among[group, channel, hour])
+        self._keep(np.asarray(customers)[first].tolist(), numbered, cell, yes)
+        return self
+
+    def remember(
+        self, customers: ArrayLike, hours: ArrayLike, answered: ArrayLike, channels: ArrayLike | None = None
+    ) -> Self:
+        """Take these messages as all that is known of customers, without learning from them; as for `fit`.
+
+        A message in a channel that was not learned from is passed over.
+        """
+        self._checked()
+        yes = np.asarray(answered, dtype=bool)
+        hour, whom = _hours(hours, len(yes)), np.asarray(customers)
+        place = {name: c for c, name in enumerate(self.channels_.tolist())}
+        given = np.asarray(channels).tolist() if channels is not None else [self.channels_[0]] * len(yes)
+        channel = np.array([place.get(name, -1) for name in given], dtype=np.int64)
+        known = channel >= 0
+        names, numbered = np.unique(whom[known], return_inverse=True)
+        self._group_of = None
+        self._keep(names.tolist(), numbered, (channel * HOURS + hour)[known], yes[known])
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was learned of everybody and of groups, as JSON data; nothing of single customers."""
+        self._checked()
+        return {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in ("width", "day_share", "seed", *_TRIALS)},
+            "channels": self.channels_.tolist(),
+            "groups": self.groups_.tolist(),
+            "group_sent": self.group_sent_.tolist(),
+            **{name: getattr(self, kept).round(6).tolist() for name, kept in _CURVES.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that `to_json` wrote down; `remember` tells it of customers."""
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        self = cls(width=data["width"], day_share=data["day_share"], seed=data["seed"])
+        for name in _TRIALS:
+            setattr(self, name, float(data[name]))
+        self.channels_, self.groups_ = np.asarray(data["channels"]), np.asarray(data["groups"])
+        self.group_sent_ = np.asarray(data["group_sent"], dtype=np.int64)
+        for name, kept in _CURVES.items():
+            setattr(self, kept, np.asarray(data[name], dtype=np.float64))
+        self._kernel = self._neighbours()
+        nothing = np.zeros(0, dtype=np.int64)
+        self._group_of = None
+        self._keep([], nothing, nothing, nothing.astype(bool))
+        return self
+
+    def _keep(self, names: list[Any], numbered: IntArray, cell: IntArray, yes: NDArray[np.bool_]) -> None:
+        """Put the messages of each customer together."""
         order = np.argsort(numbered, kind="stable")
+        self._place = {name: i for i, name in enumerate(names)}
         self._starts = np.searchsorted(numbered[order], np.arange(len(names) + 1))
         self._cells, self._yes = cell[order], yes[order].astype(np.float64)
-        return self
 
     def curve(self, customer: Any, group: Any = None) -> FloatArray:
         """Answer rates of one customer, shape (n_channels, 168); a newcomer has the group's, or everybody's."""
@@ -201,12 +263,12 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
     def _which(self, customer: Any, group: Any) -> int:
         """The place of a customer's group; one after the last for a group that was never seen: it has no messages."""
         if group is not None:
-            at = np.flatnonzero(self._groups == group)
-            return int(at[0]) if len(at) else len(self._groups)
+            at = np.flatnonzero(self.groups_ == group)
+            return int(at[0]) if len(at) else len(self.groups_)
         place = self._place.get(customer)
-        if place is not None:
+        if place is not None and self._group_of is not None:
             return int(self._group_of[place])
-        return 0 if len(self._groups) == 1 else len(self._groups)
+        return 0 if len(self.groups_) == 1 else len(self.groups_)
 
     def _near(self, unit: IntArray, cell: IntArray, yes: Any, units: int) -> tuple[FloatArray, FloatArray]:
         """Sends and answers near each hour, shape (units + 1, n_channels, 168); the last unit has none."""

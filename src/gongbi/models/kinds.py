@@ -24,7 +24,19 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.estimators.traits import InferredTrait
-from gongbi.models import circles, drift, needs, newcomers, propensity, purchases, stages, texts, traits, uplift
+from gongbi.models import (
+    circles,
+    drift,
+    needs,
+    newcomers,
+    propensity,
+    purchases,
+    sendtime,
+    stages,
+    texts,
+    traits,
+    uplift,
+)
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
@@ -498,6 +510,11 @@ KINDS: Mapping[str, Kind] = {
         lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
         lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),
         lambda _, artifact, facts: needs.scores(artifact, facts.tables["rows"], facts.as_of, facts.zone),
+    ),
+    "send_time": OfFacts(
+        sendtime.plans,
+        lambda model, facts: sendtime.learn(model, facts.tables, facts.as_of),
+        lambda model, artifact, facts: sendtime.scores(model, artifact, facts.tables),
     ),
     "texts": Texts(),
     "circles": OfFacts(
