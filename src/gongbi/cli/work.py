@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from gongbi.cli.figures import interval, number
-from gongbi.cli.messages import told
+from gongbi.cli.messages import language, told
 
 #: How a training ended.
 ENDS = {"trained": "trained", "skipped": "nothing new to learn", "failed": "failed"}
@@ -45,7 +45,11 @@ def models_lines(models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def topics_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """What the table of topics is about."""
     begins, days = found["periods"][-1], found["days"]
-    yield f"The last {days} days, from {begins} on: {found['texts'][-1]:,} texts, beside the {found['past']} before."
+    texts, past = found["texts"][-1], found["past"]
+    if language() == "zh":
+        yield f"最近 {days} 天（自 {begins} 起）共 {texts:,} 条文本，与之前 {past} 期比较。"
+    else:
+        yield f"The last {days} days, from {begins} on: {texts:,} texts, beside the {past} periods before."
 
 
 def model_lines(model: Mapping[str, Any], indent: str = "  ") -> Iterator[str]:
