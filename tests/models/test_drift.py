@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongbi.core.types import INTEGER, TEXT
+from gongbi.core.types import INTEGER, TEXT, category
 from gongbi.models import drift
-from gongbi.models.groups import ABSENT, OTHERS, by_level, fairness, labels
+from gongbi.models.groups import ABSENT, OTHERS, by_level, declared_order, fairness, labels, split_figures
 
 
 def test_the_index_is_the_sum_of_differences_of_shares_times_their_log_ratios() -> None:
@@ -77,6 +77,21 @@ def test_fairness_counts_who_is_among_the_best_fifth() -> None:
         inside = label == one["level"]
         assert one["observed"]["estimate"] == pytest.approx(yes[inside].mean())
         assert one["predicted"] == pytest.approx(chance[inside].mean())
+
+
+def test_ordered_levels_stand_in_their_declared_order_and_others_by_size() -> None:
+    label = np.array(["high"] * 90 + ["low"] * 60 + [ABSENT] * 70 + ["middle"] * 40, dtype=object)
+    yes, chance = np.arange(260) % 2 == 0, np.linspace(0, 1, 260)
+    order = declared_order(category(TEXT, ["low", "middle", "high"], ordered=True))
+    assert declared_order(category(TEXT, ["low", "middle"])) == ()
+    found = split_figures({"a": label, "b": label, "c": label}, {"a": order, "c": order}, ["c"], yes, chance)
+    shown = {tag: [one["level"] for one in levels] for tag, levels in (found["by_group"] | found["fairness"]).items()}
+    declared = ["low", "middle", "high", ABSENT]
+    assert shown == {"a": declared, "b": ["high", ABSENT, "low", "middle"], "c": declared}
+    for one in found["fairness"]["c"]:
+        inside = label == one["level"]
+        assert one["members"] == inside.sum()
+        assert one["observed"]["estimate"] == pytest.approx(yes[inside].mean())
 
 
 def test_a_level_of_one_outcome_has_no_auc_and_a_small_one_is_not_shown() -> None:

@@ -40,6 +40,11 @@ def labels(values: Sequence[Any], type_: Type) -> Labels:
     )
 
 
+def declared_order(type_: Type) -> tuple[str, ...]:
+    """The labels of a category whose levels have an order, from least to most; none of any other type."""
+    return tuple(_said(value) for value in type_.levels) if type_.ordered else ()
+
+
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -59,13 +64,13 @@ def _ranges(values: Sequence[Any]) -> Labels:
     return found
 
 
-def by_level(label: Labels, yes: NDArray[np.bool_], chance: FloatArray) -> list[Figures]:
-    """AUC and calibration per level of one tag, the largest level first.
+def by_level(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: Sequence[str] = ()) -> list[Figures]:
+    """AUC and calibration per level of one tag: those with a declared order in it, then the largest first.
 
     ``auc`` is None where a level has fewer than two of either outcome; levels of fewer than 30 members are left out.
     """
     found = []
-    for level, inside in _levels(label):
+    for level, inside in _levels(label, order):
         n, positives = int(inside.sum()), int(yes[inside].sum())
         told = 2 <= positives <= n - 2
         area = auc_interval(yes[inside], chance[inside]) if told else None
@@ -85,7 +90,7 @@ def by_level(label: Labels, yes: NDArray[np.bool_], chance: FloatArray) -> list[
     return found
 
 
-def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray) -> list[Figures]:
+def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: Sequence[str] = ()) -> list[Figures]:
     """Per level of a protected tag: what share is among the best-scored fifth, and how that differs from the others.
 
     ``difference`` is that share less the share of all other members, with its interval; ``found`` is the share of those
@@ -95,7 +100,7 @@ def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray) -> list[
     # Equal scores stand in the order of the members, which says nothing of them.
     chosen[np.argsort(-chance, kind="stable")[: max(1, round(CHOSEN * len(chance)))]] = True
     found = []
-    for one, inside in zip(by_level(label, yes, chance), (i for _, i in _levels(label)), strict=True):
+    for one, inside in zip(by_level(label, yes, chance, order), (i for _, i in _levels(label, order)), strict=True):
         rest = ~inside
         had = int((yes & inside).sum())
         figures = {
@@ -110,18 +115,27 @@ def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray) -> list[
     return found
 
 
-def _levels(label: Labels) -> list[tuple[str, NDArray[np.bool_]]]:
-    counted = Counter(label.tolist())
-    return [(level, label == level) for level, n in counted.most_common() if n >= FEWEST]
+def _levels(label: Labels, order: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+    large = [level for level, n in Counter(label.tolist()).most_common() if n >= FEWEST]
+    large.sort(key=lambda level: order.index(level) if level in order else len(order))
+    return [(level, label == level) for level in large]
 
 
 def split_figures(
-    groups: Mapping[str, Labels], protected: Sequence[str], yes: NDArray[np.bool_], chance: FloatArray
+    groups: Mapping[str, Labels],
+    orders: Mapping[str, Sequence[str]],
+    protected: Sequence[str],
+    yes: NDArray[np.bool_],
+    chance: FloatArray,
 ) -> Figures:
-    """``by_group``: tag → `by_level`; ``fairness``: protected tag → `fairness`."""
+    """``by_group``: tag → `by_level`; ``fairness``: protected tag → `fairness`; `orders` are those of labels."""
+
+    def of(tag: str) -> tuple[Any, ...]:
+        return groups[tag], yes, chance, orders.get(tag, ())
+
     return {
-        "by_group": {tag: by_level(label, yes, chance) for tag, label in groups.items() if tag not in protected},
-        "fairness": {tag: fairness(groups[tag], yes, chance) for tag in protected if tag in groups},
+        "by_group": {tag: by_level(*of(tag)) for tag in groups if tag not in protected},
+        "fairness": {tag: fairness(*of(tag)) for tag in protected if tag in groups},
     }
 
 

@@ -28,7 +28,7 @@ from gongbi.estimators.stats import (
 )
 from gongbi.models.base import Figures, Judgement
 from gongbi.models.features import feature_frame
-from gongbi.models.groups import Labels, labels, split_figures
+from gongbi.models.groups import Labels, declared_order, labels, split_figures
 
 SEED = 20170101
 #: What is chosen between on the training cohorts. Few, because every further one would be chosen by chance.
@@ -45,9 +45,9 @@ FEW_POSITIVES = 500
 class CohortRows:
     """A cohort with its rows: who, features as a frame, the baseline's plain value, who said yes.
 
-    `groups` has a label per member for each tag that figures are split by; `members` and `positives` count the whole
-    cohort where the rows are a sample of it; `known` are all tags that were read, as they came; `value` is
-    what each came to be worth, where that is asked.
+    `groups` has a label per member for each tag that figures are split by, `orders` their declared order; `members` and
+    `positives` count the whole cohort where the rows are a sample of it; `known` are all tags that were read, as they
+    came; `value` is what each came to be worth, where that is asked.
     """
 
     name: str
@@ -64,6 +64,7 @@ class CohortRows:
     known: Any = None
     treated: NDArray[np.bool_] | None = None
     value: FloatArray | None = None
+    orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -113,11 +114,12 @@ def cohort_rows(
     frame = feature_frame(features, types, microseconds(as_of))
     arm = np.asarray(treated["yes"].to_numpy(zero_copy_only=False), dtype=bool) if treated is not None else None
     split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
+    orders = {tag: declared_order(type_) for tag, type_ in (groups or {}).items()}
     value = None
     if "value" in target.column_names:
         value = np.asarray(target["value"].to_numpy(zero_copy_only=False), dtype=np.float64)
     return CohortRows(
-        name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm, value
+        name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm, value, orders
     )
 
 
@@ -210,7 +212,7 @@ def figures_on(
         "calibration": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
         "gains": gains(yes, chance),
         "lift": lifts(yes, chance),
-        **split_figures(cohort.groups, protected, yes, chance),
+        **split_figures(cohort.groups, cohort.orders, protected, yes, chance),
     }
     if cohort.baseline is not None:
         figures["baseline"] = {
