@@ -11,7 +11,7 @@ from test_promotion import Ports
 from gongbi.catalog.uses import key_of
 from gongbi.catalog.yaml import read_text, to_json
 from gongbi.engine import Engine
-from gongbi.errors import InvalidInput, Refused, UnknownName
+from gongbi.errors import InvalidDefinition, InvalidInput, Refused, UnknownName
 from gongbi.services import library, modelling
 from gongbi.store import Store
 from gongbi.store.definitions import NewDefinition
@@ -82,6 +82,21 @@ def test_newcomers_stages_and_needs_are_written_from_choices(ports: Choosing) ->
     assert (needs["definition"]["payee"], needs["definition"]["where"]) == ("shelf", "amount > 5")
     with pytest.raises(UnknownName, match="'shelves'"):
         modelling.draft_model(ports, "needs", "recurring", fact="visit", payee="visit.shelves")
+
+
+LIKES = "case when count(visit) > 3 then 'much' when exists(visit) then 'little' end"
+
+
+def test_a_trait_is_written_from_what_is_declared_and_the_tags_to_learn_from(ports: Choosing) -> None:
+    found = modelling.draft_model(
+        ports, "home", "trait", trait=LIKES, features="visits.*，spend.mean", limit=0.9, population="1 < 2"
+    )
+    assert (found["definition"]["trait"], found["definition"]["limit"]) == (LIKES, 0.9)
+    assert found["definition"]["features"] == ["visits.*", "spend.mean"]
+    assert found["definition"]["score"] == "1 < 2"
+    assert found["tags"] == ["model.home.value", "model.home.confidence", "model.home.method"]
+    with pytest.raises(InvalidDefinition, match="features"):
+        modelling.draft_model(ports, "home", "trait", trait=LIKES)
 
 
 def test_choices_that_cannot_be_are_refused(ports: Choosing) -> None:

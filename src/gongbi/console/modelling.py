@@ -11,14 +11,17 @@ from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
 DAYS = (7, 14, 30, 60, 90, 180)
-#: Which choices each kind of model asks for, beside its name, the behaviour and the people.
+#: Least confidence at which a trait is inferred.
+LIMITS = (0.7, 0.8, 0.9, 0.95)
+#: Which choices each kind of model asks for, beside its name and the people.
 KINDS = {
-    "propensity": ("does", "where", "days"),
-    "value": ("amount", "often", "days"),
-    "newcomers": ("where", "amount", "days"),
-    "stages": ("amount", "days"),
-    "recurring": ("payee", "where", "amount", "days"),
-    "uplift": ("does", "where", "days", "treated", "randomised"),
+    "propensity": ("fact", "does", "where", "days"),
+    "value": ("fact", "amount", "often", "days"),
+    "newcomers": ("fact", "where", "amount", "days"),
+    "stages": ("fact", "amount", "days"),
+    "recurring": ("fact", "payee", "where", "amount", "days"),
+    "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
+    "trait": ("trait", "features", "limit"),
 }
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
 
@@ -41,6 +44,10 @@ class _Form:
         self.segments = {"": page.t("modelling.everybody")} | {
             f"segment.{one['name']}": page.words(one["title"], one["name"]) for one in known["segments"]
         }
+        # What members declare is an attribute in words; a tag would be learned from what it is made of.
+        self.declared = [
+            one["name"] for one in known["fields"] if one["group"] == "attribute" and one["type"] == "text"
+        ]
         self.found: dict[str, Any] | None = None
 
     def show(self) -> None:
@@ -65,6 +72,10 @@ class _Form:
                     t("modelling.treated"), placeholder="exists(mailed) filter (where ahead(7, 'day'))"
                 ).props("outlined dense")
                 self.randomised = ui.checkbox(t("modelling.randomised"))
+                self.trait = self._select("trait", self.declared, next(iter(self.declared), None))
+                self.features = ui.input(t("modelling.learn_from"), placeholder="rfm.* value.spend")
+                self.features.props("outlined dense")
+                self.limit = self._select("limit", {one: page.format.percent(one) for one in LIMITS}, 0.8)
                 for key in dict.fromkeys(key for keys in KINDS.values() for key in keys):
                     box = getattr(self, key)
                     box.bind_visibility_from(self.kind, "value", lambda kind, key=key: key in KINDS[kind])
@@ -100,6 +111,9 @@ class _Form:
             "payee": self.payee.value or "",
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
+            "trait": self.trait.value or "",
+            "features": self.features.value or "",
+            "limit": self.limit.value,
         }
 
     async def look(self) -> None:

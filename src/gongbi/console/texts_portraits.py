@@ -85,7 +85,7 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "personas.back": ("所有人物", "All personas"),
     "personas.picture_about": (
         "花瓣是最突出的特征，越长越突出；外圈是占全体（或所对照的群）的比例。",
-        "Petals are the traits that stand out; the ring is the share of everybody.",
+        "Petals are the traits that stand out; the ring is the share of everybody, or of the group compared with.",
     ),
     "personas.said": ("这个人", "Who this is"),
     "personas.said_about": ("点开一句话看它的来源", "open a sentence to see its source"),

@@ -17,7 +17,7 @@ from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "newcomers", "stages", "recurring", "uplift")
+KINDS = ("propensity", "value", "newcomers", "stages", "recurring", "uplift", "trait")
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
 
@@ -27,7 +27,7 @@ def draft_model(
     model: str,
     kind: str,
     *,
-    fact: str,
+    fact: str = "",
     days: int = 30,
     does: bool = True,
     where: str = "",
@@ -37,6 +37,9 @@ def draft_model(
     randomised: bool = False,
     often: str = "beta_geo",
     payee: str = "",
+    trait: str = "",
+    features: str = "",
+    limit: float = 0.8,
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -45,15 +48,15 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers``, ``stages``, ``recurring`` or ``uplift``.
+        ``propensity``, ``value``, ``newcomers``, ``stages``, ``recurring``, ``uplift`` or ``trait``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
-        for ``newcomers`` that whose amounts are added up.
+        for ``newcomers`` that whose amounts are added up. ``trait`` asks for none of them.
     population
         Who is asked about and scored: a condition; everybody where empty.
     amount
-        For all but ``propensity`` and ``uplift``: the fact's column of money.
+        For all but ``propensity``, ``uplift`` and ``trait``: the fact's column of money.
     payee
         For ``recurring``: to whom or for what, an expression about a row; `days` are then kept back to check the dates.
         For ``stages`` they are the length of a period.
@@ -61,6 +64,9 @@ def draft_model(
         For ``value``: the model of how often; see the definition.
     treated, randomised
         For ``uplift``: who was treated, and whether by lot.
+    trait, features, limit
+        For ``trait``: what members declared, an expression of text; the tags to learn it from, as names or ``topic.*``
+        with spaces or commas between them; and the least confidence at which it is inferred of who declared nothing.
 
     Returns
     -------
@@ -81,7 +87,10 @@ def draft_model(
         given["name"] = dict(name)
     if subject != "customer":
         given["subject"] = subject
-    if kind in ("value", "stages", "recurring"):
+    if kind == "trait":
+        given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
+        given |= {"score": population} if population.strip() else {}
+    elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
             given |= {"horizon_days": days, "holdout_days": days} | ({"often": often} if often != "beta_geo" else {})

@@ -75,6 +75,12 @@ def _check_trained(ctx: Context, subject: str, parts: Sequence[Expr]) -> None:
     for model in ctx.catalog().models.values():
         for tag in model_tags(model):
             if tag in used and model.subject == subject:
+                if kept := ctx.store.models.list(name=model.model):
+                    raise NotYet(
+                        f"The tag {tag!r} has no values yet: no version of its model is in use.",
+                        hint=f"Look at its card; `gongbi models promote {model.model} {kept[0].version} --why REASON`"
+                        " puts one in use by your word.",
+                    )
                 raise NotYet(
                     f"The tag {tag!r} has no values yet: its model was not trained.",
                     hint=f"Run `gongbi train {model.model}` first.",
