@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -132,6 +133,8 @@ def _start(master: str, folder: Path, shuffle_partitions: int) -> SparkSession:
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.shuffle.partitions": str(shuffle_partitions),
     }
+    # Its Python processes are this Python, where our packages are, and not the first one on the path.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master)
     for key, value in settings.items():
         builder = builder.config(key, value)
