@@ -10,6 +10,7 @@ import pytest
 from test_browser import Visit, press, until
 
 import gongbi
+from gongbi.console import texts
 
 pytestmark = pytest.mark.browser
 
@@ -106,3 +107,46 @@ def test_the_first_shares_of_the_look_alikes_are_previewed_and_one_is_taken(visi
 TIERS = {"zh": "按前百分之几选取", "en": "How far to go"}
 ROWS = """return [...document.querySelectorAll(`[aria-label='${arguments[0]}'] tbody tr`)]
     .map(row => [...row.cells].map(cell => cell.innerText.trim()))"""
+
+
+OPTION = """const one = [...document.querySelectorAll('.q-menu .q-item')]
+    .find(item => item.innerText.trim() === arguments[0]); if (one) one.click(); return !!one"""
+
+
+def choose(visit: Visit, label: str, option: str) -> None:
+    """Take an option of a select, told by its label."""
+    boxes = visit.driver.find_elements("css selector", ".q-select")
+    box = next(one for one in boxes if one.is_displayed() and label in one.text)
+    visit.script("arguments[0].scrollIntoView({block: 'center'})", box)
+    box.click()
+    until(lambda: visit.script(OPTION, option), f"{option} of {label}", 20)
+    until(lambda: not visit.script("return !!document.querySelector('.q-menu')"), "the menu is shut")
+
+
+def test_a_group_is_set_against_another_its_past_without_the_unknown_and_beyond_a_channel(visit: Visit) -> None:
+    visit.open("/insight?e=champions", "en")
+    until(lambda: visit.script("return !document.querySelector('.g-waiting')"), "all parts")
+    with gongbi.open(visit.served.root) as ws:
+        end = datetime.fromisoformat(ws.call("overview")["as_of"]).astimezone(ZoneInfo(ws.settings.zone)).date()
+        past = (end - timedelta(days=90)).isoformat()
+        other = ws.call("insight", expression="champions", base="segment.coast")
+        apart = ws.call("insight", expression="champions", base="segment.coast", unknown="apart")
+        before = ws.call("insight", expression="champions", against_as_of=past, unknown="apart")
+        hidden = ws.call("hidden", expression="champions", channel="segment.coast", limit=20)
+
+    def said(found: dict[str, Any]) -> str:
+        beyond = sum(row["p_adjusted"] is not None and row["p_adjusted"] < 0.05 for row in found["rows"])
+        figures = {"group": found["size"], "base": found["base_size"], "n": found["compared"], "sure": beyond}
+        return texts.text("en", "contrast.said", **{name: f"{value:,}" for name, value in figures.items()})
+
+    choose(visit, "Against", "Coast")
+    until(lambda: said(other) in visit.body() and other["note"] in visit.body(), "against the coast", 30)
+    choose(visit, "The unknown", "count nowhere")
+    assert apart["note"] != other["note"]
+    until(lambda: apart["note"] in visit.body() and said(apart) in visit.body(), "without the unknown", 30)
+    choose(visit, "Against", "the group in the past")
+    until(lambda: said(before) in visit.body(), "against the past", 30)
+    choose(visit, "Obvious channel", "Coast")
+    outside = {"n": hidden["known_outside"], "of": hidden["size"]}
+    until(lambda: texts.text("en", "contrast.outside", **outside) in visit.body(), "outside the channel", 30)
+    assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
