@@ -260,7 +260,8 @@ WITHOUT_TAGS = Level({t: st.one_of(_sale[t], _view[t]) for t in _sale}, ranks=Tr
 tags = st.fixed_dictionaries(
     {
         "t.i": WITHOUT_TAGS.of("i", 1),
-        "t.d": WITHOUT_TAGS.of("d", 1),
+        # The world says that it has two digits after the point; what is drawn may have one.
+        "t.d": form("(0.00 + {})", WITHOUT_TAGS.of("d", 1)),
         "t.b": WITHOUT_TAGS.of("b", 1),
         "t.s": WITHOUT_TAGS.of("s", 1),
     }
