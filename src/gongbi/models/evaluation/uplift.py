@@ -5,8 +5,10 @@ Qini area: between the Qini curve of the score and the diagonal, per member time
 much the split matters; that the file is one sample of many is told by draws of rows with replacement, the same rows
 for all repeats and both models.
 
-That effects differ is said only where both the drawn interval of the Qini area lies above 0 and the score's slope
-(`estimators.stats.uplift.heterogeneity`) is above 0 with a median p-value of repeats that, doubled, is below 0.05.
+That effects differ is said only where both the drawn interval of the Qini area lies above what a random order of the
+same rows reaches by chance, and the score's slope (`estimators.stats.uplift.heterogeneity`) is above 0 with a median
+p-value of repeats that, doubled, is below 0.05. The first asks more than the second: a slope may be sure while nobody
+gains from the order, and it is the order that a campaign uses.
 """
 
 from __future__ import annotations
@@ -79,14 +81,15 @@ def run(frame: Any, request: Request) -> Evaluation:
 
     seeds, measures = carried_out(one, request, splits, TITLES)
     request.progress("draws", 0, None)
-    area, gain = drawn_areas(trial, kept[:DRAWN_REPEATS], request.seed)
-    shown, details = heterogeneity_of(kept, area)
+    area, gain, beyond_chance = drawn_areas(trial, kept[:DRAWN_REPEATS], request.seed)
+    shown, details = heterogeneity_of(kept, beyond_chance)
     half = _median_interval([_half_gain(judged) for judged in kept])
     details |= {
         "arms": {"treated": trial.arms[0], "control": trial.arms[1]},
         "average_effect": _plain(_average(trial)),
         "area_of_the_sample": _plain(area),
         "area_beyond_t_logistic_of_the_sample": _plain(gain),
+        "area_beyond_chance_of_the_sample": _plain(beyond_chance),
         "half_gain_of_the_sample": _plain(half),
         "groups": groups_of(kept[0], request) if trial.binary else [],
         "propensity": chance,
@@ -101,7 +104,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         seeds=seeds,
         measures=measures,
         charts=(qini_chart(trial, kept[0]),),
-        sentences=sentences_of(trial, shown=shown, area=area, gain=gain, half=half),
+        sentences=sentences_of(trial, shown=shown, area=area, chance=beyond_chance, gain=gain, half=half),
         notes=trial.notes,
         details=details,
     )
@@ -164,8 +167,11 @@ def figures(trial: Trial, judged: Judged, score: FloatArray) -> dict[str, float]
     }
 
 
-def drawn_areas(trial: Trial, kept: Sequence[Judged], seed: int) -> tuple[Interval, Interval]:
-    """Qini area of the model, and how far it is beyond the T-learner's, meaned over repeats; rows are drawn."""
+def drawn_areas(trial: Trial, kept: Sequence[Judged], seed: int) -> tuple[Interval, Interval, Interval]:
+    """Qini area of the model, and how far it is beyond the T-learner's and beyond a random order's.
+
+    Areas are meaned over repeats; rows are drawn, and for the last also the random order, anew in each draw.
+    """
     from gongbi.estimators.stats.uplift import Ranked
 
     n = len(trial.y)
@@ -174,27 +180,33 @@ def drawn_areas(trial: Trial, kept: Sequence[Judged], seed: int) -> tuple[Interv
         (one.rows, [Ranked.of(trial.y[one.rows], trial.treated[one.rows], one.scores[name]) for name in names])
         for one in kept
     ]
+    # Where every repeat judges all rows, a random order has one area, however many repeats there are.
+    pools = [one.rows for one in kept if len(one.rows) < n] or [kept[0].rows]
     rng = np.random.default_rng(seed)
     draws = DRAWS if n < LARGE else DRAWS // 2
-    found = np.empty((draws + 1, 2))
+    found = np.empty((draws + 1, 3))
     for i in range(draws + 1):
         weight = np.ones(n) if i == 0 else np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        found[i] = np.mean([[one.area(weight[rows]) for one in pair] for rows, pair in ranked], axis=0)
-    found *= 1000
-    beyond = found[:, 0] - found[:, 1]
+        order = rng.random(n)
+        by_chance = [Ranked.of(trial.y[rows], trial.treated[rows], order[rows]).area(weight[rows]) for rows in pools]
+        found[i, :2] = np.mean([[one.area(weight[rows]) for one in pair] for rows, pair in ranked], axis=0)
+        found[i, 2] = np.mean(by_chance)
+    area, learner, chance = 1000 * found.T
     return (
-        percentile_interval(float(found[0, 0]), found[1:, 0], LEVEL),
-        percentile_interval(float(beyond[0]), beyond[1:], LEVEL),
+        percentile_interval(float(area[0]), area[1:], LEVEL),
+        percentile_interval(float(area[0] - learner[0]), (area - learner)[1:], LEVEL),
+        # The area of a random order is 0 in expectation, whatever the first one drawn has.
+        percentile_interval(float(area[0]), (area - chance)[1:], LEVEL),
     )
 
 
-def heterogeneity_of(kept: Sequence[Judged], area: Interval) -> tuple[bool, dict[str, Any]]:
+def heterogeneity_of(kept: Sequence[Judged], beyond_chance: Interval) -> tuple[bool, dict[str, Any]]:
     """Whether effects can be shown to differ, by the rule of this module, and what it rests on."""
     from gongbi.estimators.stats.uplift import heterogeneity
 
     found = [heterogeneity(one.scores[MODEL], one.effect_scores) for one in kept]
     p_value = min(1.0, 2 * float(np.median([one.slope_p_value for one in found])))
-    shown = area.low > 0 and p_value < SIGNIFICANT
+    shown = beyond_chance.low > 0 and p_value < SIGNIFICANT
     slope = _median_interval([one.slope for one in found])
     return shown, {"heterogeneity": {"shown": shown, "slope": _plain(slope), "p_value": p_value}}
 
@@ -220,7 +232,9 @@ def groups_of(judged: Judged, request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def sentences_of(trial: Trial, *, shown: bool, area: Interval, gain: Interval, half: Interval) -> tuple[Words, ...]:
+def sentences_of(
+    trial: Trial, *, shown: bool, area: Interval, chance: Interval, gain: Interval, half: Interval
+) -> tuple[Words, ...]:
     """What may be said."""
     average = _average(trial)
     said = [
@@ -232,15 +246,18 @@ def sentences_of(trial: Trial, *, shown: bool, area: Interval, gain: Interval, h
     if shown:
         said.append(
             Words(
-                f"不同客户的增量确有差别：Qini 面积 {_told(area)}，区间在 0 以上。",
-                f"Effects differ from member to member: Qini area {_told(area)}, all above 0.",
+                f"不同客户的增量确有差别：Qini 面积 {_told(area)}，比随机排序多 {_told(chance)}。",
+                f"Effects differ from member to member: Qini area {_told(area)}, beyond a random order by"
+                f" {_told(chance)}.",
             )
         )
     else:
         said.append(
             Words(
-                f"无法证明不同客户的增量有差别（Qini 面积 {_told(area)}）：不要按此得分挑选客户。",
-                f"No heterogeneity can be shown (Qini area {_told(area)}): do not choose customers by this score.",
+                f"无法证明不同客户的增量有差别（Qini 面积 {_told(area)}，与随机排序之差 {_told(chance)}）："
+                "不要按此得分挑选客户。",
+                f"No heterogeneity can be shown (Qini area {_told(area)}, beyond a random order by {_told(chance)}):"
+                " do not choose customers by this score.",
             )
         )
     beyond = ("未见差别于", "not shown apart from")
