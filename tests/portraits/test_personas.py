@@ -12,6 +12,7 @@ import pytest
 import gongbi
 from gongbi.catalog.base import Words
 from gongbi.catalog.portraits import PERSONA_FIELDS
+from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TIMESTAMP, Type
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
 from gongbi.portraits.avatar import avatar
 from gongbi.portraits.personas import Trait, drawn, petals, title
@@ -147,8 +148,8 @@ def test_a_name_that_people_gave_stays(ws: Workspace) -> None:
     assert ws.call("persona", cast="people", key="others")["name"] == {"zh": "过客", "en": "Passing by"}
     ws.call("rename_persona", cast="people", key="others")
     assert ws.call("persona", cast="people", key="others")["name"] == {
-        "zh": "本地：否，订单数：1",
-        "en": "Local: no, orders: 1",
+        "zh": "城市：Lyon，订单数：1",
+        "en": "Town: Lyon, orders: 1",
     }
 
 
@@ -179,7 +180,7 @@ ROW = {
     "tag": "t.a", "label": "x", "kind": "value", "share": 0.6, "base_share": 0.3, "tgi": 200.0, "low": 180.0,
     "high": 220.0, "support": 60, "p_adjusted": 0.001,
 }  # fmt: skip
-TRAITS = {"t.a": Trait(Words("甲", "A"), None, is_truth=False)}
+TRAITS = {"t.a": Trait(Words("甲", "A"), None)}
 
 
 def test_what_chance_could_make_sets_nobody_apart() -> None:
@@ -188,15 +189,109 @@ def test_what_chance_could_make_sets_nobody_apart() -> None:
     assert petals([unsure], TRAITS) == []
     assert title(1, []).en == "Persona 1"
     (said,) = drawn([ROW], {"work": ["t.a"]}, TRAITS, 100)["work"]
-    assert said["zh"] == "60% 的人甲为 x，全体为 30%，是平均的 2.0 倍。"
-    assert said["en"] == "A is x for 60%, against 30% of everybody, 2.0 times as often."
+    assert said["zh"] == "60% 的人甲为 x，是全体（30%）的 2 倍。"
+    assert said["en"] == "A is x for 60% of them, twice as often as among everybody (30%)."
+
+
+def said_of(change: dict[str, object], trait: Trait, among: Words | None = None) -> tuple[str, str]:
+    (words,) = drawn([{**ROW, **change}], {"work": ["t.a"]}, {"t.a": trait}, 100, among)["work"]
+    return words["zh"], words["en"]
+
+
+@pytest.mark.parametrize(
+    ("label", "type_", "unit", "zh", "en"),
+    [
+        ("≥ 64.1032", DOUBLE, "USD", "至少 64.1 美元", "64.1 USD or more"),
+        ("< 1234.5", DOUBLE, "USD", "低于 1,234 美元", "less than 1,234 USD"),
+        ("3 – 5.5", DOUBLE, "days", "在 3 至 5.5 天之间", "3 to 5.5 days"),
+        ("0.213 – 0.284", DOUBLE, "share", "在 21% 至 28% 之间", "21% to 28%"),
+        ("≥ 0.00123", DOUBLE, "share", "至少 0.12%", "0.12% or more"),
+        ("3 – 6", INTEGER, "trips", "在 3 至 5 次购物之间", "3 to 5 trips"),
+        ("1 – 2", INTEGER, "trips", "为 1 次购物", "1 trip"),
+        ("< 3", INTEGER, "hour of day", "不超过 2 时", "2:00 or less"),
+        ("≥ 2017-11-05", DATE, None, "在 2017年11月5日或之后", "5 November 2017 or later"),
+        ("< 2017-11-05", TIMESTAMP, None, "早于 2017年11月5日", "before 5 November 2017"),
+        ("2017-11-05 – 2017-11-09", DATE, None, "在 2017年11月5日至 2017年11月9日之间",
+         "from 5 November 2017 to 9 November 2017"),
+        ("2017-11-05", TIMESTAMP, None, "在 2017年11月5日", "5 November 2017"),
+    ],
+)  # fmt: skip
+def test_a_range_is_said_as_people_say_it(label: str, type_: Type, unit: str | None, zh: str, en: str) -> None:
+    found = said_of({"label": label, "kind": "range"}, Trait(Words("甲", "A"), unit, type_))
+    assert found == (
+        f"60% 的人甲{zh}，是全体（30%）的 2 倍。",
+        f"A is {en} for 60% of them, twice as often as among everybody (30%).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "base", "who", "zh", "en"),
+    [
+        (1.0, 0.5, "所有的人", "是全体（50%）的 2 倍", "all of them, twice as often as among everybody (50%)"),
+        (
+            0.999,
+            0.8,
+            "几乎所有的人",
+            "是全体（80%）的 1.2 倍",
+            "nearly all of them, 1.2 times as often as among everybody (80%)",
+        ),
+        (0.52, 0.51, "52% 的人", "与全体（51%）相近", "52% of them, much as among everybody (51%)"),
+        (0.6, 0.54, "60% 的人", "略高于全体（54%）", "60% of them, somewhat more often than among everybody (54%)"),
+        (0.6, 0.7, "60% 的人", "略低于全体（70%）", "60% of them, somewhat less often than among everybody (70%)"),
+        (0.6, 0.9, "60% 的人", "远低于全体（90%）", "60% of them, much less often than among everybody (90%)"),
+        (
+            0.01,
+            0.001,
+            "1% 的人",
+            "是全体（不到 1%）的 10 倍",
+            "1% of them, 10 times as often as among everybody (under 1%)",
+        ),
+    ],
+)
+def test_a_share_is_set_beside_that_of_everybody_in_words(
+    share: float, base: float, who: str, zh: str, en: str
+) -> None:
+    change = {"share": share, "base_share": base, "tgi": 100 * share / base}
+    assert said_of(change, TRAITS["t.a"]) == (f"{who}甲为 x，{zh}。", f"A is x for {en}.")
+
+
+def test_a_truth_is_said_to_hold_or_not_and_companies_are_no_persons() -> None:
+    truth = Trait(Words("是否有子女", "Has kids"), None, BOOLEAN)
+    assert said_of({"label": "true"}, truth)[0] == "60% 的人符合“有子女”，是全体（30%）的 2 倍。"
+    assert said_of({"label": "false"}, truth, Words("公司", "Companies")) == (
+        "60% 的成员不符合“有子女”，是“公司”（30%）的 2 倍。",
+        "“Has kids” does not hold for 60% of them, twice as often as among “Companies” (30%).",
+    )
+
+
+@pytest.mark.parametrize(("name", "verb"), [
+    ("Days since the last trip", "are"), ("Campaigns received", "are"), ("Trips of 8 weeks", "are"),
+    ("Share of trips with a coupon", "is"), ("Marital status", "is"), ("Home class", "is"), ("Usual gap", "is"),
+])  # fmt: skip
+def test_a_name_of_several_is_said_in_the_plural(name: str, verb: str) -> None:
+    assert said_of({}, Trait(Words("甲", name), None))[1].startswith(f"{name} {verb} x for")
+
+
+def test_a_unit_that_the_name_says_is_not_said_again() -> None:
+    counted = Trait(Words("收到活动数", "Campaigns received"), "campaigns", INTEGER)
+    assert said_of({"label": "≥ 5", "kind": "range"}, counted)[1].startswith("Campaigns received are 5 or more for")
+
+
+def test_what_everybody_is_goes_without_saying() -> None:
+    for share, base in ((1.0, 1.0), (0.996, 0.999)):
+        row = {**ROW, "share": share, "base_share": base, "tgi": 100 * share / base, "p_adjusted": 1.0}
+        assert drawn([row], {"work": ["t.a"]}, TRAITS, 100) == {"work": []}
+    not_either = {**ROW, "label": "false", "share": 0.95, "base_share": 0.94, "tgi": 101.0, "p_adjusted": 1.0}
+    truth = {"t.a": Trait(Words("甲", "A"), None, BOOLEAN)}
+    assert drawn([not_either], {"work": ["t.a"]}, truth, 100) == {"work": []}
+    assert len(drawn([{**not_either, "label": "true"}], {"work": ["t.a"]}, truth, 100)["work"]) == 1
 
 
 RANGE = {**ROW, "tag": "spend.total", "label": "≥ 64.1", "kind": "range"}
 NAMED = {
-    "spend.total": Trait(Words("累计优惠", "Total discount"), "USD", is_truth=False),
-    "spend.last": Trait(Words("最近金额", "Last amount"), "USD", is_truth=False),
-    "rfm.sum": Trait(Words("RFM 总分", "RFM score"), None, is_truth=False),
+    "spend.total": Trait(Words("累计优惠", "Total discount"), "USD"),
+    "spend.last": Trait(Words("最近金额", "Last amount"), "USD"),
+    "rfm.sum": Trait(Words("RFM 总分", "RFM score"), None),
     "t.a": TRAITS["t.a"],
 }
 

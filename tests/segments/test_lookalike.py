@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from datetime import datetime
 from hashlib import md5
 from pathlib import Path
 
@@ -90,6 +92,19 @@ def test_the_tags_that_define_the_seeds_are_left_out_and_named(half_year, tmp_pa
         half_year.ws.call("lookalike", expression="often", tags=["spend.orders"])
     with pytest.raises(InvalidInput, match="too few to learn from"):
         half_year.ws.call("lookalike", expression="customer.id = 1")
+
+
+def test_the_instants_among_the_reasons_are_said_in_the_workspaces_zone(half_year, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "alike.csv"
+    asked = {"expression": "town", "tags": ["visit.last"], "repeats": 2, "kind": "logistic"}
+    found = half_year.ws.call("lookalike", top=100, to=str(file), **asked)
+    told = {row["id"]: one["value"] for row in found["rows"] for one in row["reasons"]}
+    cells = {int(row["id"]): row["reasons"] for row in csv.DictReader(file.read_text("utf-8-sig").splitlines())}
+    assert told
+    for id_, value in told.items():
+        last = max(order.ts for order in half_year.orders if order.customer == id_)
+        assert datetime.fromisoformat(value) == last
+        assert cells[id_] == f"visit.last = {last:%Y-%m-%d %H:%M:%S} Asia/Shanghai"
 
 
 def test_the_result_is_kept_as_a_list_and_as_a_score_that_tags_can_use(half_year) -> None:  # type: ignore[no-untyped-def]

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gongbi.console.words import VALUES
-from gongbi.translation.units import UNITS
+from gongbi.translation.units import SHARES, UNITS
 
 DASH = "—"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -106,6 +106,8 @@ class Format:
         if isinstance(value, bool):
             return {"zh": ("否", "是"), "en": ("no", "yes")}[self.language][value]
         if isinstance(value, int | float | Decimal):
+            if unit in SHARES:
+                return self.percent(value)
             text = self.number(value)
             shown = self.unit(unit)
             return f"{text} {shown}" if shown else text

@@ -81,8 +81,9 @@ class Page:
         self.ws: Workspace = self.console.ws
         self.format = Format(self.language, self.ws.settings.zone)
         self.overview: dict[str, Any] = {}
-        #: Tag → what people call it, and what they call its values, where a page has asked for them.
+        #: Tag → what people call it, its unit, and what they call its values, where a page has asked for them.
         self.names: dict[str, str] = {}
+        self.units: dict[str, str | None] = {}
         self.labels: dict[str, Mapping[str, Any]] = {}
         self.header_facts: ui.element | None = None
 
@@ -106,6 +107,7 @@ class Page:
         for tag in tags:
             self.names[tag["tag"]] = self.words(tag["name"], tag["tag"])
             self.labels[tag["tag"]] = tag.get("labels") or {}
+            self.units[tag["tag"]] = tag.get("unit")
 
     def value(self, tag: Mapping[str, Any], value: Any) -> str:
         """A value of a tag of the library: its label, where the definition has one, else as such values are shown."""
@@ -117,7 +119,7 @@ class Page:
             return comma.join(self.value({"labels": labels}, one) for one in value)
         if labels and isinstance(value, Mapping) and set(value) == {"value", "share"}:
             return f"{self.value({'labels': labels}, value['value'])} {self.format.percent(value['share'], 0)}"
-        return self.format.value(value, tag.get("unit"))
+        return self.format.value(value, tag["unit"] if "unit" in tag else self.units.get(str(tag.get("tag"))))
 
     def bin(self, tag: str, label: str) -> str:
         """A bin of a tag, as groups are compared by: a value's label, or a range with few digits."""

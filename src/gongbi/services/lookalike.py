@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from gongbi.catalog.masking import MASKED
+from gongbi.core.clock import local_time
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.types import Type
 from gongbi.errors import InvalidInput, UnknownName
@@ -274,9 +275,11 @@ def _title(expression: str) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """A value as JSON has it; what an engine gives without an offset is UTC."""
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -329,9 +332,19 @@ def _suspicious(frame: Any, seeds: Any) -> list[str]:
     return found
 
 
+def _in_cell(ctx: Context, value: Any, type_: str) -> str:
+    """A value as people read it in a cell of text: with few digits, instants in the workspace's zone."""
+    if type_ == "timestamp" and value is not None:
+        return f"{local_time(datetime.fromisoformat(value), ctx.zone)} {ctx.zone}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _write(ctx: Context, found: dict[str, Any], path: Path, as_of: datetime, *, overwrite: bool) -> dict[str, Any]:
     rows = found["rows"]
-    said = ["; ".join(f"{r['tag']} = {r['value']}" for r in row["reasons"]) for row in rows]
+    types = found["types"]
+    said = [
+        "; ".join(f"{r['tag']} = {_in_cell(ctx, r['value'], types[r['tag']])}" for r in row["reasons"]) for row in rows
+    ]
     table = pa.table(
         {
             "id": [row["id"] for row in rows],

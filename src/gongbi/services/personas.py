@@ -284,8 +284,8 @@ def _trait(catalog: Catalog, subject: str, tag: str) -> Trait:
     type_ = catalog.world.tags_of(subject)[tag]
     name = definition.name if definition is not None else Words(**score_title(catalog, tag))
     if definition is None:
-        return Trait(name, None, type_.name == "boolean")
-    return Trait(name, definition.unit, type_.name == "boolean", definition.called)
+        return Trait(name, None, type_)
+    return Trait(name, definition.unit, type_, definition.called)
 
 
 def _shown(persona: Persona, said: Sequence[Interview], grade: Privacy) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: Values of these are shares of one: people read per cent.
+SHARES = ("share", "probability")
+
 UNITS: Mapping[str, str] = {
     "USD": "美元",
     "USD per year": "美元/年",

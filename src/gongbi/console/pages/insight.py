@@ -419,7 +419,7 @@ class Look:
         ]
         rows = []
         for row in found["rows"]:
-            why = [f"{self.tags.get(r['tag'], r['tag'])} = {page.value(r, r['value'])}" for r in row["reasons"]]
+            why = [self._reason(one, found["types"][one["tag"]]) for one in row["reasons"]]
             to = f"/customer/{self.subject}/{row['id']}"
             rows.append(
                 {
@@ -436,6 +436,13 @@ class Look:
         self._not_used(found["excluded"])
         if found["suspicious"]:
             ui.label(t("insight.suspicious", names=self._named(found["suspicious"]))).classes("g-about")
+
+    def _reason(self, reason: Mapping[str, Any], type_: str) -> str:
+        """What speaks for a member: a tag and its value, as they are called."""
+        page, value = self.page, reason["value"]
+        moment = page.format.instant if type_ == "timestamp" else page.format.date if type_ == "date" else None
+        shown = moment(value) if moment else page.value(reason, value)
+        return f"{self.tags.get(reason['tag'], reason['tag'])}{'：' if page.language == 'zh' else ': '}{shown}"
 
     def _tiers(self, tiers: Rows, most: ui.number) -> None:
         """What the first shares of the ranking hold; a row that is clicked says how many to keep."""

@@ -17,6 +17,7 @@ from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
 from gongbi.console.words import category, desk, named
 from gongbi.errors import UnknownName
+from gongbi.translation.units import SHARES
 
 #: What the library can be narrowed down to.
 STATES = ("published", "draft", "overdue", "unused")
@@ -314,8 +315,9 @@ def _figures(page: Page, tag: Mapping[str, Any]) -> None:
         parts.stat(page.t("tags.distinct"), page.format.number(tag["distinct"]), "", icon="tag")
         for key in ("min", "mean", "max"):
             if tag[key] is not None:
-                unit = "" if isinstance(tag[key], str) else page.format.unit(tag["unit"])
-                value = page.format.value(float(tag[key]) if key == "mean" else _plain(tag[key]))
+                share = tag["unit"] if tag["unit"] in SHARES else None
+                unit = "" if isinstance(tag[key], str) or share else page.format.unit(tag["unit"])
+                value = page.format.value(float(tag[key]) if key == "mean" else _plain(tag[key]), share)
                 parts.stat(page.t(f"tags.{key}"), value, unit)
 
 
