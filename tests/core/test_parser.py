@@ -257,6 +257,28 @@ def test_a_malformed_expression_is_refused_with_a_reason(text: str, part: str) -
     str(caught.value).encode()
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("tag.a && tag.b", "`and`"),
+        ("!tag.a", "`not`"),
+        ("tag.a 大于 5", "`>`"),
+        ("tag.a > 1 并且 tag.b", "`and`"),
+        ("tag.a 包含 'x'", "like"),
+        ("sum(sale.x) where sale.y > 1", "filter (where …)"),
+        ("if(tag.a > 1 then 2)", "if(condition, yes, no)"),
+        ("tag.a => 5", "`>=`"),
+        ("tag.a > 1,000", "`1000`"),
+        ("tag.a > 10%", "0.1"),
+        ("select x from y", "alone"),
+    ],
+)
+def test_what_other_languages_write_is_refused_with_what_to_write_here(text: str, meant: str) -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        parse(text)
+    assert meant in (caught.value.hint or "")
+
+
 PIECES = (
     "a 客 count sum ( ) , . ' \" + - * / % = < > <> and or not in is null between like case when then else end filter where "
     "distinct 1 2.5 1e3 'x' as_of tag. （ ） ， ‘ ’ “ ” -- /* ; => || \\ # select over"

@@ -281,7 +281,7 @@ class _Checker:
             args = [self.own_id(entry, at), *args]
         if entry.name == "case":
             return self.case(entry, args)
-        return typed_call(entry, args)
+        return typed_call(entry, args, unwritten=len(args) - len(node.args))
 
     def phrase(self, entry: Function, phrase: Phrase, node: Apply, at: Setting) -> Expr:
         if at.inside or at.raw is not None:

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+from gongbi.core.habits import as_here
 from gongbi.core.syntax import Span
 from gongbi.errors import InvalidExpression
 
@@ -106,7 +107,7 @@ def _next(text: str, half: str, at: int) -> Token:
     for sign in _SIGNS:
         if half.startswith(sign, at):
             return Token("sign", _SAME_SIGN.get(sign, sign), Span(at, at + len(sign)))
-    raise fail(f"The language has no character {text[at]!r}.", text, Span(at, at + 1))
+    raise fail(f"The language has no character {text[at]!r}.", text, Span(at, at + 1), as_here(char))
 
 
 def _name_end(half: str, end: int) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 
+from gongbi.core.habits import as_here
 from gongbi.core.lexer import Token, fail, tokens
 from gongbi.core.syntax import Apply, Literal, Name, Node, Span, children
 from gongbi.errors import InvalidExpression
@@ -101,16 +102,23 @@ class _Parser:
         return self.take()
 
     def fault(self, message: str, span: Span | None = None, hint: str | None = None) -> InvalidExpression:
-        return fail(message, self.text, span or self.here.span, hint)
+        return fail(message, self.text, span or self.here.span, hint or (self.meant() if span is None else None))
+
+    def meant(self) -> str | None:
+        """What was probably meant by the word that stands here."""
+        before, after = self.tokens[max(self.at - 1, 0)], self.tokens[min(self.at + 1, len(self.tokens) - 1)]
+        if self.is_sign(",") and before.kind == after.kind == "number":
+            return f"In its place, write `{before.text}{after.text}`."
+        if self.here.kind == "end" and before.text == "%":
+            return "Write a share as 0.1, not 10 %."
+        return as_here(self.here.text)
 
     # -- the grammar ------------------------------------------------------------------------------
 
     def whole(self) -> Node:
         node = self.operation()
         if self.here.kind != "end":
-            hint = None
-            if self.here.word in _FORBIDDEN:
-                hint = "Write a single expression, not a query."
+            hint = "Write a single expression, not a query." if self.here.word in _FORBIDDEN else None
             raise self.fault("The expression should end here.", hint=hint)
         return node
 

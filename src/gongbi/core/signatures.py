@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,11 +16,13 @@ from gongbi.core.functions.operators import conversion, wider
 from gongbi.core.types import DATE, DOUBLE, INTEGER, NULL, TEXT, TIMESTAMP, Type, distribution_of, list_of
 from gongbi.errors import InvalidExpression, WrongType
 
+_NUMBER = re.compile(r"\s*[+-]?[0-9]+([.][0-9]+)?\s*", re.ASCII)
 
-def typed_call(entry: Function, args: Sequence[Expr]) -> Call:
-    """Apply a function, after its arguments were checked and widened."""
+
+def typed_call(entry: Function, args: Sequence[Expr], unwritten: int = 0) -> Call:
+    """Apply a function, after its arguments were checked and widened; the first few may stand there unwritten."""
     params = matched(entry, len(args))
-    for i, (param, arg) in enumerate(zip(params, args, strict=True), 1):
+    for i, (param, arg) in enumerate(zip(params, args, strict=True), 1 - unwritten):
         spoken = f"Argument {i} of `{entry.name}`" if not entry.sign else f"A side of `{entry.name}`"
         demand(arg, param.accepts, spoken)
         if param.constant and not isinstance(arg, Constant):
@@ -91,6 +94,8 @@ def unified(args: Sequence[Expr], what: str) -> list[Expr]:
         args = [_moment(arg, type_, what) if arg.type == TEXT else arg for arg in args]
     else:
         hint = "Take date(…) of the instant." if names == {"date", "timestamp"} else None
+        if any(isinstance(arg, Constant) and arg.type == TEXT and _NUMBER.fullmatch(arg.value) for arg in args):
+            hint = "Write numbers without quotes."
         raise WrongType(
             f"{what} are {' and '.join(sorted({str(t) for t in types}))}, which do not go together.", hint=hint
         )
