@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from functools import cache
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from gongbi.errors import InvalidInput, NotFitted, UnknownName
-from gongbi.estimators.survival import ContractModel, concordance, kaplan_meier
+from gongbi.estimators.survival import FAMILIES, ContractModel, concordance, kaplan_meier
 
 
 @cache
@@ -56,6 +57,54 @@ def test_customers_at_risk_come_first_and_survival_only_falls() -> None:
     assert (copy.predict_survival(frame, [3.0]) == survival[:, :1]).all()
 
 
+@pytest.mark.parametrize("family", ["cox", "weibull", "log_logistic"])
+def test_what_is_kept_says_what_lifelines_says(family: str) -> None:
+    import lifelines
+
+    frame, lasted, ended = contracts()
+    frame, lasted, ended = frame.fillna({"age": 40.0})[:400], np.ceil(lasted[:400]), ended[:400]
+    model = ContractModel(families=(family,)).fit(frame, lasted, ended)
+    plain = pd.DataFrame({"yearly": frame["plan"] == "yearly", "age": frame["age"]}).astype(float)
+    plain = (plain - plain.mean()) / plain.std(ddof=0)
+    fitter = getattr(lifelines, FAMILIES[family])(penalizer=model.penalizer)
+    fitter.fit(plain.assign(t=lasted, e=ended), "t", "e")
+    times = [1.0, 5.5, 20.0, float(lasted.max())]
+    wanted = fitter.predict_survival_function(plain, times=times).T.to_numpy()
+    assert model.predict_survival(frame, times) == pytest.approx(wanted, rel=1e-4)
+    again = ContractModel.from_json(json.loads(json.dumps(model.to_json())))
+    assert again.family_ == family
+    assert (again.predict_survival(frame, times) == model.predict_survival(frame, times)).all()
+    elapsed = np.linspace(0, 60, len(frame))
+    assert (again.predict_leaving(frame, elapsed, 6) == model.predict_leaving(frame, elapsed, 6)).all()
+    # Nobody is safe for having stayed longer than anybody before.
+    assert (model.predict_leaving(frame, elapsed, 6) > 0.01).all()
+
+
+def test_time_that_is_left_is_the_area_under_survival() -> None:
+    rng = np.random.default_rng(9)
+    leaves, seen = rng.exponential(20, 4000), rng.uniform(5, 60, 4000)
+    model = ContractModel(families=("weibull",)).fit(
+        pd.DataFrame({"noise": rng.normal(size=4000)}), np.minimum(leaves, seen), leaves <= seen
+    )
+    few = pd.DataFrame({"noise": [0.0, 0.0, 0.0]})
+    # Whoever leaves at one rate forgets how long they stayed: 20 (1 - exp(-within / 20)) at any time.
+    assert model.predict_remaining(few, [0.0, 10.0, 50.0], 30.0) == pytest.approx(
+        [20 * (1 - np.exp(-30 / 20))] * 3, rel=0.06
+    )
+    # The plain sum over days, of the survival that the model tells.
+    days = np.arange(0, 30, 0.01)
+    stays = model.predict_survival(few[:1], 10 + days)[0] / model.predict_survival(few[:1], [10.0])[0]
+    assert model.predict_remaining(few[:1], [10.0], 30.0)[0] == pytest.approx(stays.sum() * 0.01, rel=1e-3)
+
+
+def test_who_has_no_category_is_between_those_who_have() -> None:
+    one, other, none = (
+        learned().predict_survival(pd.DataFrame({"plan": [plan], "age": [40.0]}), [12.0])[0, 0]
+        for plan in ("monthly", "yearly", None)
+    )
+    assert one < none < other
+
+
 def test_refusals_say_what_was_seen() -> None:
     frame, lasted, ended = contracts()
     for traits, duration, event, message in (
@@ -71,6 +120,12 @@ def test_refusals_say_what_was_seen() -> None:
         clone(learned()).predict_survival(frame, [1.0])
     with pytest.raises(InvalidInput, match="horizon"):
         learned().predict_leaving(frame, lasted, 0)
+    with pytest.raises(InvalidInput, match="within"):
+        learned().predict_remaining(frame, lasted, np.inf)
+    with pytest.raises(InvalidInput, match="1500 rows, elapsed 3"):
+        learned().predict_leaving(frame, [1.0, 2.0, 3.0], 6)
+    with pytest.raises(NotFitted):
+        ContractModel().to_json()
 
 
 rows = st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.integers(0, 4)), min_size=2, max_size=12)

@@ -84,6 +84,13 @@ def test_newcomers_stages_and_needs_are_written_from_choices(ports: Choosing) ->
         modelling.draft_model(ports, "needs", "recurring", fact="visit", payee="visit.shelves")
 
 
+def test_a_model_of_contracts_is_written_from_columns_and_what_leaving_is(ports: Choosing) -> None:
+    with pytest.raises(InvalidDefinition, match="has no end"):
+        modelling.draft_model(ports, "gone", "contracts", fact="visit", columns="shelf， amount", left="amount > 5")
+    with pytest.raises(InvalidDefinition, match="columns"):
+        modelling.draft_model(ports, "gone", "contracts", fact="visit")
+
+
 LIKES = "case when count(visit) > 3 then 'much' when exists(visit) then 'little' end"
 
 

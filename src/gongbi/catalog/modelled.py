@@ -23,6 +23,7 @@ Estimator = Literal[
     "propensity",
     "newcomers",
     "stages",
+    "contracts",
     "recurring",
     "send_time",
     "trait",
@@ -36,6 +37,7 @@ Estimator = Literal[
 NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "purchases": ("fact", "amount"),
     "stages": ("fact", "amount"),
+    "contracts": ("fact", "columns"),
     "recurring": ("fact", "payee"),
     "send_time": ("fact", "answered"),
     "trait": ("trait", "features"),
@@ -47,8 +49,11 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
 ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "often": ("purchases",),
     "period_days": ("stages",),
+    "columns": ("contracts",),
+    "left": ("contracts",),
+    "grace_days": ("contracts",),
     "payee": ("recurring",),
-    "where": ("recurring", "send_time"),
+    "where": ("recurring", "send_time", "contracts"),
     "answered": ("send_time",),
     "channel": ("send_time",),
     "text": ("texts",),
@@ -103,7 +108,8 @@ class ModelDef:
     estimator
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
         value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
-        customers stand in their life with us), ``recurring`` (what they do again and again, and when next),
+        customers stand in their life with us), ``contracts`` (who leaves, of those with a contract), ``recurring``
+        (what they do again and again, and when next),
         ``send_time`` (when and through which channel members answer), ``trait`` (what was not declared, from
         behaviour), ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are
         alike), ``texts`` (what texts of a fact say) or ``circles`` (who belongs together).
@@ -116,6 +122,11 @@ class ModelDef:
         (BG/BB: buys in a week or does not, and may leave before any).
     period_days
         For ``stages``: about twice the usual time between two purchases.
+    columns, left, grace_days
+        For ``contracts``, whose `fact` has a start and an end: what is known of a contract from its start, expressions
+        about one row (``plan``, ``contract.product.kind``); which ends are a leaving, a condition about a row, all by
+        default; and how many days after an end another contract of the member still carries on. Ends that are none are
+        looked at until then only. What is foretold is the `horizon_days` to come, and the last ones judge.
     payee, where
         For ``recurring``: to whom or for what, an expression about one row of the fact (``purchase.product.category``);
         and which rows count, all by default. Rows of about one `amount` belong together where it is named.
@@ -172,6 +183,9 @@ class ModelDef:
     amount: str | None = None
     often: Often = "beta_geo"
     period_days: int = 28
+    columns: tuple[str, ...] = ()
+    left: str | None = None
+    grace_days: int = 0
     payee: str | None = None
     where: str | None = None
     answered: str | None = None
@@ -208,9 +222,9 @@ class ModelDef:
 
     def __post_init__(self) -> None:
         check_name(self.model, "model")
-        for key in ("horizon_days", "holdout_days", "period_days"):
-            if not 1 <= (days := getattr(self, key)) <= MOST_DAYS:
-                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is 1 to {MOST_DAYS:,} days, not {days}.")
+        for key, least in (("horizon_days", 1), ("holdout_days", 1), ("period_days", 1), ("grace_days", 0)):
+            if not least <= (days := getattr(self, key)) <= MOST_DAYS:
+                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is {least} to {MOST_DAYS:,} days, not {days}.")
         self._check_keys()
         if not 0 < self.limit <= 1:
             raise InvalidDefinition(f"Model {self.model!r}: `limit` is a confidence above 0, at most 1.")

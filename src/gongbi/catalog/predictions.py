@@ -99,6 +99,18 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         ),
         Score("hidden_value", DOUBLE, "The product of the two.", ("潜在价值", "hidden value"), "hidden_value"),
     ),
+    "contracts": (
+        Score(
+            "chance", DOUBLE, "Probability of leaving within {days} days.", ("离开概率", "chance to leave"), "leaves"
+        ),
+        Score(
+            "remaining",
+            DOUBLE,
+            "Days that they are expected to stay yet, of as many as the longest contract learned from has lasted.",
+            ("预计剩余天数", "days left"),
+            "remaining",
+        ),
+    ),
     "recurring": (
         Score("count", INTEGER, "How many recurrences go on.", ("重复行为数", "recurrences"), "count"),
         Score("next", DATE, "The day on which the first of them is due.", ("下次日期", "next"), "next"),
@@ -235,6 +247,8 @@ def check_model(model: ModelDef, world: World) -> None:
         check_trait(model, world)
     if model.estimator in ("recurring", "send_time"):
         _check_rows(model, world)
+    if model.estimator == "contracts":
+        _check_contracts(model, world)
     if model.estimator in ("purchases", "stages"):
         fact = world.fact(model.fact or "")
         amount = fact.column(model.amount or "")
@@ -261,6 +275,20 @@ def _check_rows(model: ModelDef, world: World) -> None:
             row_value(fact, text, world, model.subject)
     if model.estimator == "send_time" and len(model.groups) > 1:
         raise InvalidDefinition(f"Model {model.model!r}: hours fall back to one group; `groups` names one tag at most.")
+
+
+def _check_contracts(model: ModelDef, world: World) -> None:
+    fact = world.fact(model.fact or "")
+    if not fact.lasts:
+        raise InvalidDefinition(
+            f"Model {model.model!r}: the fact {fact.name!r} has no end, so it is no contract.",
+            hint="Name a fact whose source has `time: {column: …, end: …}`.",
+        )
+    for condition in (model.where, model.left):
+        row_condition(fact.name, condition or "", world, model.subject)
+    for text in model.columns:
+        if (found := row_value(fact.name, text, world, model.subject).type).is_many:
+            raise WrongType(f"Model {model.model!r}: {text} has several values per contract; this is {found}.")
 
 
 def _check_texts(model: ModelDef, world: World) -> None:

@@ -19,10 +19,13 @@ KINDS = {
     "value": ("fact", "amount", "often", "days"),
     "newcomers": ("fact", "where", "amount", "days"),
     "stages": ("fact", "amount", "days"),
+    "contracts": ("fact", "columns", "left", "grace", "where", "days"),
     "recurring": ("fact", "payee", "where", "amount", "days"),
     "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
     "trait": ("trait", "features", "limit"),
 }
+#: Days after the end of a contract within which another one carries on.
+GRACE = (0, 7, 14, 30, 60)
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
 
 
@@ -65,6 +68,9 @@ class _Form:
                 self.amount = self._select("amount", self._columns(first), None)
                 self.payee = ui.input(t("modelling.payee"), placeholder="purchase.product.category")
                 self.payee.props("outlined dense")
+                self.columns = ui.input(t("modelling.columns"), placeholder="plan, fee").props("outlined dense")
+                self.left = ui.input(t("modelling.left"), placeholder="reason <> 'moved'").props("outlined dense")
+                self.grace = self._select("grace", {n: t("modelling.n_days", n=n) for n in GRACE}, 0)
                 self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
                 self.population = self._select("population", self.segments, "")
@@ -109,6 +115,9 @@ class _Form:
             "amount": self.amount.value or "",
             "often": self.often.value,
             "payee": self.payee.value or "",
+            "columns": self.columns.value or "",
+            "left": self.left.value or "",
+            "grace": self.grace.value,
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
             "trait": self.trait.value or "",

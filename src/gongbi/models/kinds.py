@@ -26,6 +26,7 @@ from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.estimators.traits import InferredTrait
 from gongbi.models import (
     circles,
+    contracts,
     drift,
     needs,
     newcomers,
@@ -41,7 +42,15 @@ from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
 from gongbi.models.features import feature_frame
-from gongbi.models.reading import Work, check_known, feature_types, floats, members_with, read_cohorts
+from gongbi.models.reading import (
+    Work,
+    check_known,
+    feature_types,
+    floats,
+    members_with,
+    only_asked,
+    read_cohorts,
+)
 from gongbi.models.scoring import Columns, OfTags
 
 if TYPE_CHECKING:
@@ -422,14 +431,6 @@ class Texts:
         return work.engine.query(texts.texts_plan(work.model, work.catalog, work.engine.dialect, work.as_of))
 
 
-def only_asked(work: Work, found: pa.Table) -> pa.Table:
-    """The rows of those whom the model is asked about; all where it names nobody."""
-    if work.model.score is None:
-        return found
-    plan = plans.scored_plan(work.model, (), work.catalog, work.engine.dialect, work.as_of, work.built)
-    return found.join(work.engine.query(plan).select(["id"]), "id", join_type="left semi")
-
-
 def _circle_plans(
     model: ModelDef,
     catalog: Catalog,
@@ -506,6 +507,7 @@ KINDS: Mapping[str, Kind] = {
         lambda model, facts: stages.learn(model, facts.tables["log"], facts.as_of, facts.zone),
         lambda model, artifact, facts: stages.scores(model, artifact, facts.tables["log"], facts.as_of, facts.zone),
     ),
+    "contracts": contracts.Kind(),
     "recurring": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
         lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),

@@ -17,7 +17,7 @@ from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "newcomers", "stages", "recurring", "uplift", "trait")
+KINDS = ("propensity", "value", "newcomers", "stages", "contracts", "recurring", "uplift", "trait")
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
 
@@ -37,6 +37,9 @@ def draft_model(
     randomised: bool = False,
     often: str = "beta_geo",
     payee: str = "",
+    columns: str = "",
+    left: str = "",
+    grace: int = 0,
     trait: str = "",
     features: str = "",
     limit: float = 0.8,
@@ -48,7 +51,7 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers``, ``stages``, ``recurring``, ``uplift`` or ``trait``.
+        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``uplift`` or ``trait``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
@@ -60,6 +63,9 @@ def draft_model(
     payee
         For ``recurring``: to whom or for what, an expression about a row; `days` are then kept back to check the dates.
         For ``stages`` they are the length of a period.
+    columns, left, grace
+        For ``contracts``: what is known of a contract, names of columns with commas between them; which ends are a
+        leaving, all where empty; and how many days after an end another contract still carries on.
     often
         For ``value``: the model of how often; see the definition.
     treated, randomised
@@ -90,6 +96,10 @@ def draft_model(
     if kind == "trait":
         given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
         given |= {"score": population} if population.strip() else {}
+    elif kind == "contracts":
+        known = [one.strip() for one in columns.replace("，", ",").split(",") if one.strip()]
+        given |= {"fact": fact, "columns": known, "horizon_days": days, "grace_days": int(grace)}
+        given |= {key: text for key, text in (("left", left), ("where", where), ("score", population)) if text.strip()}
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
