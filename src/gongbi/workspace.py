@@ -61,7 +61,7 @@ def open(  # noqa: A001
     """
     root = Path(path).expanduser().resolve()
     settings = read_settings(root)
-    who = actor or os.environ.get("GONGBI_ACTOR") or _user()
+    who = actor if actor is not None else os.environ.get("GONGBI_ACTOR") or _user()
     workspace = Workspace(root, settings, who, progress)
     workspace.attach(wait=wait)
     return workspace

@@ -228,6 +228,14 @@ def test_a_change_of_type_names_whom_it_would_break(ws: Workspace) -> None:
     assert str(told.value.place).endswith("segments.yaml:3:7")
 
 
+def test_a_baseline_that_would_be_no_number_any_more_keeps_the_change_out(ws: Workspace) -> None:
+    edit(ws, "model.yaml", "train:\n", "baseline: spend.total\ntrain:\n")
+    ws.apply()
+    with pytest.raises(InvalidDefinition, match="model 'comes_again' would break") as told:
+        ws.call("save_tag", definition={"tag": "spend.total", "expr": "mode(order.item)"})
+    assert "'spend.total', which changes from" in (told.value.hint or "")
+
+
 def test_impact_reaches_through_models_and_segments(ws: Workspace) -> None:
     add(
         ws,

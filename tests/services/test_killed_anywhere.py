@@ -57,6 +57,7 @@ def check(call: str, before: dict[str, Any], unkilled: dict[str, Any], found: li
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Dozens of processes one after the other, on a machine that may have other work.
 def test_a_build_killed_at_any_call_leaves_the_last_good_one_and_nothing_else(built_shop: Path, tmp_path: Path) -> None:
     prepare(built_shop)
     calls, (_, (unkilled, _)), *deaths = run("every", built_shop, tmp_path / "copy")

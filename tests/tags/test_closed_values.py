@@ -11,7 +11,7 @@ import gongbi
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER, TEXT
 from gongbi.engine.base import Engine
-from gongbi.errors import InvalidDefinition, InvalidInput
+from gongbi.errors import InvalidDefinition, InvalidInput, NotYet
 from gongbi.tags.run import check_values
 from gongbi.testing.engine import on_every_engine
 
@@ -45,6 +45,29 @@ def test_a_build_with_another_value_is_refused_and_the_last_good_one_stays(built
         assert current.id == good
         # The list in force has no cheese; the tags in force have it.
         assert ws.segment("tag.order.favourite not in ('apple', 'bread')").count() == 1
+
+
+def test_a_tag_that_became_of_another_kind_has_no_value_until_it_is_built(built_shop: Path) -> None:
+    file = built_shop / "definitions/favourite.yaml"
+    asked = "tag.order.favourite >= '4'"
+    with gongbi.open(built_shop) as ws:
+        file.write_text("tag: order.favourite\nexpr: count(order)\n", "utf-8")
+        ws.apply()
+        ws.build()
+        file.write_text("tag: order.favourite\nexpr: mode(order.item)\n", "utf-8")
+        ws.apply()
+        with pytest.raises(NotYet, match=r"'order\.favourite' was not built yet"):
+            ws.segment(asked).count()
+        ws.build()
+        assert ws.segment(asked).count() == ws.segment("tag.order.favourite is not absent").count() > 0
+        # Another kind of number is still a number.
+        file.write_text("tag: order.favourite\nexpr: count(order)\n", "utf-8")
+        ws.apply()
+        ws.build()
+        file.write_text("tag: order.favourite\nexpr: count(order) / 2\n", "utf-8")
+        ws.apply()
+        with pytest.warns(UserWarning, match="Edited since build"):
+            assert ws.segment("tag.order.favourite > 0").count() > 0
 
 
 def test_a_value_that_is_written_out_is_checked_before_anything_runs(shop: Path) -> None:

@@ -49,3 +49,5 @@ def test_nobody_looks_like_somebody_else_by_characters_that_are_not_seen(tmp_pat
 
     with gongbi.open(lay_out(tmp_path / "shop"), actor="ana") as ws, pytest.raises(InvalidInput, match=r"U\+200B"):
         ws.call_as("ana\u200b", "sources")
+    with gongbi.open(tmp_path / "shop", actor="") as ws, pytest.raises(InvalidInput, match="Nobody"):
+        ws.call("sources")

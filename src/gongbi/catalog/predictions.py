@@ -262,8 +262,11 @@ def check_model(model: ModelDef, world: World) -> None:
         if (model.subject, tag) not in world.expressions:
             raise UnknownName(f"tag of {model.subject}", tag, world.tags_of(model.subject))
     _check_conditions(model, world)
-    if model.baseline is not None and model.baseline not in world.tags_of(model.subject):
-        raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
+    if model.baseline is not None:
+        if model.baseline not in world.tags_of(model.subject):
+            raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
+        if not world.tags_of(model.subject)[model.baseline].is_number:
+            raise WrongType(f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members.")
 
 
 def _check_rows(model: ModelDef, world: World) -> None:

@@ -60,6 +60,10 @@ class Type:
     def is_number(self) -> bool:
         return self.name in ("integer", "decimal", "double")
 
+    def alike(self, other: Type) -> bool:
+        """True where a value of the other type reads as one of this: both numbers, or alike in all but levels."""
+        return self == other or (self.is_number and other.is_number)
+
     @property
     def is_many(self) -> bool:
         """True where a member has several values at once."""

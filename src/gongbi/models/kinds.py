@@ -189,10 +189,6 @@ class Propensity(OfTags):
             raise InvalidInput(
                 f"The model {model.model!r} has no tag to learn from.", hint="Name `features`, or define more tags."
             )
-        if model.baseline is not None and not catalog.world.tags_of(model.subject)[model.baseline].is_number:
-            raise InvalidInput(
-                f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members."
-            )
         rows, left_out = read_cohorts(work, cohorts, types)
         train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
         texts = [name for name, type_ in types.items() if type_.name == "text"]

@@ -17,13 +17,17 @@ PLAIN: Mapping[str, tuple[type, ...]] = {
 
 
 def check_actor(actor: str) -> None:
-    """Refuse a name with characters that nobody sees: it would look like somebody else's.
+    """Refuse an empty name, and one with characters that nobody sees: it would look like somebody else's.
 
     Raises
     ------
     InvalidInput
         With the code point.
     """
+    if not actor.strip():
+        raise InvalidInput(
+            "Nobody is named as the one who works.", hint="Give a name, or none to be who the system says."
+        )
     unseen = [one for one in actor if unicodedata.category(one).startswith("C")]
     if unseen:
         raise InvalidInput(

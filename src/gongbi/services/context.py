@@ -17,7 +17,7 @@ from gongbi.catalog.catalog import Catalog, assemble, model_tags
 from gongbi.catalog.lists import MEMBER, SETTING, ListDef, list_of
 from gongbi.catalog.quality import NO_LIMITS, Quality
 from gongbi.catalog.yaml import from_json
-from gongbi.core import clock
+from gongbi.core import clock, types
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.engine.watch import watching
@@ -213,11 +213,18 @@ class Context:
         return NotYet("There are no facts yet.", hint="Run `gongbi ingest` first.")
 
     def stored(self, subject: str) -> Mapping[str, Stored]:
-        """Where the tags of a subject are kept: its current build, and the scores of models."""
+        """Where the tags of a subject are kept: its current build, and the scores of models.
+
+        A tag whose values have become of another kind since, as a text that was a number, has none until it is built.
+        """
         found: dict[str, Stored] = {}
-        build = self.current_build(subject)
+        build, now = self.current_build(subject), self.catalog().world.tags_of(subject)
         if build is not None:
-            found |= {tag["name"]: Stored(build.table, tag["name"]) for tag in build.tags}
+            found |= {
+                tag["name"]: Stored(build.table, tag["name"])
+                for tag in build.tags
+                if tag["name"] not in now or now[tag["name"]].alike(types.from_json(tag))
+            }
         there = self.tables()
         for model in self.catalog().models.values():
             if model.subject == subject and f"model_{model.model}" in there:
