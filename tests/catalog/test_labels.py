@@ -6,6 +6,7 @@ import pytest
 
 from gongbi.catalog.base import TagDef, Words
 from gongbi.catalog.libraries import completed
+from gongbi.catalog.mapping import ColumnMap
 from gongbi.catalog.yaml import from_json, to_json
 from gongbi.errors import InvalidDefinition
 
@@ -48,3 +49,16 @@ def test_a_refinement_calls_its_values_like_the_tag_that_it_refines_unless_it_sa
     assert found["shop.tier"].called == base.called
     other = tag(TIER | {"tag": "shop.tier", "refines": "a.tier", "library": "shop"})
     assert completed({one.tag: one for one in (base, other)})["shop.tier"].called == base.called
+
+
+def test_a_label_of_what_no_column_holds_is_refused_with_its_values() -> None:
+    with pytest.raises(InvalidDefinition, match="'x' is none of the column's values") as caught:
+        ColumnMap("text", values=("f", "m"), labels={"x": Words("某", "X")})
+    assert caught.value.hint == "Its values: f, m."
+    assert ColumnMap("text", labels={"x": Words("某", "X")}).labels["x"].en == "X"
+
+
+def test_the_unit_of_money_is_its_currency_unless_another_is_said() -> None:
+    assert ColumnMap("money", currency="CNY").measured_in == "CNY"
+    assert ColumnMap("money", currency="CNY", unit="CNY per year").measured_in == "CNY per year"
+    assert ColumnMap("text").measured_in is None

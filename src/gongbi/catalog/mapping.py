@@ -110,7 +110,13 @@ class ColumnMap:
         How personal it is: ``none``, ``indirect`` (says something only with others), ``direct`` (a name, a phone) or
         ``sensitive``. Values of the last two are masked wherever a few members are shown.
     name
-        What people call the column, in sentences about definitions: a noun. Its own name where there is none.
+        What people call the column, in sentences about definitions and wherever it is shown: a noun. Its own name where
+        there is none.
+    unit
+        What its numbers are measured in; of money, its currency where nothing is said.
+    labels
+        What people call its values: value → words, ``M: {zh: 男, en: Male}``. Expressions keep the values. A tag that
+        is the attribute as it is has them too.
     """
 
     type_: str
@@ -131,9 +137,17 @@ class ColumnMap:
     pii: Privacy = "none"
     name: Words = NO_WORDS
     about: Words = NO_WORDS
+    labels: Mapping[str, Words] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_format(self.format)
+        known = {str(value) for value in self.values}
+        for value in self.labels if known else ():
+            if value not in known:
+                raise InvalidDefinition(
+                    f"`labels`: {value!r} is none of the column's values.",
+                    hint=f"Its values: {', '.join(sorted(known))}.",
+                )
         if sum(x is not None for x in (self.from_, self.expr, self.lookup)) > 1:
             raise InvalidDefinition("A column is made by one of `from`, `expr` and `lookup`, not by several.")
         if self.type_ == "money" and not self.currency:
@@ -166,6 +180,11 @@ class ColumnMap:
                     f"`{word}`: {bound} has more digits than a bound of type {self.type_} can have.",
                     hint="Leave out a bound that nothing can reach.",
                 )
+
+    @property
+    def measured_in(self) -> str | None:
+        """The unit of its numbers."""
+        return self.unit or self.currency
 
     @property
     def _plain_type(self) -> Type:

@@ -90,6 +90,9 @@ def segment_members(
     order: Order = None,
     draw: Draw = None,
     reveal: Reveal = None,
+    headings: Annotated[
+        str | None, typer.Option("--headings", help="With --to: names over the columns, in zh or en.")
+    ] = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
@@ -104,8 +107,11 @@ def segment_members(
         "draw": draw,
         "reveal": reveal,
     }
+    if headings is not None and to is None:
+        raise typer.BadParameter("--headings needs --to.")
     if to is not None:
-        found = call(workspace, actor, "export", to=str(to.resolve()), overwrite=overwrite, limit=limit, **given)
+        written = {"to": str(to.resolve()), "overwrite": overwrite, "limit": limit, "headings": headings}
+        found = call(workspace, actor, "export", **written, **given)
         emit(found, as_json)
     else:
         emit(call(workspace, actor, "members", limit=50 if limit is None and not as_json else limit, **given), as_json)

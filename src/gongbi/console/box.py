@@ -355,7 +355,7 @@ class Box:
         for record in found["rows"]:
             row = {"id": str(record["id"]), "id_to": f"/customer/{self.subject}/{record['key']}"}
             for i, c in enumerate(columns):
-                row[f"c{i}"] = page.value({"tag": c, "unit": units.get(c)}, record.get(c))
+                row[f"c{i}"] = page.value({"tag": c, "unit": units[c]} if c in units else {"tag": c}, record.get(c))
             rows.append(row)
         about = page.t("box.sample_about", n=page.format.number(len(rows)), of=page.format.number(count))
         with parts.card(page.t("box.sample"), about):

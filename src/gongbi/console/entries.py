@@ -82,9 +82,8 @@ def one(value: Value | None, kind: Kind, label: str, given: Callable[[Value | No
 
 
 def tag_of(what: object) -> str:
-    """The tag that a condition compares; empty where it compares something else."""
-    name = what.name if isinstance(what, Field) else ""
-    return name.removeprefix("tag.") if name.startswith("tag.") else ""
+    """The tag, or the attribute as it is spelled, that a condition compares; empty where it compares something else."""
+    return what.name.removeprefix("tag.") if isinstance(what, Field) else ""
 
 
 def _several(page: Page, row: Compare, kind: Kind, listed: Sequence[Any], given: Given) -> None:

@@ -82,7 +82,7 @@ async def show_evidence(
             if known.get("maker") == "manual":
                 given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
             _given(page, found["steps"][0]["given"])
-            _steps(page, found["steps"])
+            _steps(page, subject, found["steps"])
             if not found["parts"] and not found["steps"][0]["given"]:
                 ui.label(page.t("evidence.none")).classes("g-about")
             for part in found["parts"]:
@@ -91,14 +91,15 @@ async def show_evidence(
     draw(found)
 
 
-def _steps(page: Page, steps: Sequence[Mapping[str, Any]]) -> None:
+def _steps(page: Page, subject: str, steps: Sequence[Mapping[str, Any]]) -> None:
     """The attributes that are read and the tags that are used, each with its value and its words."""
     # Given values are told by themselves, with who gave them.
     read = {
         name: value for step in steps for name, value in step["attributes"].items() if not name.startswith("given.")
     }
     if read:
-        parts.pairs([(column_name(page, name), page.format.value(value)) for name, value in read.items()])
+        shown = {name: page.value({"tag": f"{subject}.{name}"}, value) for name, value in read.items()}
+        parts.pairs([(column_name(page, name, subject), words) for name, words in shown.items()])
     if len(steps) > 1:
         ui.label(page.t("evidence.uses")).classes("g-label")
         columns = [
@@ -194,13 +195,18 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
         ui.label(about).classes("g-about")
         hidden = {LOAD, ROW, subject}
         names = [n for n in table.column_names if n not in hidden and not n.startswith("_")]
-        columns = [{"name": f"c{i}", "label": column_name(page, n), "classes": "g-nowrap"} for i, n in enumerate(names)]
+        columns = [
+            {"name": f"c{i}", "label": column_name(page, n, part["fact"]), "classes": "g-nowrap"}
+            for i, n in enumerate(names)
+        ]
         provenance = LOAD in table.column_names and any(files.get(v) for v in table.column(LOAD).to_pylist())
         if provenance:
             columns.append({"name": "from", "label": page.t("evidence.from"), "kind": "mono"})
         rows = []
         for i, record in enumerate(table.to_pylist()):
-            row: dict[str, Any] = {"id": i} | {f"c{j}": cell(page, n, record[n]) for j, n in enumerate(names)}
+            row: dict[str, Any] = {"id": i} | {
+                f"c{j}": cell(page, n, record[n], part["fact"]) for j, n in enumerate(names)
+            }
             if provenance:
                 path = files.get(record[LOAD], "")
                 row["from"] = f"{path} : {page.format.number(record.get(ROW))}" if path else page.t("evidence.derived")
@@ -212,18 +218,22 @@ def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Ma
             ui.label(none).classes("g-about")
 
 
-def cell(page: Page, name: str, value: Any) -> str:
+def cell(page: Page, name: str, value: Any, fact: str = "") -> str:
     """A cell of a fact; identifiers stay as they are written."""
+    if label := page.labels.get(f"{fact}.{name}", {}).get(str(value)):
+        return page.words(label)
     if isinstance(value, int) and not isinstance(value, bool) and name not in COUNTS:
         return str(value)
     # Money keeps its cents, so that a column of it lines up.
     return f"{value:,f}" if isinstance(value, Decimal) else page.format.value(value)
 
 
-def column_name(page: Page, name: str) -> str:
-    """A column's name in words."""
+def column_name(page: Page, name: str, owner: str = "") -> str:
+    """What people call a column of a fact, or an attribute of a subject: its source says, else usual words do."""
     from gongbi.console.texts import TEXTS
 
+    if (called := page.names.get(f"{owner}.{name}")) is not None:
+        return called[:1].upper() + called[1:]
     if f"attribute.{name}" in TEXTS:
         return page.t(f"attribute.{name}")
     words = named(name, page.language)

@@ -15,7 +15,8 @@ from gongbi.ownership.files import private_folder
 async def export_and_download(page: Page, expression: str, subject: str, columns: Sequence[str], kind: str) -> None:
     """Export a group as csv or xlsx and download it."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    given = {"expression": expression, "subject": subject, "columns": list(columns)}
+    given: dict[str, Any] = {"expression": expression, "subject": subject, "columns": list(columns)}
+    given["headings"] = page.language
     await download(page, "export", f"{subject}-{stamp}.{kind}", **given)
 
 

@@ -81,7 +81,8 @@ class Page:
         self.ws: Workspace = self.console.ws
         self.format = Format(self.language, self.ws.settings.zone)
         self.overview: dict[str, Any] = {}
-        #: Tag → what people call it, its unit, and what they call its values, where a page has asked for them.
+        #: Tag, or attribute as it is spelled → what people call it, its unit, and what they call its values, where
+        #: a page has asked for them.
         self.names: dict[str, str] = {}
         self.units: dict[str, str | None] = {}
         self.labels: dict[str, Mapping[str, Any]] = {}
@@ -108,6 +109,14 @@ class Page:
             self.names[tag["tag"]] = self.words(tag["name"], tag["tag"])
             self.labels[tag["tag"]] = tag.get("labels") or {}
             self.units[tag["tag"]] = tag.get("unit")
+
+    def know(self, found: Mapping[str, Any]) -> None:
+        """Keep the overview, and what attributes and columns of facts are called: spelled ``customer.town``."""
+        self.overview = dict(found)
+        for name, called in self.overview.get("called", {}).items():
+            if any(called["name"].values()):
+                self.names[name] = self.words(called["name"])
+            self.labels[name], self.units[name] = called["labels"], called["unit"]
 
     def value(self, tag: Mapping[str, Any], value: Any) -> str:
         """A value of a tag of the library: its label, where the definition has one, else as such values are shown."""
@@ -296,7 +305,7 @@ def _languages(page: Page) -> None:
 async def _facts(page: Page) -> None:
     """Instant and engine, for the header; nothing where nothing was loaded."""
     found = await page.try_call("overview")
-    page.overview = found or {}
+    page.know(found or {})
     assert page.header_facts is not None
     with page.header_facts:
         if found and found.get("as_of"):

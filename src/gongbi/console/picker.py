@@ -81,8 +81,9 @@ def title(page: Page, field: Field) -> str:
     parts = field["name"].split(".")
     if field["group"] == "tag":
         return page.words(field["title"], field["name"].removeprefix("tag."))
-    own = column_name(page, parts[-1])
+    said = field["title"]["zh"] and page.words(field["title"])
+    own = said[:1].upper() + said[1:] if said else column_name(page, parts[-1])
     if field["group"] == "neighbour":
         last = field["of"].rpartition(".")[2]
-        return f"{named(last, page.language)} · {page.words(field['title'], own) if field['title']['zh'] else own}"
+        return f"{named(last, page.language)} · {own}"
     return f"{named(parts[1], page.language)} · {own}" if len(parts) == 3 else own

@@ -102,9 +102,12 @@ def _rows(page: Page, day: date, fact: str, events: Sequence[Mapping[str, Any]])
     with ui.dialog() as dialog, ui.card().classes("g-dialog"):
         with ui.element("h2"):
             ui.label(f"{page.format.date(day)} · {named(fact, page.language)}")
-        columns = [{"name": f"c{i}", "label": column_name(page, n), "classes": "g-nowrap"} for i, n in enumerate(names)]
+        columns = [
+            {"name": f"c{i}", "label": column_name(page, n, fact), "classes": "g-nowrap"} for i, n in enumerate(names)
+        ]
         rows = [
-            {"id": k, **{f"c{i}": cell(page, n, e.get(n)) for i, n in enumerate(names)}} for k, e in enumerate(events)
+            {"id": k, **{f"c{i}": cell(page, n, e.get(n), fact) for i, n in enumerate(names)}}
+            for k, e in enumerate(events)
         ]
         parts.table(page, columns, rows, label=fact, per_page=12)
         ui.button(page.t("frame.close"), on_click=dialog.close).props("flat no-caps").classes("g-btn").style(

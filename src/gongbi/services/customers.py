@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Any
 
+from gongbi.catalog.called import tag_called
 from gongbi.catalog.titles import score_title
 from gongbi.core import expr as ir
 from gongbi.core.evidence import evidence_plan, moments_plan
@@ -146,7 +147,7 @@ def _tags(ctx: Context, subject: str, member: Any, veil: Veil) -> list[dict[str,
             {
                 "tag": tag,
                 "value": veil.tag(tag, value),
-                "unit": definition.unit if definition else None,
+                "unit": tag_called(catalog, definition.tag).unit if definition else None,
                 "category": definition.category if definition else "预测/模型",
                 "name": definition.name.to_json() if definition else score_title(catalog, tag),
                 "about": definition.about.to_json() if definition else {"zh": "", "en": ""},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.base import KINDS, SourceDef, kind_of, name_of
+from gongbi.catalog.called import tag_called
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.finding import fit
 from gongbi.catalog.masking import MASKED
@@ -266,7 +267,7 @@ def tags(
                 "overdue": overdue(ctx, tag, ctx.current_build(owner)),
                 "type": str(expr.type),
                 "ordered": type_.ordered,
-                "unit": tag.unit,
+                "unit": tag_called(catalog, name).unit,
                 "owner": tag.owner,
                 "refresh": tag.refresh,
                 "expr": tag.expression,
@@ -297,9 +298,9 @@ def tags(
 def _labels(catalog: Catalog) -> dict[str, dict[str, dict[str, str]]]:
     """Tag → its values → what people call them, where its definition or a grading says so."""
     found = {
-        name: {value: words.to_json() for value, words in tag.called.items()}
-        for name, tag in catalog.tags.items()
-        if tag.called
+        name: {value: words.to_json() for value, words in labels.items()}
+        for name in catalog.tags
+        if (labels := tag_called(catalog, name).labels)
     }
     for grading in catalog.gradings.values():
         for part, words in (("type", grading.types), ("post", grading.posts)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gongbi.catalog import lineage as graphs
+from gongbi.catalog.called import tag_called
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr
@@ -84,7 +85,7 @@ def explain(
                 "tag": name,
                 "name": one.name.to_json(),
                 "value": veil.tag(name, values.get(name)),
-                "unit": one.unit,
+                "unit": tag_called(catalog, one.tag).unit,
                 "expr": one.expression,
                 "said": words(ctx, expr),
                 "uses": uses,

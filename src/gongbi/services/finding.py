@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gongbi.catalog import forms
+from gongbi.catalog.called import column_called, tag_called
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.finding import fit
 from gongbi.catalog.lists import TAG as LIST
@@ -76,7 +77,8 @@ def _things(catalog: Catalog) -> Iterator[dict[str, Any]]:
         for name in shape.attributes:
             if name.startswith("given."):
                 continue  # Found as the tag that it is.
-            yield _thing("attribute", f"{shape.name}.{name}", {"zh": "", "en": name.replace("_", " ")}, shape.name)
+            spelled = f"{shape.name}.{name}"
+            yield _thing("attribute", spelled, _title(catalog, spelled), shape.name)
     for fact in catalog.world.facts.values():
         for subject in fact.subjects:
             yield _thing("fact", fact.name, {"zh": "", "en": fact.name.replace("_", " ")}, subject)
@@ -119,14 +121,13 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
                 | {
                     "title": definition.name.to_json() if definition else score_title(catalog, tag),
                     "category": definition.category if definition else "预测/模型",
-                    "unit": definition.unit if definition else None,
+                    "unit": tag_called(catalog, tag).unit if definition else None,
                 }
             )
         for name, attribute in catalog.world.subject(subject).attributes.items():
             if name.startswith("given."):
                 continue
-            allowed = _allowed(catalog, subject, name)
-            found.append(_field(f"{subject}.{name}", "attribute", attribute.type, allowed))
+            found.append(_attribute(catalog, f"{subject}.{name}", "attribute", attribute.type))
         facts = [
             {"name": fact.name, "columns": list(_columns(catalog, fact.name, subject))}
             for fact in catalog.world.facts.values()
@@ -181,13 +182,13 @@ def _known_of(catalog: Catalog, path: str, subject: str) -> Iterator[dict[str, A
             yield _field(f"{path}.tag.{tag}", "neighbour", type_, definition.closed or ()) | {
                 "title": definition.name.to_json(),
                 "category": definition.category,
-                "unit": definition.unit,
+                "unit": tag_called(catalog, tag).unit,
                 "of": path,
             }
     for name, attribute in catalog.world.subject(subject).attributes.items():
         if not name.startswith("given."):
-            allowed = _allowed(catalog, subject, name)
-            yield _field(f"{path}.{name}", "neighbour", attribute.type, allowed) | {"of": path}
+            field = _attribute(catalog, f"{subject}.{name}", "neighbour", attribute.type)
+            yield field | {"name": f"{path}.{name}", "of": path}
 
 
 def _field(name: str, group: str, type_: Type, values: Sequence[Any]) -> dict[str, Any]:
@@ -198,25 +199,32 @@ def _field(name: str, group: str, type_: Type, values: Sequence[Any]) -> dict[st
             "category": "", "unit": None}  # fmt: skip
 
 
-def _allowed(catalog: Catalog, subject: str, attribute: str) -> list[Any]:
-    """The values that a source lets an attribute have."""
-    for source in catalog.sources.values():
-        if source.attributes == subject and attribute in source.columns:
-            return list(source.columns[attribute].values)
-    return []
+def _attribute(catalog: Catalog, spelled: str, group: str, type_: Type) -> dict[str, Any]:
+    """An attribute or a column of a fact as a field: with what its source calls it, and the values it may have."""
+    known = column_called(catalog, spelled)
+    if known is None:
+        return _field(spelled, group, type_, ())
+    # Values that have labels and are not all there may be are still worth offering.
+    values = known.values or tuple(known.labels)
+    return _field(spelled, group, type_, values) | {"title": _title(catalog, spelled), "unit": known.measured_in}
+
+
+def _title(catalog: Catalog, spelled: str) -> dict[str, str]:
+    """What people call an attribute or a column of a fact; its own name where nothing was said."""
+    known, own = column_called(catalog, spelled), spelled.rpartition(".")[2].replace("_", " ")
+    name = known.name.to_json() if known is not None else {"zh": "", "en": ""}
+    return {"zh": name["zh"], "en": name["en"] or own}
 
 
 def _columns(catalog: Catalog, fact: str, subject: str) -> Iterator[dict[str, Any]]:
     """The columns of a fact's rows, then the attributes of the other subjects that they name."""
     shape = catalog.world.facts[fact]
-    source = next((s for s in catalog.sources.values() if s.fact == fact), None)
     for column in shape.names:
         type_ = shape.column(column)
         if column != subject and type_ is not None:
-            known = source.columns.get(column) if source is not None else None
-            yield _field(f"{fact}.{column}", "column", type_, known.values if known is not None else ())
+            yield _attribute(catalog, f"{fact}.{column}", "column", type_)
     for other in shape.subjects:
         if other != subject:
             for name, attribute in catalog.world.subjects[other].attributes.items():
-                allowed = _allowed(catalog, other, name)
-                yield _field(f"{fact}.{other}.{name}", "column", attribute.type, allowed)
+                field = _attribute(catalog, f"{other}.{name}", "column", attribute.type)
+                yield field | {"name": f"{fact}.{other}.{name}"}

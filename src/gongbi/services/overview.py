@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from gongbi.catalog.called import columns_called
 from gongbi.errors import NotYet
 from gongbi.services.context import Context
 
@@ -16,7 +17,9 @@ def overview(ctx: Context) -> dict[str, Any]:
     -------
     dict
         ``as_of``, ``zone``, ``engine``, ``members`` (subject → how many), ``facts`` (fact → rows, first, newest),
-        ``weekly`` (fact → list of {week, rows, members}), ``builds``, ``definitions`` (kind → how many), ``rejects``.
+        ``weekly`` (fact → list of {week, rows, members}), ``builds``, ``definitions`` (kind → how many), ``rejects``,
+        ``called`` (attributes and columns of facts, as they are spelled → ``name``, ``unit``, ``labels``,
+        ``personal``).
     """
     catalog, there = ctx.catalog(), set(ctx.engine.tables())
     dialect = ctx.engine.dialect
@@ -61,6 +64,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             "campaign": len(catalog.campaigns),
         },
         "rejects": ctx.rows("rejects") if "rejects" in there else 0,
+        "called": dict(columns_called(catalog)),
     }
 
 

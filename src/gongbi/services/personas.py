@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.base import CastDef, Words
+from gongbi.catalog.called import tag_called
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.drawn import fitting
 from gongbi.catalog.masking import Privacy, masked
@@ -285,7 +286,8 @@ def _trait(catalog: Catalog, subject: str, tag: str) -> Trait:
     name = definition.name if definition is not None else Words(**score_title(catalog, tag))
     if definition is None:
         return Trait(name, None, type_)
-    return Trait(name, definition.unit, type_, definition.called)
+    called = tag_called(catalog, tag)
+    return Trait(name, called.unit, type_, called.labels)
 
 
 def _shown(persona: Persona, said: Sequence[Interview], grade: Privacy) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from gongbi.catalog import called
 from gongbi.catalog.base import limited
 from gongbi.catalog.catalog import model_tags, titles
 from gongbi.core import expr as ir
@@ -248,6 +251,7 @@ def export(
     draw: str | None = None,
     overwrite: bool = False,
     reveal: str | None = None,
+    headings: str | None = None,
 ) -> dict[str, Any]:
     """Write a group to a file (csv, xlsx, parquet); every export is put on record.
 
@@ -257,6 +261,8 @@ def export(
         Take the place of a file that is there; it is refused otherwise.
     reveal
         As in `members`.
+    headings
+        ``zh`` or ``en``: tags and attributes stand under their names with their units, not under how they are spelled.
 
     Returns
     -------
@@ -267,6 +273,8 @@ def export(
     check_writable(path, overwrite=overwrite)
     limit = None if limit is None else checked(limit)
     # A slip of the pen is no work that failed: it is told before anything goes on record.
+    if headings not in (None, "zh", "en"):
+        raise UnknownName("language", str(headings), ("zh", "en"))
     check_reveal(ctx, reveal)
     _, about = condition(ctx, expression, subject)
     for wanted in (*columns, *order):
@@ -276,9 +284,12 @@ def export(
         found, tables = _listed(inner, expression, subject, columns, limit, order, draw, reveal)
         # Another build may have been published since.
         builds = [build.id for build in ctx.store.builds.list(subject=found["subject"]) if build.table in tables]
+        table: pa.Table = found["table"]
+        if headings is not None:
+            table = table.rename_columns(called.headings(ctx.catalog(), about, table.column_names, headings))
         done = hand_out(
             inner,
-            found["table"],
+            table,
             path,
             expression=expression,
             as_of=datetime.fromisoformat(found["as_of"]),

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gongbi.catalog.called import heading
 from gongbi.catalog.worklists import WorklistDef
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.ownership.files import written
@@ -170,15 +171,18 @@ def _rows(ctx: Context, one: WorklistDef, language: str, as_of: str | None) -> t
     else:
         found = _then(ctx, one, [*by, *one.columns], as_of)
     table: pa.Table = found["table"]
-    given = {text: (words.zh if language == "zh" else words.en) or text for text, words in one.columns.items()}
+    given = {
+        text: words.in_(language) or heading(ctx.catalog(), one.subject, text, language)
+        for text, words in one.columns.items()
+    }
     columns, names = [table["id"]], ["id"]
     if one.by:
         whose = pc.fill_null(table[one.by].cast(pa.string()), NOBODY)
         columns.append(whose)
         names.append(PART)
-    for text, heading in given.items():
+    for text, words in given.items():
         columns.append(table[text])
-        names.append(heading if heading not in names else text)
+        names.append(words if words not in names else text)
     return _cut(pa.Table.from_arrays(columns, names=names), one.limit), found
 
 

@@ -56,7 +56,7 @@ def _plain(source: SourceDef, name: str) -> object:
 
 def _silent(column: ColumnMap) -> ColumnMap:
     """A column without what is only for people."""
-    return replace(column, name=NO_WORDS, about=NO_WORDS, unit=None, pii="none")
+    return replace(column, name=NO_WORDS, about=NO_WORDS, unit=None, labels={}, pii="none")
 
 
 def _reading(source: SourceDef) -> object:

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from gongbi.catalog.finding import fit
 from gongbi.console import parts, revealing
-from gongbi.console.evidence import show_evidence
+from gongbi.console.evidence import column_name, show_evidence
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.timeline import show_timeline
 from gongbi.console.words import category, named, one_of
@@ -151,17 +151,11 @@ def _header(page: Page, found: Mapping[str, Any]) -> None:
             with ui.element("div").style("display:flex;flex-wrap:wrap;gap:4px 26px;margin-top:9px"):
                 for name, value in known.items():
                     with ui.element("div"):
-                        ui.label(attribute_name(page, name)).classes("g-note")
-                        ui.label(page.format.value(value)).style("font-weight:600")
+                        ui.label(column_name(page, name, found["subject"])).classes("g-note")
+                        shown = page.value({"tag": f"{found['subject']}.{name}"}, value)
+                        ui.label(shown).style("font-weight:600")
                 if not known:
                     ui.label(page.t("customer.no_attributes")).classes("g-about")
-
-
-def attribute_name(page: Page, name: str) -> str:
-    """A column's name in words, where it is a usual one."""
-    from gongbi.console.texts import TEXTS
-
-    return page.t(f"attribute.{name}") if f"attribute.{name}" in TEXTS else name.replace("_", " ")
 
 
 class Tags:

@@ -46,13 +46,13 @@ async def build(page: Page) -> None:
     contrast = Contrast(page, chosen, found["subject"], others)
     look.part("apart", contrast.apart)
     with ui.element("div").classes("g-grid"):
-        look.part("drill", look.by_tag(look.drill), classes="s7")
+        look.part("drill", look.by_tag(look.drill, look.axes), classes="s7")
         look.part("growth", look.growth, classes="s5")
     with ui.element("div").classes("g-grid"):
         look.part("changes", look.changes, classes="s5")
         look.part("success", look.success, classes="s7")
     look.part("hidden", contrast.hidden)
-    look.part("flows", look.by_tag(look.flows))
+    look.part("flows", look.by_tag(look.flows, look.few))
     with ui.element("div").classes("g-grid"):
         look.part("funnel", look.funnel, classes="s5")
         look.part("paths", look.paths, classes="s7")
@@ -91,20 +91,26 @@ class Look:
         cut = [t for t in own if (t["distinct"] or 0) >= 2 and not t["type"].startswith(("list", "distribution"))]
         cut.sort(key=lambda t: (t["distinct"] > MOST_VALUES, not t["tag"].startswith(MOVING)))
         self.few = {t["tag"]: self.tags[t["tag"]] for t in cut}
+        # A group is also looked at by what its members are, not only by tags.
+        called = page.overview.get("called", {})
+        mine = [name for name in called if name.startswith(f"{subject}.") and not called[name]["personal"]]
+        self.axes = {**self.few, **{name: column_name(page, name.partition(".")[2], subject) for name in mine}}
 
     def part(self, key: str, fill: Callable[[], Awaitable[None]], *, classes: str = "") -> None:
         """A card whose content comes when it is there."""
         with parts.card(self.page.t(f"insight.{key}"), self.page.t(f"insight.{key}_about"), classes=classes):
             parts.later(self.page, fill)
 
-    def by_tag(self, draw: Callable[[str, ui.element], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """A choice of tags with few values, drawn anew for each."""
+    def by_tag(
+        self, draw: Callable[[str, ui.element], Awaitable[None]], among: Mapping[str, str]
+    ) -> Callable[[], Awaitable[None]]:
+        """A choice of tags and the like with few values, drawn anew for each."""
 
         async def fill() -> None:
-            if not self.few:
+            if not among:
                 parts.empty(self.page, "insight.none", icon="sell")
                 return
-            self.chosen(self.few, next(iter(self.few)), draw, self.page.t("insight.tag"))
+            self.chosen(among, next(iter(among)), draw, self.page.t("insight.tag"))
 
         return fill
 
@@ -544,7 +550,7 @@ class Look:
         fact, *path = column.split(".")
         words = [named(fact, self.page.language)]
         words += [one_of(part, self.page.language) for part in path[:-1]]
-        return " · ".join([*words, column_name(self.page, path[-1])])
+        return " · ".join([*words, column_name(self.page, path[-1], path[-2] if path[1:] else fact)])
 
     def _columns(self) -> dict[str, str]:
         """What tells the rows of the subject's facts apart: texts of theirs and of what they name; and their words."""

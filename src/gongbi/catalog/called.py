@@ -1,0 +1,76 @@
+"""What people call attributes, the columns of facts, and tags: names, units and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.mapping import ColumnMap
+from gongbi.catalog.masking import MASKED
+from gongbi.catalog.naming import NO_WORDS, Words
+from gongbi.core.expr import Attribute
+from gongbi.translation.units import UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The unit of values, and what people call them."""
+
+    unit: str | None
+    labels: Mapping[str, Words]
+
+
+def column_called(catalog: Catalog, name: str) -> ColumnMap | None:
+    """The column of a source that makes an attribute or a column of a fact, spelled ``customer.town``."""
+    owner, _, column = name.partition(".")
+    for source in catalog.sources.values():
+        if owner in (source.attributes, source.fact) and column in source.columns:
+            return source.columns[column]
+    return None
+
+
+def columns_called(catalog: Catalog) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each attribute and column of a fact that has a name, a unit or labels: how it is spelled, and these."""
+    for source in catalog.sources.values():
+        owner = source.attributes or source.fact
+        for name, column in source.columns.items() if owner is not None else ():
+            if column.name.zh or column.name.en or column.measured_in or column.labels:
+                yield f"{owner}.{name}", said(column)
+
+
+def said(column: ColumnMap) -> dict[str, Any]:
+    """Name, unit and labels of a column as JSON has them, and whether its values are masked."""
+    labels = {value: words.to_json() for value, words in column.labels.items()}
+    personal = column.pii in MASKED
+    return {"name": column.name.to_json(), "unit": column.measured_in, "labels": labels, "personal": personal}
+
+
+def tag_called(catalog: Catalog, tag: str) -> Called:
+    """The unit and the values of a tag: as its definition says, else as the attribute that it shows."""
+    definition = catalog.tags[tag]
+    expr = catalog.expressions.get((definition.subject, tag))
+    column = column_called(catalog, f"{expr.subject}.{expr.attribute}") if isinstance(expr, Attribute) else None
+    if column is None:
+        return Called(definition.unit, definition.called)
+    return Called(definition.unit or column.measured_in, {**column.labels, **definition.called})
+
+
+def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
+    """What stands over a column of a list: a tag's or an attribute's name with its unit; an expression as it is."""
+    tag = text.strip().removeprefix("tag.")
+    if (subject, tag) in catalog.expressions:
+        words, unit = catalog.tags[tag].name, tag_called(catalog, tag).unit
+    else:
+        column = column_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}")
+        words, unit = (column.name, column.measured_in) if column is not None else (NO_WORDS, None)
+    name = words.in_(language)
+    measured = UNITS.get(unit or "", unit) if language == "zh" else unit
+    return f"{name} ({measured})" if name and measured else name or text
+
+
+def headings(catalog: Catalog, subject: str, texts: Sequence[str], language: str) -> list[str]:
+    """As `heading`, for columns of one list: two that are called alike stand under what they are."""
+    said = [heading(catalog, subject, text, language) for text in texts]
+    return [text if said.count(words) > 1 or words in texts else words for text, words in zip(texts, said, strict=True)]
