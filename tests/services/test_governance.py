@@ -246,6 +246,8 @@ def test_impact_reaches_through_models_and_segments(ws: Workspace) -> None:
     found = ws.call("tag_impact", name="spend.total")
     assert found["counts"] == {"model": 1, "segment": 2}
     (model,) = found["users"]
+    (listed,) = (tag for tag in ws.call("tags") if tag["tag"] == "spend.total")
+    assert "model comes_again" in listed["used_by"], "a page names them too, not only the impact"
     assert [(s["name"], [u["name"] for u in s["users"]]) for s in model["users"]] == [("likely", ["both"])]
 
 

@@ -390,7 +390,10 @@ def test_opening_loads_no_dbos(root: Path, run_python: Run) -> None:
     assert run_python(script, root) == "set()\n"
 
 
-def test_an_owner_that_never_says_where_it_is_makes_the_others_give_up(root: Path, start_python: Start) -> None:
+def test_an_owner_that_never_says_where_it_is_makes_the_others_give_up(
+    root: Path, start_python: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gongbi.ownership.lock.OPENING", 0.5)
     script = """
 import sys
 from pathlib import Path

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from gongbi.errors import WorkspaceBusy, WorkspaceProblem
 
+#: Seconds to wait for another process that is still opening the workspace: its engine starts, tables are repaired.
+OPENING = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -41,9 +44,9 @@ class Lock:
         Raises
         ------
         WorkspaceBusy
-            Somebody holds the lock and has not said where it can be reached, `wait` seconds long (at least two).
+            Somebody holds the lock and has not said where it can be reached, `wait` seconds long (at least `OPENING`).
         """
-        deadline = time.monotonic() + max(wait, 2.0)
+        deadline = time.monotonic() + max(wait, OPENING)
         while True:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -63,7 +66,6 @@ class Lock:
                 self._file = handle
                 return None
             if time.monotonic() > deadline:
-                # Opening takes a while where tables are repaired or an engine starts.
                 raise WorkspaceBusy(
                     f"Another process is opening the workspace at {str(self.path.parent)!r}.", hint="Try again shortly."
                 )

@@ -12,7 +12,7 @@ from gongbi.catalog.called import tag_called
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.finding import fit
 from gongbi.catalog.masking import MASKED
-from gongbi.catalog.uses import key_of
+from gongbi.catalog.uses import Key, key_of
 from gongbi.catalog.yaml import from_json, read_definitions, to_json, write_definitions
 from gongbi.core import expr as ir
 from gongbi.core.expr import TagValue
@@ -37,6 +37,7 @@ from gongbi.services.governance import (
     restored,
 )
 from gongbi.services.history import prepare
+from gongbi.services.impact import all_users
 from gongbi.services.judging import judge
 from gongbi.services.privacy import grade_of
 from gongbi.services.warnings import warn_of_data, warn_of_edits
@@ -218,12 +219,7 @@ def tags(
         ctx.check_subject(subject)
     catalog = ctx.catalog()
     check_library(catalog, library)
-    users: dict[str, list[str]] = {}
-    for name, expr in [*((f"tag {t}", e) for (_, t), e in catalog.expressions.items())] + [
-        (f"segment {s}", e) for s, e in catalog.conditions.items()
-    ]:
-        for used in ir.tags_used(expr):
-            users.setdefault(used, []).append(name)
+    users = all_users(ctx)
     stats: dict[tuple[str, str], Any] = {}
     builds: dict[tuple[str, str], int] = {}
     for owner in catalog.subjects:
@@ -277,7 +273,7 @@ def tags(
                 "labels": labels.get(name),
                 "facts": sorted(ir.facts_used(expr)),
                 "uses": sorted(ir.tags_used(expr)),
-                "used_by": sorted(users.get(name, [])),
+                "used_by": sorted({str(use.user) for use in users.get(Key("tag", name), [])}),
                 "build": builds.get((owner, name)),
                 "coverage": figures.coverage if figures else None,
                 "present": figures.present if figures else None,

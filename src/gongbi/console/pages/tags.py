@@ -393,8 +393,9 @@ def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
     users = []
     for user in tag["used_by"]:
         kind, _, name = user.partition(" ")
-        target = f"/tags/{quote(name)}" if kind == "tag" else f"/segments?{urlencode({'e': 'segment.' + name})}"
-        users.append((f"{page.t('kind.' + kind)} {name}", target))
+        targets = {"tag": f"/tags/{quote(name)}", "segment": f"/segments?{urlencode({'e': 'segment.' + name})}"}
+        targets |= {"model": "/models", "campaign": "/campaigns"}
+        users.append((f"{page.t('kind.' + kind)} {name}", targets.get(kind, "")))
     names("tags.used_by", users)
 
 
