@@ -35,10 +35,12 @@ class PortraitVerbs(ABC):
         limit: int | None = 50,
         language: str = "zh",
         as_of: str | datetime | None = None,
+        reveal: str | None = None,
     ) -> dict[str, Any]:
         """A list to be worked off, also as of an instant: `parts` with counts, `table`, the most important first."""
         at = as_of.isoformat() if isinstance(as_of, datetime) else as_of
         given = {"name": name, "part": part, "limit": limit, "language": language, "as_of": at}
+        given["reveal"] = reveal
         return told(self.call("worklist", **given))  # type: ignore[no-any-return]
 
     def export_worklist(

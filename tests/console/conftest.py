@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).parent
 # `test_browser` has the words in which the other browser tests are said.
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "services")]
 #: Names under which Chromium is installed; the first that is found is taken. `.ci/run` looks for the same ones.
 BROWSERS = ("chromium", "google-chrome")
 
@@ -76,6 +76,17 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     from gongbi import workspace
 
     running = start(workspace.init(tmp_path_factory.mktemp("empty") / "empty"))
+    yield running
+    stop(running)
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The console of a workspace whose customers have names and phones, and ids that are personal too."""
+    import phones
+
+    root = phones.build(tmp_path_factory.mktemp("private") / "ws", personal_id=True)
+    running = start(root)
     yield running
     stop(running)
 

@@ -46,6 +46,11 @@ name: {zh: 联系电话, en: Phone}
 category: 固定特征
 expr: customer.mobile
 ---
+worklist: calls
+name: {zh: 致电, en: Calls}
+expr: customer.id <= 6
+columns: {customer.full_name: {zh: 姓名, en: Name}, tag.contact.phone: {zh: 电话, en: Phone}}
+---
 segment: buyers
 name: {zh: 买过的, en: Buyers}
 expr: tag.spend.total > 0 and customer.town = '上海'
@@ -71,9 +76,11 @@ def amounts(card: int) -> list[int]:
     return [card * k for k in range(1, card % 4)]
 
 
-def build(root: Path) -> Path:
+def build(root: Path, *, personal_id: bool = False) -> Path:
+    """A workspace that is built; ids of customers may be personal too."""
     workspace.init(root, zone="Asia/Shanghai")
-    (root / "definitions" / "all.yaml").write_text(DEFINITIONS, "utf-8")
+    text = DEFINITIONS.replace("primary: true}", "primary: true, pii: direct}") if personal_id else DEFINITIONS
+    (root / "definitions" / "all.yaml").write_text(text, "utf-8")
     people = ["card,phone,name,faith,town"]
     people += [
         f"{card},{phone(card)},{'王李赵'[card % 3]}小{'明芳'[card % 2]},none,{town(card)}" for card in range(1, N + 1)

@@ -40,6 +40,7 @@ from gongbi.catalog.libraries import (
     completed,
     general,
     grades,
+    grades_of_attributes,
 )
 from gongbi.catalog.lists import TAG as LIST
 from gongbi.catalog.lists import ListDef, list_tags
@@ -83,6 +84,8 @@ class Catalog:
         The trees of categories, the general one where none is defined; the libraries of departments and branches.
     privacy
         tag → privacy grade, its own or that of what it uses.
+    shown
+        (subject, attribute) → the highest grade that a tag says of itself which is the attribute as it is.
     notes
         What is not wrong and should be known, as warnings: categories that no scheme has.
     """
@@ -104,6 +107,7 @@ class Catalog:
     privacy: Mapping[str, Privacy] = field(default_factory=dict)
     notes: Sequence[Mapping[str, Any]] = ()
     worklists: Mapping[str, WorklistDef] = field(default_factory=dict)
+    shown: Mapping[tuple[str, str], Privacy] = field(default_factory=dict)
 
     def tags_of(self, subject: str) -> dict[str, Expr]:
         """Checked expressions of one subject's tags, each after those it uses."""
@@ -260,6 +264,7 @@ def assemble(definitions: Iterable[Definition], *, zone: str = "UTC", lists: Ite
         privacy,
         notes,
         worklists,
+        grades_of_attributes(tags, expressions),
     )
     for cast in casts.values():
         with about(cast):

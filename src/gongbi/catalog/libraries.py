@@ -12,6 +12,7 @@ from gongbi.catalog.base import LibraryDef, Privacy, SchemeDef, TagDef
 from gongbi.catalog.naming import NO_WORDS
 from gongbi.catalog.scheme import nearest, scheme_of, unknown_part
 from gongbi.catalog.yaml import read_text
+from gongbi.core.expr import Attribute, Expr
 from gongbi.core.types import Type
 from gongbi.errors import Cycle, GongbiError, InvalidDefinition, UnknownName
 
@@ -184,6 +185,22 @@ def check_refined_types(tags: Mapping[str, TagDef], types: Mapping[tuple[str, st
                 hint="A refinement answers the same question; give another question a tag of its own.",
             )
             raise _at(error, tag)
+
+
+def grades_of_attributes(
+    tags: Mapping[str, TagDef], expressions: Mapping[tuple[str, str], Expr]
+) -> dict[tuple[str, str], Privacy]:
+    """(Subject, attribute) → the highest grade that a tag says of itself which is the attribute as it is.
+
+    Whoever marks the tag means the values: these are no less personal where they are shown without it.
+    """
+    found: dict[tuple[str, str], Privacy] = {}
+    for (_, name), expr in expressions.items():
+        said = tags[name].pii if name in tags else None
+        if said is not None and isinstance(expr, Attribute):
+            key = expr.subject, expr.attribute
+            found[key] = max(found.get(key, "none"), said, key=GRADES.index)
+    return found
 
 
 def grades(tags: Mapping[str, TagDef], uses: Mapping[str, Iterable[str]]) -> dict[str, Privacy]:

@@ -9,7 +9,7 @@ import typer
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.messages import language
-from gongbi.cli.options import HERE, As, Json, Overwrite, Subject, Where
+from gongbi.cli.options import HERE, As, Json, Overwrite, Reveal, Subject, Where
 from gongbi.cli.segment import segment_app as segment_app
 
 Group = Annotated[str, typer.Argument(help="A condition, or the name of a saved segment.")]
@@ -214,6 +214,7 @@ def segment_lookalike(
     as_tag: Annotated[str, typer.Option("--score-tag", help="Keep everybody's score as values of this tag.")] = "",
     why: Why = "",
     replace: Annotated[bool, typer.Option("--replace", help="A further version of the list.")] = False,
+    reveal: Reveal = None,
     subject: Subject = "customer",
     workspace: Where = HERE,
     as_json: Json = False,
@@ -228,6 +229,7 @@ def segment_lookalike(
         )
         return
     params |= {"repeats": repeats, "to": None if to is None else str(to.resolve()), "overwrite": overwrite}
+    params["reveal"] = reveal
     found = call(workspace, actor, "lookalike", expression=expression, subject=subject, **params)
     emit(found if as_json else _likeness(found), as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.messages import language
-from gongbi.cli.options import HERE, As, Json, Overwrite, Where
+from gongbi.cli.options import HERE, As, Json, Overwrite, Reveal, Where
 
 
 def worklist(
@@ -21,17 +21,18 @@ def worklist(
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it would have been then: an ISO date.")] = None,
     overwrite: Overwrite = False,
+    reveal: Reveal = None,
     workspace: Where = HERE,
     as_json: Json = False,
     actor: As = None,
 ) -> None:
     """Lists for account managers and shops, with what is due. 工作名单。"""
     if name is None:
-        if part or to or as_of or limit is not None:
-            raise typer.BadParameter("--part, --limit, --as-of and --to need the name of a list.")
+        if part or to or as_of or reveal or limit is not None:
+            raise typer.BadParameter("--part, --limit, --as-of, --to and --reveal need the name of a list.")
         emit(call(workspace, None, "worklists"), as_json)
         return
-    given: dict[str, Any] = {"name": name, "part": part, "language": language(), "as_of": as_of}
+    given: dict[str, Any] = {"name": name, "part": part, "language": language(), "as_of": as_of, "reveal": reveal}
     if to is not None:
         if limit is not None:
             raise typer.BadParameter("--limit is for looking; --to writes the whole list.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gongbi.catalog.masking import MASKED
+from gongbi.catalog.masking import MASKED, masked
 from gongbi.core.clock import local_time
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.types import Type
@@ -22,7 +22,7 @@ from gongbi.services.given import give
 from gongbi.services.leakage import WHY, defining
 from gongbi.services.library import save_tag
 from gongbi.services.lists import keep_members
-from gongbi.services.privacy import grade_of, masked_ids
+from gongbi.services.privacy import check_reveal, grade_of, id_grade, masked_ids, told
 from gongbi.services.segments import condition, request
 from gongbi.services.warnings import warn_of_request
 
@@ -50,6 +50,7 @@ def lookalike(
     subject: str = "customer",
     to: str | None = None,
     overwrite: bool = False,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """Rank the members outside a seed group by how much they are like those in it.
 
@@ -70,6 +71,8 @@ def lookalike(
         How often to hold seeds back.
     to
         Write those named to a .csv, .xlsx or .parquet file, on record.
+    reveal
+        Why ids that are personal are to be seen, by a named person; put on record.
 
     Returns
     -------
@@ -94,10 +97,17 @@ def lookalike(
         raise UnknownName("ranker", kind, KINDS)
     if top < 1 or not 2 <= repeats <= 50:
         raise InvalidInput("`top` is 1 or more, and `repeats` from 2 to 50.")
+    check_reveal(ctx, reveal)
     if to is not None:
         check_writable(Path(to).expanduser(), overwrite=overwrite)
     asked = {"among": among, "tags": tags, "exclude": exclude, "kind": kind, "subject": subject}
-    found, _ = _ranking(ctx, expression, top=top, repeats=repeats, **asked)  # type: ignore[arg-type]
+    found, best = _ranking(ctx, expression, top=top, repeats=repeats, **asked)  # type: ignore[arg-type]
+    if (grade := id_grade(ctx.catalog(), found["subject"])) in MASKED:
+        assert best.rows is not None
+        for row, id_ in zip(found["rows"], best.rows["id"].to_pylist(), strict=True):
+            row["id"] = masked(id_, grade) if reveal is None else id_
+        said = told(ctx, ["id"], reveal, what=f"look-alikes of {expression.strip()}", rows=len(found["rows"]))
+        found["warnings"] = [*found["warnings"], *said]
     if to is not None:
         as_of = datetime.fromisoformat(found["as_of"])
         found["file"] = _write(ctx, found, Path(to).expanduser(), as_of, overwrite=overwrite)

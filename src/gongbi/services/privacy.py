@@ -65,7 +65,8 @@ def _trait_grade(catalog: Catalog, subject: str, read: Attribute | ir.RelatedCol
     if name.startswith("tag."):
         return grade_of(catalog, owner, TagValue(name[4:], read.type))
     sources = (s for s in catalog.sources.values() if s.attributes == owner)
-    return next((s.columns[name].pii for s in sources if name in s.columns), "none")
+    said: Privacy = next((s.columns[name].pii for s in sources if name in s.columns), "none")
+    return max(said, catalog.shown.get((owner, name), "none"), key=_ORDER.index)
 
 
 def grade_of_tag(catalog: Catalog, tag: TagDef, expr: Expr) -> Privacy:

@@ -19,7 +19,7 @@ from gongbi.services.context import Context
 from gongbi.services.files import check_writable, put_on_record, sheet_names, write_book, write_table
 from gongbi.services.limits import checked
 from gongbi.services.past import moment, request_at
-from gongbi.services.privacy import hide, personal
+from gongbi.services.privacy import check_reveal, hide, personal
 
 #: More sheets than this are no book that anybody opens.
 MOST_SHEETS = 250
@@ -56,6 +56,7 @@ def worklist(
     limit: int | None = 50,
     language: str = "zh",
     as_of: str | None = None,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """A list as of the build in force, or of another instant, the most important first.
 
@@ -69,6 +70,8 @@ def worklist(
         How many rows of `table`; the parts count everybody.
     language
         Of the headings: ``zh`` or ``en``.
+    reveal
+        As of `services.segments.members`.
 
     Returns
     -------
@@ -84,7 +87,8 @@ def worklist(
     """
     limit = None if limit is None else checked(limit)
     one = ctx.catalog().worklist(name)
-    table, found = _rows(ctx, one, language, as_of)
+    check_reveal(ctx, reveal)
+    table, found = _rows(ctx, one, language, as_of, reveal)
     parts = _parts(table)
     if part is not None:
         if part not in parts:
@@ -112,6 +116,7 @@ def export_worklist(
     language: str = "zh",
     overwrite: bool = False,
     as_of: str | None = None,
+    reveal: str | None = None,
 ) -> dict[str, Any]:
     """Write a list to a file (xlsx, csv, parquet) and put that on record; an Excel file has a sheet for each part.
 
@@ -122,9 +127,10 @@ def export_worklist(
     """
     path = Path(to).expanduser()
     check_writable(path, overwrite=overwrite)
+    check_reveal(ctx, reveal)
     expression = f"worklist {name}"
     with ctx.run("export", expression, path=str(path)) as inner:
-        found = worklist(inner, name, part=part, limit=None, language=language, as_of=as_of)
+        found = worklist(inner, name, part=part, limit=None, language=language, as_of=as_of, reveal=reveal)
         table: pa.Table = found["table"]
         inner.progress("write", 0, table.num_rows)
         sheets = 1
@@ -161,15 +167,19 @@ def _write_parts(table: pa.Table, path: Path, zone: str) -> int:
     return max(len(each), 1)
 
 
-def _rows(ctx: Context, one: WorklistDef, language: str, as_of: str | None) -> tuple[pa.Table, dict[str, Any]]:
+def _rows(
+    ctx: Context, one: WorklistDef, language: str, as_of: str | None, reveal: str | None
+) -> tuple[pa.Table, dict[str, Any]]:
     """The rows of all parts, each cut at its limit, under headings of a language."""
     if language not in ("zh", "en"):
         raise UnknownName("language", language, ("zh", "en"))
     by = [one.by] if one.by else []
     if as_of is None:
-        found = segments.members(ctx, one.expr, subject=one.subject, columns=[*by, *one.columns], order=one.order)
+        found = segments.members(
+            ctx, one.expr, subject=one.subject, columns=[*by, *one.columns], order=one.order, reveal=reveal
+        )
     else:
-        found = _then(ctx, one, [*by, *one.columns], as_of)
+        found = _then(ctx, one, [*by, *one.columns], as_of, reveal)
     table: pa.Table = found["table"]
     given = {
         text: words.in_(language) or heading(ctx.catalog(), one.subject, text, language)
@@ -186,7 +196,7 @@ def _rows(ctx: Context, one: WorklistDef, language: str, as_of: str | None) -> t
     return _cut(pa.Table.from_arrays(columns, names=names), one.limit), found
 
 
-def _then(ctx: Context, one: WorklistDef, columns: list[str], as_of: str) -> dict[str, Any]:
+def _then(ctx: Context, one: WorklistDef, columns: list[str], as_of: str, reveal: str | None) -> dict[str, Any]:
     """What `segments.members` answers, as of an earlier instant."""
     at = moment(ctx, as_of, one.subject)
     where, about = segments.condition(ctx, one.expr, one.subject)
@@ -194,7 +204,7 @@ def _then(ctx: Context, one: WorklistDef, columns: list[str], as_of: str) -> dic
     asked = request_at(ctx, where, about, at, chosen)
     ctx.progress("members", 0)
     table = list_members(ctx.engine, ctx.catalog().world, asked, order=one.order)
-    table, said = hide(ctx, table, personal(ctx, about, chosen), None, what=f"worklist {one.worklist}")
+    table, said = hide(ctx, table, personal(ctx, about, chosen), reveal, what=f"worklist {one.worklist}")
     return {"table": table, "as_of": at.isoformat(), "warnings": said}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
-from gongbi.console import charts, parts
+from gongbi.console import charts, parts, revealing
 from gongbi.console.contrast import Contrast
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
@@ -376,6 +376,17 @@ class Look:
     async def alike(self) -> None:
         """A button, since it takes a while; then the lift curve and the first of the list."""
         place = ui.element("div")
+        given = {"expression": self.expression, "subject": self.subject, "top": TOP, "repeats": 3}
+
+        async def again(why: str) -> Any:
+            return await self.page.call("lookalike", **given, reveal=why)
+
+        def draw(found: Mapping[str, Any]) -> None:
+            place.clear()
+            with place:
+                parts.warnings(self.page, found["warnings"])
+                revealing.offer(self.page, found["warnings"], again, draw)
+                self._alike(found)
 
         async def run() -> None:
             button.disable()
@@ -383,10 +394,7 @@ class Look:
             with place:
                 waiting = parts.waiting(self.page)
             try:
-                given = {"expression": self.expression, "subject": self.subject}
-                found = await self.page.call("lookalike", top=TOP, repeats=3, **given)
-                with place:
-                    self._alike(found)
+                draw(await self.page.call("lookalike", **given))
             except GongbiError as error:
                 with place:
                     parts.problem(self.page, error)

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from gongbi.console import parts
+from gongbi.console import parts, revealing
 from gongbi.console.exports import download
 from gongbi.console.frame import Page, PageDef
-from gongbi.errors import GongbiError
 
 SHOWN, PARTS = 20, 12
 
@@ -36,12 +35,24 @@ async def build(page: Page) -> None:
 
 
 async def _list(page: Page, one: Mapping[str, Any]) -> None:
-    try:
-        found = await page.call("worklist", name=one["worklist"], limit=SHOWN, language=page.language)
-    except GongbiError as error:
-        parts.problem(page, error)
-        return
-    parts.warnings(page, found["warnings"])
+    asked = {"name": one["worklist"], "limit": SHOWN, "language": page.language}
+    place = ui.element("div").classes("g-form")
+
+    async def again(why: str) -> Any:
+        return await page.call("worklist", **asked, reveal=why)
+
+    def draw(found: Mapping[str, Any]) -> None:
+        place.clear()
+        with place:
+            parts.warnings(page, found["warnings"])
+            revealing.offer(page, found["warnings"], again, draw)
+            _found(page, one, found)
+
+    with page.problems(place):
+        draw(await page.call("worklist", **asked))
+
+
+def _found(page: Page, one: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     number = page.format.number
     with ui.element("div").classes("g-stats"):
         parts.stat(page.t("worklists.members"), number(found["count"]), icon="groups")
