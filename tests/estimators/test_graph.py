@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from gongbi.errors import InvalidInput
 from gongbi.estimators.graph.circles import Circles, modularity
+from gongbi.estimators.graph.louvain import louvain
 from gongbi.estimators.graph.network import Network, network
 from gongbi.estimators.graph.roles import betweenness, cores, pagerank, roles
 from gongbi.estimators.graph.ties import households, referral_value, rivals
@@ -153,3 +154,24 @@ def test_what_is_no_network_is_refused() -> None:
         Circles(resolution=0).fit(network([1], [2]))
     with pytest.raises(InvalidInput, match="values"):
         referral_value(network([1], [2]), [1])
+
+
+def test_louvain_finds_cliques_and_leaves_no_move_that_gains() -> None:
+    ring = [(10 * k + i, 10 * k + j) for k in range(6) for i in range(5) for j in range(i)]
+    ring += [(10 * k, 10 * ((k + 1) % 6) + 1) for k in range(6)]
+    one, other = zip(*ring, strict=True)
+    net = network(np.array(one), np.array(other))
+    labels = louvain(net, seed=3)
+    for a in range(6):
+        assert len({int(label) for label, member in zip(labels, net.ids, strict=True) if member // 10 == a}) == 1
+    assert len(set(labels.tolist())) == 6
+    rng = np.random.default_rng(2)
+    mixed = network(rng.integers(0, 40, 160), rng.integers(0, 40, 160), rng.integers(1, 5, 160).astype(float))
+    found = louvain(mixed, resolution=1.2, seed=1)
+    best = modularity(mixed, found, 1.2)
+    assert (louvain(mixed, resolution=1.2, seed=1) == found).all()
+    assert best > modularity(mixed, np.arange(len(found)), 1.2)
+    # Two communities joined gain nothing: that is when it stops.
+    for a in range(int(found.max()) + 1):
+        for b in range(a):
+            assert modularity(mixed, np.where(found == a, b, found), 1.2) <= best + 1e-9

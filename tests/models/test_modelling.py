@@ -91,6 +91,13 @@ def test_a_model_of_contracts_is_written_from_columns_and_what_leaving_is(ports:
         modelling.draft_model(ports, "gone", "contracts", fact="visit")
 
 
+def test_a_life_event_is_written_from_its_signs(ports: Choosing) -> None:
+    found = modelling.draft_model(ports, "cat", "life_event", fact="visit", signs="shelf = 'A'", days=60, limit=0.9)
+    wanted = {"signs": "shelf = 'A'", "limit": 0.9, "holdout_days": 60, "fact": "visit"}
+    assert wanted.items() <= found["definition"].items()
+    assert found["tags"] == ["model.cat.chance", "model.cat.since", "model.cat.share"]
+
+
 LIKES = "case when count(visit) > 3 then 'much' when exists(visit) then 'little' end"
 
 

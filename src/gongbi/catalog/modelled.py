@@ -25,6 +25,7 @@ Estimator = Literal[
     "stages",
     "contracts",
     "recurring",
+    "life_event",
     "send_time",
     "trait",
     "uplift",
@@ -39,6 +40,7 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "stages": ("fact", "amount"),
     "contracts": ("fact", "columns"),
     "recurring": ("fact", "payee"),
+    "life_event": ("fact", "signs"),
     "send_time": ("fact", "answered"),
     "trait": ("trait", "features"),
     "clusters": ("features",),
@@ -53,7 +55,8 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "left": ("contracts",),
     "grace_days": ("contracts",),
     "payee": ("recurring",),
-    "where": ("recurring", "send_time", "contracts"),
+    "signs": ("life_event",),
+    "where": ("recurring", "life_event", "send_time", "contracts"),
     "answered": ("send_time",),
     "channel": ("send_time",),
     "text": ("texts",),
@@ -64,7 +67,7 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "worth": ("circles",),
     "keys": ("circles",),
     "trait": ("trait",),
-    "limit": ("trait",),
+    "limit": ("trait", "life_event"),
 }
 
 
@@ -109,7 +112,7 @@ class ModelDef:
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
         value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
         customers stand in their life with us), ``contracts`` (who leaves, of those with a contract), ``recurring``
-        (what they do again and again, and when next),
+        (what they do again and again, and when next), ``life_event`` (whose life changed, by what they buy since),
         ``send_time`` (when and through which channel members answer), ``trait`` (what was not declared, from
         behaviour), ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are
         alike), ``texts`` (what texts of a fact say) or ``circles`` (who belongs together).
@@ -130,6 +133,9 @@ class ModelDef:
     payee, where
         For ``recurring``: to whom or for what, an expression about one row of the fact (``purchase.product.category``);
         and which rows count, all by default. Rows of about one `amount` belong together where it is named.
+    signs
+        For ``life_event``: which rows of the `fact` speak for the event, a condition about a row. `limit` is the least
+        chance at which the day is told, and the last `holdout_days` judge. Sensitive events are refused.
     answered, channel
         For ``send_time``: which rows of the `fact`, one per message sent, were answered, a condition about a row; and
         through which channel each was sent, an expression about a row. `where` says which messages count. The first of
@@ -188,6 +194,7 @@ class ModelDef:
     grace_days: int = 0
     payee: str | None = None
     where: str | None = None
+    signs: str | None = None
     answered: str | None = None
     channel: str | None = None
     text: str | None = None

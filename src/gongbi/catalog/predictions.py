@@ -119,6 +119,13 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("amount", DOUBLE, "Its usual amount, in money of the fact.", ("下次金额", "next amount"), "amount"),
         Score("monthly", DOUBLE, "What all of them come to in a month.", ("每月合计", "in a month"), "monthly"),
     ),
+    "life_event": (
+        Score("chance", DOUBLE, "Probability that the event has come.", ("发生概率", "chance"), "chance"),
+        Score(
+            "since", DATE, "The likeliest first day after it, where it is sure enough.", ("自何时", "since"), "since"
+        ),
+        Score("share", DOUBLE, "Share of days to come that will bear a sign.", ("迹象占比", "share of signs"), "share"),
+    ),
     "send_time": (
         Score("weekday", INTEGER, "Best day of the week, Monday being 1.", ("最佳星期", "best weekday"), "weekday"),
         Score("hour", INTEGER, "Best hour of that day, 0 to 23.", ("最佳小时", "best hour"), "hour"),
@@ -245,7 +252,11 @@ def check_model(model: ModelDef, world: World) -> None:
     """
     if model.estimator == "trait":
         check_trait(model, world)
-    if model.estimator in ("recurring", "send_time"):
+    if model.estimator == "life_event":
+        from gongbi.estimators.traits import refuse_sensitive
+
+        refuse_sensitive(f"{model.model} {model.name.zh} {model.name.en} {model.signs}")
+    if model.estimator in ("recurring", "life_event", "send_time"):
         _check_rows(model, world)
     if model.estimator == "contracts":
         _check_contracts(model, world)
@@ -271,7 +282,7 @@ def check_model(model: ModelDef, world: World) -> None:
 
 def _check_rows(model: ModelDef, world: World) -> None:
     fact = world.fact(model.fact or "").name
-    for condition in (model.where, model.answered):
+    for condition in (model.where, model.answered, model.signs):
         row_condition(fact, condition or "", world, model.subject)
     for text in (model.payee, model.amount, model.channel):
         if text:

@@ -21,6 +21,7 @@ KINDS = {
     "stages": ("fact", "amount", "days"),
     "contracts": ("fact", "columns", "left", "grace", "where", "days"),
     "recurring": ("fact", "payee", "where", "amount", "days"),
+    "life_event": ("fact", "signs", "where", "limit", "days"),
     "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
     "trait": ("trait", "features", "limit"),
 }
@@ -71,6 +72,8 @@ class _Form:
                 self.columns = ui.input(t("modelling.columns"), placeholder="plan, fee").props("outlined dense")
                 self.left = ui.input(t("modelling.left"), placeholder="reason <> 'moved'").props("outlined dense")
                 self.grace = self._select("grace", {n: t("modelling.n_days", n=n) for n in GRACE}, 0)
+                self.signs = ui.input(t("modelling.signs"), placeholder="purchase.product.category = 'DOG FOODS'")
+                self.signs.props("outlined dense")
                 self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
                 self.population = self._select("population", self.segments, "")
@@ -117,6 +120,7 @@ class _Form:
             "payee": self.payee.value or "",
             "columns": self.columns.value or "",
             "left": self.left.value or "",
+            "signs": self.signs.value or "",
             "grace": self.grace.value,
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),

@@ -27,6 +27,8 @@ PROOF: dict[str, tuple[str, str]] = {
     ),
     "modelling.kind.stages": ("生命阶段：新客、成长……流失", "Stages: new, growing … lost"),
     "modelling.kind.contracts": ("合同：谁会离开、还留多久", "Contracts: who leaves, and how long the others stay"),
+    "modelling.kind.life_event": ("生活事件：谁的生活变了、自何时", "Life events: whose life changed, and since when"),
+    "modelling.signs": ("哪些记录是迹象", "Which rows are a sign"),
     "modelling.columns": ("合同的哪些列（逗号分隔）", "What is known of a contract (commas between)"),
     "modelling.left": ("怎样结束算离开（可不填）", "Which ends are a leaving (optional)"),
     "modelling.grace": ("结束后多久内续约不算离开", "Renewed within, not left"),

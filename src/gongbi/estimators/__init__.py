@@ -16,6 +16,7 @@ Nothing is imported here, so that a count of customers never waits for LightGBM;
 - `sendtime`: `SendTimeModel`, when and through which channel somebody answers;
 - `traits`: `InferredTrait`, what was not declared, with a confidence or not at all;
 - `recurring`: what a customer does again and again, and when next;
+- `lifeevents`: `LifeEventModel`, whose life changed, by what they buy since;
 - `wallet`: `WalletModel`, what a customer could spend, and growth by market and product;
 - `clusters`: `MixedClusters`, who is alike;
 - `text`: `TextClassifier`, sentiment and other labels of texts; moods by words;

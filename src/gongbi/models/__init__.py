@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # Type checkers do not run `__getattr__`; a test holds these 
     from gongbi.estimators.clusters import MixedClusters as MixedClusters
     from gongbi.estimators.graph.circles import Circles as Circles
     from gongbi.estimators.lifecycle import StageModel as StageModel
+    from gongbi.estimators.lifeevents import LifeEventModel as LifeEventModel
     from gongbi.estimators.logistic import LogisticScore as LogisticScore
     from gongbi.estimators.opportunities import BetaGeoBetaBinomModel as BetaGeoBetaBinomModel
     from gongbi.estimators.pareto import ParetoNBDModel as ParetoNBDModel
@@ -44,6 +45,7 @@ ESTIMATORS = {
     "ContractModel": "gongbi.estimators.survival",
     "GammaGammaModel": "gongbi.estimators.spend",
     "InferredTrait": "gongbi.estimators.traits",
+    "LifeEventModel": "gongbi.estimators.lifeevents",
     "LogisticScore": "gongbi.estimators.logistic",
     "MixedClusters": "gongbi.estimators.clusters",
     "ModifiedBetaGeoModel": "gongbi.estimators.purchases",

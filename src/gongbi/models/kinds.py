@@ -28,6 +28,7 @@ from gongbi.models import (
     circles,
     contracts,
     drift,
+    lifeevents,
     needs,
     newcomers,
     propensity,
@@ -508,6 +509,11 @@ KINDS: Mapping[str, Kind] = {
         lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
         lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),
         lambda _, artifact, facts: needs.scores(artifact, facts.tables["rows"], facts.as_of, facts.zone),
+    ),
+    "life_event": OfFacts(
+        lifeevents.plans,
+        lambda model, facts: lifeevents.learn(model, facts.tables["days"], facts.as_of, facts.zone),
+        lambda model, artifact, facts: lifeevents.scores(model, artifact, facts.tables["days"]),
     ),
     "send_time": OfFacts(
         sendtime.plans,

@@ -17,7 +17,7 @@ from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "newcomers", "stages", "contracts", "recurring", "uplift", "trait")
+KINDS = ("propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "uplift", "trait")
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
 
@@ -40,6 +40,7 @@ def draft_model(
     columns: str = "",
     left: str = "",
     grace: int = 0,
+    signs: str = "",
     trait: str = "",
     features: str = "",
     limit: float = 0.8,
@@ -51,7 +52,8 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``uplift`` or ``trait``.
+        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``life_event``, ``uplift``
+        or ``trait``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
@@ -66,6 +68,9 @@ def draft_model(
     columns, left, grace
         For ``contracts``: what is known of a contract, names of columns with commas between them; which ends are a
         leaving, all where empty; and how many days after an end another contract still carries on.
+    signs
+        For ``life_event``: which rows of the fact speak for it; `days` are kept back to check it, and `limit` is the
+        least chance at which its day is told.
     often
         For ``value``: the model of how often; see the definition.
     treated, randomised
@@ -96,10 +101,12 @@ def draft_model(
     if kind == "trait":
         given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
         given |= {"score": population} if population.strip() else {}
-    elif kind == "contracts":
+    elif kind in ("contracts", "life_event"):
         known = [one.strip() for one in columns.replace("，", ",").split(",") if one.strip()]
-        given |= {"fact": fact, "columns": known, "horizon_days": days, "grace_days": int(grace)}
-        given |= {key: text for key, text in (("left", left), ("where", where), ("score", population)) if text.strip()}
+        own = {"columns": known, "horizon_days": days, "grace_days": int(grace), "left": left}
+        own = own if kind == "contracts" else {"signs": signs, "limit": limit, "holdout_days": days}
+        own |= {"fact": fact, "where": where, "score": population}
+        given |= {key: value for key, value in own.items() if value != ""}
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":

@@ -33,8 +33,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Character n-grams need no dictionary and stand typing errors, and for Chinese they are as good as words. Two
     support vector machines see them: one on TF-IDF weights, one on n-grams weighted by the size of their naive Bayes
     ratio [1]_. Their margins on held-out folds are put on one scale and added; a
-    temperature and one constant per label turn sums into probabilities. For two labels the border between them is set
-    where held-out texts have the best macro F1, so that the rarer label is not given up.
+    temperature and one constant per label turn sums into probabilities. The likeliest label is said.
 
     Parameters
     ----------

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from gongbi.estimators.checks import IntArray
     from gongbi.estimators.graph.network import Network
 
-#: Rounds after which the baseline stops, settled or not.
-ROUNDS = 60
 BASELINES = {
-    "propagation": Words("标签传播", "label propagation"),
+    "louvain": Words("Louvain，一次", "Louvain, one run"),
     "components": Words("连通分量", "connected components"),
 }
 TITLES: Mapping[str, Any] = {
@@ -35,6 +33,7 @@ TITLES: Mapping[str, Any] = {
 def run(frame: Any, request: Request) -> Evaluation:
     """Find circles in ties, once per seed; with known groups, say how well they agree."""
     from gongbi.estimators.graph.circles import Circles, modularity
+    from gongbi.estimators.graph.louvain import louvain
     from gongbi.estimators.graph.network import network
 
     source, target = request.text("source") or "", request.text("target") or ""
@@ -56,7 +55,8 @@ def run(frame: Any, request: Request) -> Evaluation:
     def trial(_: object, seed: int) -> Mapping[str, Mapping[str, float]]:
         found = Circles(resolution=resolution, seed=seed).fit(net)
         sizes.append(len(found.sizes_))
-        divisions = {MODEL: found.labels_, "propagation": propagated(net, seed), "components": components(net)}
+        plain = louvain(net, resolution=resolution, seed=seed)
+        divisions = {MODEL: found.labels_, "louvain": plain, "components": components(net)}
         figures: dict[str, dict[str, float]] = {
             "modularity": {who: modularity(net, labels) for who, labels in divisions.items()}
         }
@@ -131,27 +131,6 @@ def components(net: Network) -> IntArray:
 
     found: IntArray = connected_components(net.ties, directed=False)[1].astype(np.int64)
     return found
-
-
-def propagated(net: Network, seed: int) -> IntArray:
-    """Everybody takes the label that is strongest among their neighbours, half of the members at a time."""
-    import scipy.sparse as sp
-
-    rng, n = np.random.default_rng(seed), len(net.ids)
-    labels = np.arange(n)
-    for _ in range(ROUNDS):
-        held = sp.csr_matrix((np.ones(n), (np.arange(n), labels)), shape=(n, n))
-        votes = (net.ties @ held).tocsr()
-        owner = np.repeat(np.arange(n), np.diff(votes.indptr))
-        # Among equal labels one by lot; the last written wins.
-        order = np.lexsort((rng.random(len(owner)), votes.data, owner))
-        wanted = labels.copy()
-        wanted[owner[order]] = votes.indices[order]
-        changed = np.where(rng.random(n) < 0.5, wanted, labels)
-        if (wanted == labels).all():
-            break
-        labels = changed
-    return labels
 
 
 def _shown(column: Any) -> NDArray[Any]:
