@@ -32,6 +32,11 @@ REFUSED = [
     ),
     ("1e999", "The number is too large for a double.", "数字太大，超出双精度的范围。"),
     ("99999999999999999999", "A whole number has at most 64 bits.", "整数最多 64 位。"),
+    (
+        "replace(replace('a', 'a', '" + "a" * 150 + "'), 'a', '" + "a" * 150 + "') = ''",
+        "`replace` within `replace` could make a text 22,500 times as long; 10,000 is the most.",
+        "`replace` 里套 `replace` 可能使文本变成原来的 22,500 倍长；最多 10,000 倍。",
+    ),
     ("a::int", "The language has no character ':'.", "语言中没有字符「:」。"),
     ("{x}", "The language has no character '{'.", "语言中没有字符「{」。"),
     ("$1", "The language has no character '$'.", "语言中没有字符「$」。"),

@@ -14,6 +14,7 @@ from gongbi.core.functions import CATALOGUE, Function, Phrase, Regroup, function
 from gongbi.core.functions.groups import BY_TIME, averaged_over
 from gongbi.core.functions.moments import WINDOWS
 from gongbi.core.functions.places import own_columns
+from gongbi.core.growth import bounded
 from gongbi.core.levels import chosen_from
 from gongbi.core.lexer import shown
 from gongbi.core.parser import parse
@@ -281,7 +282,7 @@ class _Checker:
             args = [self.own_id(entry, at), *args]
         if entry.name == "case":
             return self.case(entry, args)
-        return typed_call(entry, args, unwritten=len(args) - len(node.args))
+        return bounded(typed_call(entry, args, unwritten=len(args) - len(node.args)))
 
     def phrase(self, entry: Function, phrase: Phrase, node: Apply, at: Setting) -> Expr:
         if at.inside or at.raw is not None:
