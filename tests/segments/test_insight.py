@@ -185,28 +185,56 @@ def test_bins_that_are_kept_beside_a_build_change_no_figure(
         return [
             ws.call("insight", expression=GROUP, base=base, tags=tags, min_support=0)
             for base in BASES
-            for tags in (None, ["town.name", "model.comes_again"])
+            for tags in (["town.name"], None, ["town.name", "model.comes_again"])
         ]
 
     assert ws.context is not None
     engine, plain = ws.context.engine, asked()
-    monkeypatch.setattr("gongbi.services.insight.KEPT_FROM", 0)
+    monkeypatch.setattr("gongbi.services.bins.KEPT_FROM", 0)
     assert asked() == plain
-    (table,) = (name for name in engine.tables() if name.startswith("of_build_"))
-    # A process that begins anew finds what is there, and reads it.
+    words, counts = (name for name in engine.tables() if name.startswith("of_build_"))
+    nothing = ", ".join(f"0 as {name}" for name, _ in engine.columns(words) if name != "id")
+    for table, other in (
+        (words, f"select id, {nothing} from member_customer"),
+        (counts, f"select word, 0 as number, n from {words}_counts"),
+    ):
+        # A process that begins anew finds what is there, and reads it.
+        ws.context.memory.clear()
+        engine.build(Plan().then("other", other), table)
+        assert asked() != plain
+        ws.context.memory.clear()
+        engine.drop(words)
+        assert asked() == plain
+
+
+def test_a_build_prepares_the_first_comparison_and_gives_up_what_earlier_ones_prepared(
+    ws: gongbi.Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gongbi.services.bins.KEPT_FROM", 0)
+    assert ws.context is not None
+    engine = ws.context.engine
+
+    def prepared(table: str) -> int:
+        return sum(1 for name in engine.tables() if name.startswith(f"of_{table}_"))
+
+    made = []
+    for _ in range(3):
+        ws.build(force=True)
+        build = ws.context.current_build("customer")
+        assert build is not None
+        made.append(build)
+    # The one before the last may still be read by somebody who has begun to compare.
+    assert [prepared(build.table) for build in made] == [0, 3, 3]
+    for name in engine.tables():
+        if name.startswith(f"of_{made[-1].table}_"):
+            engine.drop(name)
+    # As after a process that died between the two.
     ws.context.memory.clear()
-    nothing = ", ".join(f"0 as {name}" for name, _ in engine.columns(table) if name != "id")
-    engine.build(Plan().then("nothing", f"select id, {nothing} from member_customer"), table)
-    assert asked() != plain
-    ws.context.memory.clear()
-    engine.drop(table)
-    assert asked() == plain
-    kept = ws.context.current_build("customer")
-    assert kept is not None
-    ws.build(force=True)
-    drop_build(engine, kept.table)
-    ws.context.store.builds.drop(kept.id)
-    assert not [name for name in engine.tables() if kept.table in name]
+    ws.build()
+    assert prepared(made[-1].table) == 3
+    drop_build(engine, made[1].table)
+    ws.context.store.builds.drop(made[1].id)
+    assert not [name for name in engine.tables() if made[1].table in name]
 
 
 MORE = """
@@ -234,6 +262,12 @@ def test_bins_hold_the_same_members_on_every_engine(engine: Engine) -> None:
     stats = {s.tag: s for s in describe_tags(engine, "build_1", columns, n)}
     cut = binned(engine, columns, stored, stats, models_shop.ZONE)
     assert {tag.tag for tag in cut} == set(tags)
+    assert binned(engine, columns, stored, stats, models_shop.ZONE, "cuts_") == cut
+    (kept_cuts,) = (name for name in engine.tables() if name.startswith("cuts_"))
+    assert binned(engine, columns, stored, stats, models_shop.ZONE, "cuts_") == cut
+    absent = ", ".join(f"null as {name}" for name, _ in engine.columns(kept_cuts))
+    engine.build(Plan().then("absent", f"select {absent}"), kept_cuts)
+    assert binned(engine, columns, stored, stats, models_shop.ZONE, "cuts_") != cut
 
     def about(text: str) -> Request:
         return replace(everybody, columns={}, where=check_condition(text, world, "customer"))

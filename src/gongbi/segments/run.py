@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +14,13 @@ import pyarrow as pa
 
 from gongbi.core import clock
 from gongbi.core.compiler import Request, Stored
+from gongbi.core.plan import Plan
 from gongbi.core.types import in_order
 from gongbi.core.world import World
 from gongbi.engine import Engine
 from gongbi.segments import plan as plans
 from gongbi.segments.base import ABSENT, OTHER, Bin, BinnedTag, Counts, Index, Profile, Unknown
-from gongbi.segments.words import Word, everybody_plan, kept_in, words_of, words_plan
+from gongbi.segments.words import Word, counted_plan, counts_beside, everybody_plan, kept_in, words_of, words_plan
 from gongbi.store.builds import TagStats
 from gongbi.tags.base import TagColumn
 from gongbi.tags.plan import share_looked_at
@@ -73,6 +75,7 @@ def binned(
     stored: Mapping[str, Stored],
     stats: Mapping[str, TagStats],
     zone: str,
+    keep: str | None = None,
 ) -> list[BinnedTag]:
     """Cut every tag into the bins by which groups are compared; each member is in one bin of each tag.
 
@@ -80,6 +83,11 @@ def binned(
     all others. The levels of an ordered category stand in their order. Numbers with many values, dates and instants
     have fifths of the base (of a fixed draw where the base is large: `tags.look`), those of instants from midnight to
     midnight of the zone. The unknown are a bin of their own. A tag that nobody has a value of, and a list, has no bins.
+
+    Parameters
+    ----------
+    keep
+        How the tables begin in which the fifths are kept, to be read from there the next time; None keeps none.
     """
     ranged: dict[str, list[TagColumn]] = {}
     for tag in columns:
@@ -91,11 +99,21 @@ def binned(
         (counted,) = engine.query(f"select count(*) as n from {engine.dialect.ident(table)}").to_pylist()
         asked = [(stored[t.name].column, t.type) for t in tags]
         plan = plans.quintiles_plan(table, asked, engine.dialect, share_looked_at(counted["n"]))
-        row = engine.query(plan).to_pylist()[0]
+        row = _looked_up(engine, plan, keep).to_pylist()[0]
         for i, tag in enumerate(tags):
             values = set(row[f"q{i}"] or ()) - {None}
             cuts[tag.name] = sorted(values) if tag.type.is_number else _days(values)
     return [b for tag in columns if (b := _bins(tag, stats.get(tag.name), cuts.get(tag.name, ()), zone)) is not None]
+
+
+def _looked_up(engine: Engine, plan: Plan, keep: str | None) -> pa.Table:
+    """The rows of a plan; where they are kept, from a table whose name tells plans apart."""
+    if keep is None:
+        return engine.query(plan)
+    table = f"{keep}{hashlib.sha256(plan.as_query().encode()).hexdigest()[:12]}"
+    if table not in engine.tables():
+        engine.build(plan, table)
+    return engine.query(f"select * from {engine.dialect.ident(table)}")
 
 
 def binned_column(engine: Engine, world: World, request: Request, column: TagColumn, zone: str) -> BinnedTag | None:
@@ -193,7 +211,7 @@ def count_bins(
 def count_everybody(engine: Engine, tags: Sequence[BinnedTag], kept: Sequence[Word]) -> Counts:
     """All members of a build, in all and in every bin of tags whose words are kept."""
     words = _reading(tags, kept)
-    rows = engine.query(everybody_plan(words, engine.dialect)).to_pylist()
+    rows = engine.query(counted_plan(words, engine.dialect)).to_pylist()
     n = sum(row["n"] for row in rows if row["word"] == "w0")
     return Counts(n, _in_order(tags, _by_bin(words, rows)))
 
@@ -218,10 +236,13 @@ def profile(
 
 
 def keep_words(engine: Engine, build: str, tags: Sequence[BinnedTag], table: str) -> list[Word]:
-    """Write the words of everybody in a build as a table, for comparisons to read; see `segments.words`."""
+    """Write the words of everybody in a build as a table, and their counts beside it, for comparisons to read."""
     words = words_of(tags)
-    engine.build(words_plan(build, words, engine.dialect), table)
-    return kept_in(table, words)
+    kept = kept_in(table, words)
+    with engine.transaction():
+        engine.build(words_plan(build, words, engine.dialect), table)
+        engine.build(everybody_plan(kept, engine.dialect), counts_beside(table))
+    return kept
 
 
 def _reading(tags: Sequence[BinnedTag], kept: Sequence[Word]) -> list[Word]:

@@ -98,15 +98,36 @@ def words_plan(build: str, words: Sequence[Word], dialect: Dialect) -> Plan:
     return plan.then("_words", f"select id, {made} from _seen")
 
 
+def counts_beside(table: str) -> str:
+    """Where the counts of the words in a table of `words_plan` are kept."""
+    return f"{table}_counts"
+
+
 def everybody_plan(words: Sequence[Word], dialect: Dialect) -> Plan:
-    """Count everybody by words that are kept in one table: ``word`` (``w{i}``), ``number`` and ``n``."""
+    """Count everybody by words that are kept in one table: ``word`` (its column), ``number`` and ``n``."""
     parts = []
-    for i, word in enumerate(words):
-        assert word.column is not None
-        table, column = dialect.ident(word.column.table), dialect.ident(word.column.column)
-        name = dialect.literal(f"w{i}")
+    for where in _columns(words):
+        table, column = dialect.ident(where.table), dialect.ident(where.column)
+        name = dialect.literal(where.column)
         parts.append(f"select {name} as word, {column} as number, count(*) as n from {table} group by {column}")
     return Plan().then("_everybody", " union all ".join(parts))
+
+
+def counted_plan(words: Sequence[Word], dialect: Dialect) -> Plan:
+    """The counts of words of one table as they are kept beside it: ``word`` (``w{i}``), ``number`` and ``n``."""
+    places = {where.column: f"w{i}" for i, where in enumerate(_columns(words))}
+    named = " ".join(f"when {dialect.literal(kept)} then {dialect.literal(name)}" for kept, name in places.items())
+    listed = ", ".join(map(dialect.literal, places))
+    (table,) = {where.table for where in _columns(words)}
+    rows = f"from {dialect.ident(counts_beside(table))} where word in ({listed})"
+    return Plan().then("_everybody", f"select case word {named} end as word, number, n {rows}")
+
+
+def _columns(words: Sequence[Word]) -> Iterator[Stored]:
+    """Where words are kept."""
+    for word in words:
+        assert word.column is not None
+        yield word.column
 
 
 def seen(tag: BinnedTag, column: str, dialect: Dialect) -> str:

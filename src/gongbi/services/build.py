@@ -12,6 +12,7 @@ from typing import Any
 from gongbi.core.compiler import Request
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.services.advance import Made, Making, make, making
+from gongbi.services.bins import prepare_bins
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digests
 from gongbi.services.drafts import DRAFT, drop_aside
@@ -168,6 +169,7 @@ def _build_subject(
             put_on_record(ctx, done, accepted, found.breaches)
     if leads:
         keep(ctx, done)
+        prepare_bins(ctx, subject)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads, made=made.to_json())
 
@@ -196,6 +198,7 @@ def _again(ctx: Context, build: Build, accepted: dict[str, Any] | None) -> Built
                 put_on_record(ctx, done, accepted, breaches)
         if build.status == "refused":
             keep(ctx, done)
+    prepare_bins(ctx, build.subject)
     return _built(build, reused=True, current=True)
 
 

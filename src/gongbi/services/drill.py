@@ -13,8 +13,9 @@ from gongbi.errors import InvalidInput
 from gongbi.segments.base import Bin, BinnedTag, Profile
 from gongbi.segments.conditions import both, members_of
 from gongbi.segments.run import binned_column, count_cells, indices
+from gongbi.services.bins import binned_tags
 from gongbi.services.context import Context
-from gongbi.services.insight import binned_tags, spoken
+from gongbi.services.insight import spoken
 from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import column, condition, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request

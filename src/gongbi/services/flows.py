@@ -19,8 +19,8 @@ from gongbi.errors import InvalidInput, UnknownName
 from gongbi.segments.base import Bin
 from gongbi.segments.periods import HOWS, Span, changes, compared, spans, working_days
 from gongbi.segments.plan import flows_plan, members_plan
+from gongbi.services.bins import binned_tags
 from gongbi.services.context import Context
-from gongbi.services.insight import binned_tags
 from gongbi.services.past import first_known, moment, request_at
 from gongbi.services.privacy import check_broken_down
 from gongbi.services.segments import condition

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gongbi.core import clock
-from gongbi.core.compiler import Request, Stored
-from gongbi.core.expr import Constant, TagValue
-from gongbi.core.types import BOOLEAN
-from gongbi.errors import InvalidInput, NotYet, UnknownName
-from gongbi.segments.base import UNKNOWN, BinnedTag, Counts, Profile, Unknown
+from gongbi.core.compiler import Request
+from gongbi.core.expr import TagValue
+from gongbi.errors import InvalidInput, UnknownName
+from gongbi.segments.base import UNKNOWN, BinnedTag, Profile, Unknown
 from gongbi.segments.conditions import both, members_of
 from gongbi.segments.run import (
     beside,
-    binned,
     count_bins,
-    count_everybody,
-    count_values,
     indices,
-    keep_words,
     profile,
 )
-from gongbi.segments.words import Word, digest_of, kept_in, words_of
+from gongbi.services.bins import binned_tags, everybody, kept_words
 from gongbi.services.context import Context
 from gongbi.services.leakage import WHY, defining
 from gongbi.services.past import first_known, moment, needed, tags_at
 from gongbi.services.privacy import personal_tags
 from gongbi.services.segments import condition, count, request
 from gongbi.services.warnings import warn_of_nobody, warn_of_request
-from gongbi.tags.amend import read_off
-from gongbi.tags.base import TagColumn
 
 #: Of the traits named, so many may be there by chance.
 FALSE_DISCOVERIES = 0.05
-#: How many there are, among the counts by tag; no tag is called so.
-ALL = ""
-#: From so many members on, bins are worked out once for everybody and kept; of fewer that is as soon done each time.
-KEPT_FROM = 100_000
 NOTES: Mapping[Unknown, str] = {
     "among": "Shares are of all members, the unknown included; they are the bin “—”. “…” is all other values.",
     "apart": "Shares are of the members with a value; the unknown count nowhere. “…” is all other values.",
@@ -253,62 +240,10 @@ def hidden(
 
 def compared_with(ctx: Context, group: Request, base: Request | None, cut: Sequence[BinnedTag]) -> Profile:
     """A group beside another, or beside everybody."""
-    engine, world, kept = ctx.engine, ctx.catalog().world, _kept(ctx, group)
+    engine, world, kept = ctx.engine, ctx.catalog().world, kept_words(ctx, group.subject, group.stored)
     if base is not None:
         return profile(engine, world, group, base, cut, group.stored, kept)
-    return beside(count_bins(engine, world, group, cut, group.stored, kept), _everybody(ctx, group, cut))
-
-
-def _everybody(ctx: Context, group: Request, cut: Sequence[BinnedTag]) -> Counts:
-    """All known members by the bins of tags; those of a build's tags are counted once for the build."""
-    version = f"{group.known} {ctx.data_version()} {group.as_of.isoformat()} {ctx.fingerprint()}"
-    known: dict[str, Sequence[int]] = ctx.remembered(f"everybody {group.subject}", version, dict)
-    found = dict(known)
-    missing = [tag for tag in cut if tag.tag not in known]
-    if missing or ALL not in known:
-        kept = _kept(ctx, group)
-        held = {tag.tag for word in kept for tag in word.tags}
-        if group.known is not None and missing and all(tag.tag in held for tag in missing):
-            counted = count_everybody(ctx.engine, missing, kept)
-        else:
-            everybody = replace(group, where=Constant(True, BOOLEAN))
-            counted = count_bins(ctx.engine, ctx.catalog().world, everybody, missing, group.stored, kept)
-        found |= {ALL: (counted.n,)} | _by_tag(missing, counted)
-        lasting = {tag.tag for tag in missing if group.stored[tag.tag].table == group.known}
-        known |= {tag: counts for tag, counts in found.items() if tag in lasting or tag == ALL}
-    return Counts(found[ALL][0], [n for tag in cut for n in found[tag.tag]])
-
-
-def _kept(ctx: Context, group: Request) -> Sequence[Word]:
-    """The bins of a large build's tags as words that are kept beside it, written when they are first asked for."""
-    build = ctx.current_build(group.subject)
-    if build is None or (build.members or 0) < KEPT_FROM:
-        return ()
-
-    def make() -> Sequence[Word]:
-        cut = [
-            tag for tag in binned_tags(ctx, group.subject, group.stored) if group.stored[tag.tag].table == build.table
-        ]
-        words = words_of(cut)
-        table, there = read_off(build.table, digest_of(words)), ctx.engine.tables()
-        if table in there:
-            return kept_in(table, words)
-        for other in there:
-            if other.startswith(read_off(build.table, "")):
-                ctx.engine.drop(other)
-        ctx.progress("insight: bins of everybody", 0)
-        return keep_words(ctx.engine, build.table, cut, table)
-
-    # Two who ask at once need one table.
-    with ctx.memory.setdefault(f"words {group.subject}", threading.Lock()):
-        version = f"{build.id} {ctx.fingerprint()}"
-        return ctx.remembered(f"kept words {group.subject}", version, make)  # type: ignore[no-any-return]
-
-
-def _by_tag(tags: Sequence[BinnedTag], counted: Counts) -> dict[str, Sequence[int]]:
-    """Tag → the counts of its bins."""
-    left = iter(counted.bins)
-    return {tag.tag: [next(left) for _ in tag.bins] for tag in tags}
+    return beside(count_bins(engine, world, group, cut, group.stored, kept), everybody(ctx, group, cut))
 
 
 def spoken(ctx: Context, expression: str) -> str:
@@ -363,29 +298,3 @@ def _left_out(ctx: Context, subject: str, tags: Sequence[str], *, past: bool = F
         zh, en = reasons[code]
         found.append({"tag": tag, "code": code, "reason": {"zh": zh, "en": en}})
     return found
-
-
-def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> list[BinnedTag]:
-    """The bins of all tags that have values and are not personal: those of the build, then the scores of models."""
-    build = ctx.current_build(subject)
-    if build is None:
-        raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
-    types = ctx.catalog().world.tags_of(subject)
-    # As they are declared now: the order of levels is of the definitions, not of the build.
-    columns = [replace(built, type=types.get(built.name, built.type)) for built in map(TagColumn.from_json, build.tags)]
-    of_build = {column.name for column in columns}
-    scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
-
-    def of_tags() -> list[BinnedTag]:
-        stats = {s.tag: s for s in ctx.store.builds.stats(build.id)}
-        return binned(ctx.engine, columns, stored, stats, ctx.zone)
-
-    def of_scores() -> list[BinnedTag]:
-        counted = count_values(ctx.engine, [t for t in scores if t.name.startswith("cluster.")], stored)
-        return binned(ctx.engine, scores, stored, counted, ctx.zone)
-
-    # Scores are written anew by work that is on record.
-    found = ctx.remembered(f"bins {subject}", f"{build.id} {ctx.fingerprint()}", of_tags)
-    found = [*found, *ctx.remembered(f"bins of scores {subject}", str(ctx.store.generation), of_scores)]
-    hidden_ = personal_tags(ctx, subject)
-    return [tag for tag in found if tag.tag not in hidden_]
