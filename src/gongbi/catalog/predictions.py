@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gongbi.catalog.base import ModelDef, Words
@@ -250,25 +250,8 @@ def check_model(model: ModelDef, world: World) -> None:
     UnknownName, InvalidExpression, WrongType
         What it names is not there, or an expression cannot be.
     """
-    if model.estimator == "trait":
-        check_trait(model, world)
-    if model.estimator == "life_event":
-        from gongbi.estimators.traits import refuse_sensitive
-
-        refuse_sensitive(f"{model.model} {model.name.zh} {model.name.en} {model.signs}")
-    if model.estimator in ("recurring", "life_event", "send_time"):
-        _check_rows(model, world)
-    if model.estimator == "contracts":
-        _check_contracts(model, world)
-    if model.estimator in ("purchases", "stages"):
-        fact = world.fact(model.fact or "")
-        amount = fact.column(model.amount or "")
-        if amount is None or not amount.is_number:
-            raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
-    if model.estimator == "texts":
-        _check_texts(model, world)
-    if model.estimator == "circles":
-        _check_circles(model, world)
+    if check := _OF_KINDS.get(model.estimator):
+        check(model, world)
     for tag in (*model.groups, *model.protected):
         if (model.subject, tag) not in world.expressions:
             raise UnknownName(f"tag of {model.subject}", tag, world.tags_of(model.subject))
@@ -278,6 +261,20 @@ def check_model(model: ModelDef, world: World) -> None:
             raise UnknownName(f"tag of {model.subject}", model.baseline, world.tags_of(model.subject))
         if not world.tags_of(model.subject)[model.baseline].is_number:
             raise WrongType(f"The baseline {model.baseline!r} is not a number.", hint="Name a tag that orders members.")
+
+
+def _check_purchases(model: ModelDef, world: World) -> None:
+    fact = world.fact(model.fact or "")
+    amount = fact.column(model.amount or "")
+    if amount is None or not amount.is_number:
+        raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
+
+
+def _check_life_event(model: ModelDef, world: World) -> None:
+    from gongbi.estimators.traits import refuse_sensitive
+
+    refuse_sensitive(f"{model.model} {model.name.zh} {model.name.en} {model.signs}")
+    _check_rows(model, world)
 
 
 def _check_rows(model: ModelDef, world: World) -> None:
@@ -386,3 +383,17 @@ def _check_conditions(model: ModelDef, world: World) -> None:
         for text in texts:
             if text is not None:
                 check_condition(text, world, model.subject, ahead=ahead)
+
+
+#: What else is checked of some kinds.
+_OF_KINDS: Mapping[str, Callable[[ModelDef, World], object]] = {
+    "trait": check_trait,
+    "purchases": _check_purchases,
+    "stages": _check_purchases,
+    "recurring": _check_rows,
+    "send_time": _check_rows,
+    "life_event": _check_life_event,
+    "contracts": _check_contracts,
+    "texts": _check_texts,
+    "circles": _check_circles,
+}
