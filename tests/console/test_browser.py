@@ -223,6 +223,21 @@ def test_a_maker_is_filled_in_and_the_tag_is_tried(visit: Visit) -> None:
     assert sorted(drawn) == sorted(row["count"] for row in draft["top"])
 
 
+def test_names_are_offered_while_a_maker_is_filled_in_and_a_code_that_is_taken_is_told(visit: Visit) -> None:
+    visit.open("/tags/new?maker=periodicity", "zh")
+    offered = """
+        const box = document.querySelector('.g-form input');
+        const list = box && document.getElementById(box.getAttribute('list'));
+        return list ? [...list.options].map(o => [o.value, o.label]) : [];
+    """
+    assert ["purchase", "购买明细"] in until(lambda: visit.script(offered), "what the browser offers")
+    visit.driver.find_element("css selector", ".g-form input").send_keys("purchase")
+    until(lambda: "存为草稿" in visit.script("return document.getElementById('draft').innerText"), "the button")
+    fill(visit, ".g-form-row input", "rfm.recency")
+    until(lambda: "换一个" in visit.script("return document.getElementById('draft').innerText"), "that it is taken")
+    assert "存为草稿" not in visit.script("return document.getElementById('draft').innerText")
+
+
 def chart(visit: Visit, label: str) -> list[list[Any]]:
     """The series of a chart as the browser has them; empty until it is drawn."""
     body = """

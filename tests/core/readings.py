@@ -44,28 +44,43 @@ def months_between(a: date, b: date) -> int:
     return (b.year - a.year) * 12 + b.month - a.month - (b.day < a.day)
 
 
-@cache  # Asked of a day a hundred times, and the package looks up the ends of what it knows each time.
-def worked(day: date) -> bool:
-    return bool(chinese_calendar.is_workday(day))
+@cache  # The package looks up the ends of what it knows each time.
+def known_years() -> range:
+    days = chinese_calendar.constants.holidays
+    return range(min(days).year, max(days).year + 1)
+
+
+@cache  # Asked of a day a hundred times.
+def worked(day: date) -> bool | None:
+    return bool(chinese_calendar.is_workday(day)) if day.year in known_years() else None
 
 
 @cache
-def off(day: date) -> bool:
+def off(day: date) -> bool | None:
+    if day.year not in known_years():
+        return None
     free, name = chinese_calendar.get_holiday_detail(day)
     return bool(free) and name is not None
 
 
-def add_workdays(day: date, n: int) -> date:
+def add_workdays(day: date, n: int) -> date | None:
+    if worked(day) is None:
+        return None
     while n:
         day += DAY if n > 0 else -DAY
-        n -= worked(day) * (1 if n > 0 else -1)
+        if worked(day) is None:
+            return None
+        n -= bool(worked(day)) * (1 if n > 0 else -1)
     return day
 
 
-def workdays_between(a: date, b: date) -> int:
+def workdays_between(a: date, b: date) -> int | None:
+    if worked(a) is None or worked(b) is None:
+        return None
     if b < a:
-        return -workdays_between(b, a)
-    return sum(worked(a + i * DAY) for i in range((b - a).days))
+        backwards = workdays_between(b, a)
+        return None if backwards is None else -backwards
+    return sum(bool(worked(a + i * DAY)) for i in range((b - a).days))
 
 
 def nth_weekday(day: date, n: int, weekday: int) -> date | None:

@@ -70,9 +70,11 @@ def explain(
 
 def _show_explanation(found: Mapping[str, Any]) -> None:
     print(f"{found['subject']} {found['id']}, as of {found['as_of']}")
+    old = {tag: one["build"] for one in found["warnings"] if one["code"] == "edited_tags" for tag in one["tags"]}
     for step in found["steps"]:
         indent = "  " * step["depth"]
-        print(f"{indent}{step['tag']} = {step['value']}")
+        before = f" (of build {old[step['tag']]}, before it was edited)" if step["tag"] in old else ""
+        print(f"{indent}{step['tag']} = {step['value']}{before}")
         for text in (*step["said"].values(), step["expr"]):
             print(f"{indent}  {' '.join(text.split())}")
         for name, value in step["attributes"].items():

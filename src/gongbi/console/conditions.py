@@ -182,7 +182,10 @@ class Conditions:
         if isinstance(row, Compare):
             return
         t = self.page.t
-        button = ui.button(t("form.not")).props(f"dense no-caps size=sm {'unelevated' if row.negated else 'flat'}")
+        # Off, a sign and no word: a word would be read as part of the sentence.
+        button = ui.button(t("form.not")) if row.negated else ui.button(icon="remove_circle_outline")
+        button.props(f"dense no-caps size=sm {'unelevated' if row.negated else 'flat'}")
+        button.props["aria-label"] = t("form.not_about")
         button.classes("g-not" + (" on" if row.negated else "")).props["aria-pressed"] = str(row.negated).lower()
         button.tooltip(t("form.not_about"))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +50,8 @@ class MakerForm:
         makers: Sequence[Mapping[str, Any]],
         subjects: Sequence[str],
         show: Show,
+        taken: Mapping[str, str],
+        known: Mapping[str, Any],
         tag: Mapping[str, Any] | None = None,
     ) -> None:
         self.page, self.subjects, self.draw = page, list(subjects), show
@@ -56,14 +59,17 @@ class MakerForm:
         self.base: Mapping[str, Any] = tag["definition"] if tag is not None else {}
         wanted = page.query.get("maker", "") if tag is None else tag["maker"] or ""
         self.maker = wanted if wanted in self.makers else next(iter(self.makers))
-        usual = "customer" if "customer" in self.subjects else self.subjects[0]
-        self.subject = usual if tag is None else self.base.get("subject", "customer")
+        self.subject = self.subjects[0] if tag is None else self.base.get("subject", "customer")
         self.tag, self.name = self.base.get("tag", "new.tag"), page.words(self.base.get("name", ""))
         self.values: dict[str, Any] = dict(tag["fields"] or {}) if tag is not None else {}
         self.text = tag["expr"] if tag is not None else ""
         #: Whether the expression is edited as text.
         self.as_text = tag is not None and tag["maker"] is None
         self.counter = Counter(page.ws)
+        #: Codes of the tags that there are, with what people call them.
+        self.taken = {} if tag is not None else taken
+        #: What a condition about the subject can be about.
+        self.known = known
 
     def show(self) -> None:
         """Put the form on the page."""
@@ -76,6 +82,18 @@ class MakerForm:
                 self.result = ui.element("div").props('aria-live="polite" id="draft"')
         ui.context.client.on_disconnect(self.counter.begin)
         self._fill(self.values)
+
+    def _offer(self, box: ui.input, takes: str) -> None:
+        """What the browser offers while a name is typed: by the name itself, or by what people call it."""
+        columns = [one for fact in self.known["facts"] for one in fact["columns"]]
+        rows = []
+        for one in self.known["facts"] if takes == "fact" else [*columns, *self.known["fields"]]:
+            title = self.page.words(one.get("title") or {}, named(one["name"], self.page.language))
+            rows.append(f'<option value="{escape(one["name"])}" label="{escape(title)}"></option>')
+        # NiceGUI's input reads the list of this name; its own `autocomplete` has no titles.
+        ui.html(f'<datalist id="{box.html_id}-datalist">{"".join(rows)}</datalist>', sanitize=False).style(
+            "display:none"
+        )
 
     def _head(self) -> None:
         t = self.page.t
@@ -93,7 +111,7 @@ class MakerForm:
             name.on_value_change(lambda e: self._set(name=e.value or ""))
         if len(self.subjects) > 1 and not self.base:
             whom = {s: named(s, self.page.language) for s in self.subjects}
-            self._select(whom, self.subject, t("tags.subject")).on_value_change(lambda e: self._set(subject=e.value))
+            self._select(whom, self.subject, t("tags.subject")).on_value_change(self._about)
 
     async def _turned(self) -> None:
         """From the form to its text, or back into the form that writes the text."""
@@ -126,6 +144,10 @@ class MakerForm:
         return (
             ui.select(dict(options), value=value, label=label).props("outlined dense options-dense").classes("g-wide")
         )
+
+    async def _about(self, event: Any) -> None:
+        self.subject, self.known = event.value, await self.page.call("fields", subject=event.value)
+        self._fill(self.values)
 
     def _set(self, **given: str) -> None:
         for key, value in given.items():
@@ -182,6 +204,8 @@ class MakerForm:
             box = ui.input(label, value=_text(value), placeholder=_text(hint)).props("outlined dense stack-label")
             box.classes("g-wide" + (" g-mono" if field["takes"] in ("member", "row", "fact", "condition") else ""))
             box.props["spellcheck"] = "false"
+            if field["takes"] in ("fact", "row", "member"):
+                self._offer(box, field["takes"])
             box.on_value_change(lambda e: self._put(key, _read(field["takes"], e.value or "")))
 
     def _window(self, key: str, label: str, value: str | None, usual: str) -> None:
@@ -269,17 +293,26 @@ class MakerForm:
             "flat dense no-caps"
         ).classes("g-btn")
         with ui.element("div").classes("g-chips"):
-            ui.button(t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes("g-btn")
+            self._keep()
             trials.button(self.page, self.definition)
         self.saved = ui.element("div")
         ui.label(t("maker.apply")).classes("g-about")
 
-    def _given(self) -> None:
-        """Of a tag whose values are given there is nothing to try."""
-        parts.empty(self.page, "maker.given", icon="back_hand")
+    def _keep(self) -> None:
+        """The button that keeps a draft; of a code that another tag has, the way to that tag."""
+        code = self.tag.strip()
+        if code in self.taken:
+            ui.label(self.page.t("maker.taken", tag=self.taken[code])).classes("g-note")
+            ui.link(self.page.t("maker.edit"), f"/tags/new?tag={quote(code)}").classes("g-chip blue")
+            return
         ui.button(self.page.t("library.save"), icon="save", on_click=self._save).props("unelevated no-caps").classes(
             "g-btn"
         )
+
+    def _given(self) -> None:
+        """Of a tag whose values are given there is nothing to try."""
+        parts.empty(self.page, "maker.given", icon="back_hand")
+        self._keep()
         self.saved = ui.element("div")
 
     async def _save(self) -> None:

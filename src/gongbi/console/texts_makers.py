@@ -5,8 +5,8 @@ from __future__ import annotations
 MAKERS: dict[str, tuple[str, str]] = {
     "maker.title": ("新建标签", "New tag"),
     "maker.about": (
-        "选择一种生成器，填写几项，即可看到表达式和标签的取值；什么也不会保存。",
-        "Choose a maker, fill in a few fields, and see the expression and the values; nothing is kept.",
+        "选择一种生成器，填写几项，即可看到表达式和标签的取值；存为草稿之前什么也不会保存。",
+        "Choose a maker, fill in a few fields, and see expression and values; nothing is kept until you save a draft.",
     ),
     "maker.choose": ("生成器", "Maker"),
     "maker.choose_about": ("带 * 的必填", "fields with * are needed"),
@@ -26,6 +26,10 @@ MAKERS: dict[str, tuple[str, str]] = {
     "maker.apply": (
         "把它存入 definitions/tags/ 下的文件，再运行 gongbi apply，标签即生效；下次构建时计算。",
         "Put it into a file below definitions/tags/ and run gongbi apply; the next build computes it.",
+    ),
+    "maker.taken": (
+        "这个代码已是「{tag}」，请换一个，或修改它：",
+        "{tag} has this code already. Choose another, or edit it:",
     ),
     "maker.unit": ("单位", "Unit"),
     "maker.unit.minute": ("分钟", "minutes"),

@@ -96,7 +96,10 @@ def window(text: str, ago: bool = False) -> str:
     """
     found = _WINDOW.fullmatch(text.strip())
     if found is None or found[2] not in _UNITS:
-        raise InvalidDefinition(f"{text!r} is no stretch of time.", hint=f"Write 90 day; units: {', '.join(_UNITS)}.")
+        raise InvalidDefinition(
+            f"{text!r} is no stretch of time.",
+            hint=f"Write 90 day, with a whole number from 1; units: {', '.join(_UNITS)}.",
+        )
     n, unit = found.groups()
     return f"within({n}, '{unit}', {n})" if ago else f"within({n}, '{unit}')"
 

@@ -417,13 +417,16 @@ async def new(page: Page) -> None:
             parts.empty(page, "tags.empty", icon="sell", command="gongbi demo")
         return
     tags = await page.call("tags")
-    subjects = list(dict.fromkeys(tag["subject"] for tag in tags)) or ["customer"]
+    subjects = sorted(dict.fromkeys(tag["subject"] for tag in tags), key=lambda s: s != "customer") or ["customer"]
 
     def figures(draft: Mapping[str, Any]) -> None:
         _figures(page, draft)
         _distribution(page, draft)
 
-    MakerForm(page, await page.call("makers"), subjects, figures, opened).show()
+    taken = {tag["tag"]: page.words(tag["name"], tag["tag"]) for tag in tags}
+    whom = subjects[0] if opened is None else opened["definition"].get("subject", "customer")
+    known = await page.call("fields", subject=whom)
+    MakerForm(page, await page.call("makers"), subjects, figures, taken, known, opened).show()
 
 
 PAGE = PageDef("/tags", "tags", build)
