@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongbi.core.types import INTEGER, TEXT, category
+from gongbi.core.types import DOUBLE, INTEGER, TEXT, category
 from gongbi.models import drift
-from gongbi.models.groups import ABSENT, OTHERS, by_level, declared_order, fairness, labels, split_figures
+from gongbi.models.groups import ABSENT, OTHERS, by_level, fairness, labels, order_of, split_figures
 
 
 def test_the_index_is_the_sum_of_differences_of_shares_times_their_log_ratios() -> None:
@@ -82,8 +83,8 @@ def test_fairness_counts_who_is_among_the_best_fifth() -> None:
 def test_ordered_levels_stand_in_their_declared_order_and_others_by_size() -> None:
     label = np.array(["high"] * 90 + ["low"] * 60 + [ABSENT] * 70 + ["middle"] * 40, dtype=object)
     yes, chance = np.arange(260) % 2 == 0, np.linspace(0, 1, 260)
-    order = declared_order(category(TEXT, ["low", "middle", "high"], ordered=True))
-    assert declared_order(category(TEXT, ["low", "middle"])) == ()
+    order = order_of(category(TEXT, ["low", "middle", "high"], ordered=True), label)
+    assert order_of(category(TEXT, ["low", "middle"]), label) == ()
     found = split_figures({"a": label, "b": label, "c": label}, {"a": order, "c": order}, ["c"], yes, chance)
     shown = {tag: [one["level"] for one in levels] for tag, levels in (found["by_group"] | found["fairness"]).items()}
     declared = ["low", "middle", "high", ABSENT]
@@ -92,6 +93,20 @@ def test_ordered_levels_stand_in_their_declared_order_and_others_by_size() -> No
         inside = label == one["level"]
         assert one["members"] == inside.sum()
         assert one["observed"]["estimate"] == pytest.approx(yes[inside].mean())
+
+
+def test_numbers_and_their_ranges_stand_from_the_least_to_the_most() -> None:
+    rng = np.random.default_rng(5)
+    spent = [None if value < -1 else float(value) for value in rng.normal(size=800) ** 3]
+    label = labels(spent, DOUBLE)
+    order = order_of(DOUBLE, label)
+    levels = [one["level"] for one in by_level(label, np.arange(800) % 3 == 0, np.full(800, 0.3), order)]
+    held = [[v for v, of in zip(spent, label, strict=True) if of == level and v is not None] for level in levels[:-1]]
+    assert levels[-1] == ABSENT
+    assert len(held) == 4
+    assert all(max(one) < min(other) for one, other in pairwise(held))
+    few = labels([10, 2, None, 9] * 50, INTEGER)
+    assert order_of(INTEGER, few) == ("2", "9", "10")
 
 
 def test_a_level_of_one_outcome_has_no_auc_and_a_small_one_is_not_shown() -> None:

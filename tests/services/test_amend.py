@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,25 @@ def test_a_build_that_goes_hands_its_rows_to_the_one_that_is_read_through_it(sta
         builds.drop(second)
         assert rows(ws) == {first: seen[first], third: seen[third]}
         assert not [name for name in engine.tables() if "__" in name and name.startswith("build_")]
+
+
+def test_accepting_publishes_the_build_that_was_held_back_also_where_now_is_later(started: Path) -> None:
+    more = started / "definitions" / "more.yaml"
+    more.write_text(MORE + "quality: {freshness_max_days: 3}\n", "utf-8")
+    live = {"at": datetime(2024, 3, 25, 9, tzinfo=UTC)}
+    with gongbi.open(started, actor="tester") as ws:
+        assert ws.context is not None
+        ws.apply()
+        first = current(ws)
+        ws.context.clock = lambda: live["at"]
+        with pytest.raises(Refused, match="days old where 3 are allowed"):
+            ws.build(subjects=["customer"])
+        (held,) = ws.context.store.builds.list(subject="customer", status="refused")
+        assert current(ws) == first
+        live["at"] += timedelta(hours=2)
+        (built,) = ws.build(subjects=["customer"], accept="nobody buys in spring")["builds"]
+        assert (built["build"], built["reused"]) == (held.id, True)
+        assert current(ws) == held.id
 
 
 def test_a_refused_build_leaves_the_one_before_as_it_was_and_may_be_accepted(started: Path) -> None:

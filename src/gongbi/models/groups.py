@@ -40,9 +40,17 @@ def labels(values: Sequence[Any], type_: Type) -> Labels:
     )
 
 
-def declared_order(type_: Type) -> tuple[str, ...]:
-    """The labels of a category whose levels have an order, from least to most; none of any other type."""
-    return tuple(_said(value) for value in type_.levels) if type_.ordered else ()
+def order_of(type_: Type, label: Labels) -> tuple[str, ...]:
+    """The labels in their order, from least to most: as a category declares it, or as numbers and their ranges have it.
+
+    None of any other type.
+    """
+    if type_.ordered:
+        return tuple(_said(value) for value in type_.levels)
+    if not type_.is_number:
+        return ()
+    told = {str(one) for one in label} - {ABSENT, OTHERS}
+    return tuple(sorted(told, key=lambda one: float(one.partition(" – ")[0])))
 
 
 def _said(value: Any) -> str:
@@ -65,7 +73,7 @@ def _ranges(values: Sequence[Any]) -> Labels:
 
 
 def by_level(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: Sequence[str] = ()) -> list[Figures]:
-    """AUC and calibration per level of one tag: those with a declared order in it, then the largest first.
+    """AUC and calibration per level of one tag: those with an order in it, then the largest first.
 
     ``auc`` is None where a level has fewer than two of either outcome; levels of fewer than 30 members are left out.
     """

@@ -28,7 +28,7 @@ from gongbi.estimators.stats import (
 )
 from gongbi.models.base import Figures, Judgement
 from gongbi.models.features import feature_frame
-from gongbi.models.groups import Labels, declared_order, labels, split_figures
+from gongbi.models.groups import Labels, labels, order_of, split_figures
 
 SEED = 20170101
 #: What is chosen between on the training cohorts. Few, because every further one would be chosen by chance.
@@ -114,7 +114,7 @@ def cohort_rows(
     frame = feature_frame(features, types, microseconds(as_of))
     arm = np.asarray(treated["yes"].to_numpy(zero_copy_only=False), dtype=bool) if treated is not None else None
     split = {tag: labels(features[tag].to_pylist(), type_) for tag, type_ in (groups or {}).items()}
-    orders = {tag: declared_order(type_) for tag, type_ in (groups or {}).items()}
+    orders = {tag: order_of(type_, split[tag]) for tag, type_ in (groups or {}).items()}
     value = None
     if "value" in target.column_names:
         value = np.asarray(target["value"].to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -126,13 +126,19 @@ def _build_subject(
     version = ctx.store.loads.data_version()
     current = builds.current(subject)
     # Tags of now are those in force, also where an undone load has moved the end of the data back.
+    newest = leads
     leads = leads or current is None or as_of >= current.as_of
     drop_old(ctx, subject)  # What a build left undone that was killed once it was published.
     known = None if force else builds.find(subject, as_of, fingerprint, version)
     if known is not None and known.table in ctx.engine.tables():
         return _again(ctx, known, acceptance(ctx, accept)) if leads else _built(known, reused=True, current=False)
     accepted = acceptance(ctx, accept)
-    waiting = None if force or not leads else builds.find(subject, as_of, fingerprint, version, status="refused")
+    # Who accepts what was held back means that build: where data arrive all day, now is another instant already.
+    any_ = newest and accepted is not None and not full
+    at = None if any_ else as_of
+    waiting = None if force or not leads else builds.find(subject, at, fingerprint, version, status="refused")
+    if any_ and waiting is not None and current is not None and waiting.id < current.id:
+        waiting = None
     if waiting is not None and waiting.table in ctx.engine.tables():
         return _again(ctx, waiting, accepted)
     ensure_tables(ctx, subject)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, true, update
 
 from gongbi.errors import InvalidInput, Refused, UnknownName
 from gongbi.store.repository import Repository
@@ -237,16 +237,20 @@ class Builds(Repository):
     def find(
         self,
         subject: str,
-        as_of: datetime,
+        as_of: datetime | None,
         definitions_fingerprint: str,
         data_version: str,
         *,
         status: BuildStatus = "published",
     ) -> Build | None:
-        """Return the newest published (or refused) build of exactly that key: what need not be built again."""
+        """Return the newest published (or refused) build of exactly that key: what need not be built again.
+
+        Without an instant, that of any.
+        """
         query = (
             select(builds)
-            .where(builds.c.subject == subject, builds.c.as_of == as_of, builds.c.status == status)
+            .where(builds.c.subject == subject, builds.c.status == status)
+            .where(true() if as_of is None else builds.c.as_of == as_of)
             .where(builds.c.definitions_fingerprint == definitions_fingerprint)
             .where(builds.c.data_version == data_version)
             .order_by(builds.c.id.desc())
