@@ -110,3 +110,14 @@ def test_a_trait_is_offered_by_what_members_declare_and_asks_for_no_behaviour(vi
     assert "trait: customer.age" in said
     assert "limit: 0.9" in said
     assert "- rfm.*\n" in said
+
+
+def test_a_send_time_asks_which_messages_were_answered(visit: Visit) -> None:
+    visit.open("/models/new", "en")
+    choose(visit, "Kind", "Send time")
+    fill(visit, "input[aria-label='Rows that were answered']", "quantity > 1")
+    choose(visit, "Within", "60 days")
+    said = keep(visit, "hours")
+    assert "estimator: send_time" in said
+    assert "answered: quantity > 1" in said
+    assert "holdout_days: 60" in said

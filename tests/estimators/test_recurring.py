@@ -105,3 +105,25 @@ def test_what_is_not_equally_long_or_no_time_is_refused() -> None:
         recurring([1], [1], np.array(["NaT"], "M8[D]"), as_of=AS_OF)
     with pytest.raises(InvalidInput, match="least_times"):
         recurring([1], [1], ["2024-01-01"], as_of=AS_OF, least_times=1)
+
+
+def test_what_is_passed_over_cheaply_would_not_have_been_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    who, whom, days = [], [], []
+    for number in range(600):
+        period, n = (7, 14, 30.44, 91.3, 365, 0)[number % 6], int(rng.integers(2, 14))
+        if period:
+            at = rng.integers(0, 300) + period * np.arange(n) + rng.normal(0, rng.choice([0.5, 3, 8]), n)
+        else:
+            at = rng.integers(0, 300) + np.cumsum(rng.exponential(rng.choice([3, 10, 40]), n))
+        # Some are missed, and some fall outside the rhythm.
+        at = np.concatenate([at[rng.random(n) < 0.85], rng.integers(0, 900, rng.integers(0, 3))])
+        who += [number // 3] * len(at)
+        whom += [number % 3] * len(at)
+        days += [np.datetime64("2020-01-01") + int(one) for one in at]
+    order = rng.permutation(len(days))
+    rows = (np.array(who)[order], np.array(whom)[order], np.array(days)[order])
+    found = recurring(*rows, as_of="2021-06-01")
+    monkeypatch.setattr("gongbi.estimators.recurring._hopeless", lambda *_: False)
+    assert found == recurring(*rows, as_of="2021-06-01")
+    assert len({one.rhythm for one in found}) == 5

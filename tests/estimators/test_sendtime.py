@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,3 +122,25 @@ def test_what_cannot_be_learned_is_refused_and_models_survive_pickling(fitted) -
         SendTimeModel().fit([1, 2], [0, 168], [0, 1])
     with pytest.raises(InvalidInput, match="customers has 1 entries"):
         SendTimeModel().fit([1], [0, 1], [0, 1])
+
+
+def test_many_are_answered_as_each_alone() -> None:
+    rng = np.random.default_rng(5)
+    n = 3000
+    who, hour = rng.integers(0, 90, n), rng.integers(0, 168, n)
+    way, group = rng.choice(["app", "sms"], n), np.array(["a", "b", "c"])[who % 3]
+    yes = rng.random(n) < np.where((hour % 24 == 9 + 3 * (who % 3)) & (way == "app"), 0.7, 0.1)
+    model = SendTimeModel().fit(who, hour, yes, channels=way, groups=group)
+    asked: list[tuple[Any, Any]] = [*((one, None) for one in range(95)), (None, "b"), (7, "c"), (200, "strange")]
+    channel, best, rate = model.best_each([one for one, _ in asked], [of for _, of in asked], allowed=range(8, 100))
+    for i, (one, of) in enumerate(asked):
+        ((name, at, chance),) = model.best(one, of, allowed=range(8, 100), most=1)
+        assert (channel[i], best[i]) == (name, at)
+        assert rate[i] == pytest.approx(chance)
+    by_hour, plain = model.foretell(who[:400], hour[:400], way[:400], group[:400])
+    place = {name: c for c, name in enumerate(model.channels_)}
+    for i in range(400):
+        assert by_hour[i] == pytest.approx(model.curve(int(who[i]), group[i])[place[way[i]], hour[i]])
+        assert plain[i] == pytest.approx(model.channel_rates(int(who[i]), group[i])[way[i]])
+    with pytest.raises(InvalidInput, match="letter"):
+        model.foretell([1], [3], ["letter"])

@@ -113,6 +113,20 @@ def test_a_trait_is_written_from_what_is_declared_and_the_tags_to_learn_from(por
         modelling.draft_model(ports, "home", "trait", trait=LIKES)
 
 
+def test_a_send_time_is_written_from_messages_and_what_counts_as_an_answer(ports: Choosing) -> None:
+    found = modelling.draft_model(
+        ports, "hour", "send_time", fact="visit", answered="amount > 5", channel="shelf", group="spend.shelf", days=60
+    )
+    wanted = {"fact": "visit", "answered": "amount > 5", "channel": "shelf", "groups": ["spend.shelf"]}
+    assert {key: found["definition"][key] for key in wanted} == wanted
+    assert found["definition"]["holdout_days"] == 60
+    assert found["tags"] == [f"model.hour.{name}" for name in ("weekday", "hour", "channel", "chance", "basis")]
+    plain = modelling.draft_model(ports, "hour", "send_time", fact="visit", answered="amount > 5")
+    assert "channel" not in plain["definition"]
+    with pytest.raises(InvalidDefinition, match="answered"):
+        modelling.draft_model(ports, "hour", "send_time", fact="visit")
+
+
 def test_choices_that_cannot_be_are_refused(ports: Choosing) -> None:
     with pytest.raises(InvalidInput, match="'magic'"):
         modelling.draft_model(ports, "x", "magic", fact="visit")

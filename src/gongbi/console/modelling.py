@@ -22,6 +22,7 @@ KINDS = {
     "contracts": ("fact", "columns", "left", "grace", "where", "days"),
     "recurring": ("fact", "payee", "where", "amount", "days"),
     "life_event": ("fact", "signs", "where", "limit", "days"),
+    "send_time": ("fact", "answered", "channel", "where", "group", "days"),
     "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
     "trait": ("trait", "features", "limit"),
 }
@@ -52,6 +53,13 @@ class _Form:
         self.declared = [
             one["name"] for one in known["fields"] if one["group"] == "attribute" and one["type"] == "text"
         ]
+        # Scores are of one instant, and the group has to be known at an earlier one.
+        tags = [one for one in known["fields"] if one["group"] == "tag" and one["values"]]
+        self.tags = {"": page.t("modelling.no_group")} | {
+            one["name"].removeprefix("tag."): page.words(one["title"], one["name"])
+            for one in tags
+            if not one["name"].startswith(("tag.model.", "tag.cluster."))
+        }
         self.found: dict[str, Any] | None = None
 
     def show(self) -> None:
@@ -74,6 +82,10 @@ class _Form:
                 self.grace = self._select("grace", {n: t("modelling.n_days", n=n) for n in GRACE}, 0)
                 self.signs = ui.input(t("modelling.signs"), placeholder="purchase.product.category = 'DOG FOODS'")
                 self.signs.props("outlined dense")
+                self.answered = ui.input(t("modelling.answered"), placeholder="result = 'opened'")
+                self.answered.props("outlined dense")
+                self.channel = ui.input(t("modelling.channel"), placeholder="way").props("outlined dense")
+                self.group = self._select("group", self.tags, "")
                 self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
                 self.population = self._select("population", self.segments, "")
@@ -122,6 +134,9 @@ class _Form:
             "left": self.left.value or "",
             "signs": self.signs.value or "",
             "grace": self.grace.value,
+            "answered": self.answered.value or "",
+            "channel": self.channel.value or "",
+            "group": self.group.value or "",
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
             "trait": self.trait.value or "",

@@ -109,23 +109,23 @@ def recurring(
     if not 0 < tolerance < 1 or not 0 < least_kept <= 1 or least_times < 2:
         raise InvalidInput("tolerance and least_kept lie between 0 and 1, and least_times is 2 or more.")
     now = np.datetime64(as_of).astype("datetime64[D]")
-    together: dict[tuple[Any, Any], list[int]] = {}
-    seen = days <= now
-    for i, key in enumerate(zip(who.tolist(), whom.tolist(), strict=True)):
-        if seen[i]:
-            together.setdefault(key, []).append(i)
+    rows = np.flatnonzero(days <= now)
+    number: dict[tuple[Any, Any], int] = {}
+    keyed = zip(who[rows].tolist(), whom[rows].tolist(), strict=True)
+    pair = np.array([number.setdefault(key, len(number)) for key in keyed], dtype=np.int64)
+    keys, order = list(number), np.lexsort((days[rows], pair))
+    starts = np.searchsorted(pair[order], np.arange(len(keys) + 1))
+    order = rows[order]
     found = []
-    for (customer, payee), rows in together.items():
-        if len(rows) < 2:
-            continue
-        place = np.array(rows)[np.argsort(days[rows], kind="stable")]
+    for which in np.flatnonzero(np.diff(starts) >= 2):
+        place = order[starts[which] : starts[which + 1]]
         for part in _alike(None if money is None else money[place], len(place), tolerance):
             chosen = place[part]
             best = _rhythm(days[chosen], rhythms, least_times, least_kept)
             if best is not None:
                 rhythm, on, missed = best
                 own = None if money is None else money[chosen]
-                found.append(_described(customer, payee, rhythm, days[chosen], on, missed, own, now))
+                found.append(_described(*keys[which], rhythm, days[chosen], on, missed, own, now))
     return found
 
 
@@ -149,10 +149,12 @@ def _rhythm(
     """The rhythm that fits best, the deviations in days of the occurrences, and how many periods were missed."""
     best: tuple[float, Rhythm, NDArray[np.int64], int] | None = None
     for rhythm in rhythms:
+        least = 2 if rhythm == "yearly" else least_times
+        if len(days) < least or _hopeless(days, rhythm, least_kept):
+            continue
         off, period = _laid(days, rhythm)
         near = np.abs(off) <= SLACK[rhythm]
         times = len(np.unique(period[near]))
-        least = 2 if rhythm == "yearly" else least_times
         if times < least:
             continue
         span = int(period[near].max() - period[near].min()) + 1
@@ -164,6 +166,22 @@ def _rhythm(
         if best is None or score > best[0]:
             best = score, rhythm, off[near], span - times
     return None if best is None else best[1:]
+
+
+def _hopeless(days: NDArray[np.datetime64], rhythm: Rhythm, least_kept: float) -> bool:
+    """Whether there are too many or too few occurrences for a rhythm, wherever its days may fall: told at little cost.
+
+    Nearly all that anybody buys keeps no rhythm at all.
+    """
+    length = DAYS[rhythm] if rhythm in DAYS else 30.44 * MONTHS[rhythm]
+    many = int(np.ceil(least_kept * len(days)))
+    # A day or two, since months differ in length and what is due may be off by its slack at both ends.
+    room = 2 * SLACK[rhythm] + 3
+    if many > (int((days[-1] - days[0]).astype(np.int64)) + room) / length + 1:
+        return True
+    # So many lie within the periods that they would fill, one of which may be missed now and then.
+    closest = int((days[many - 1 :] - days[: len(days) - many + 1]).astype(np.int64).min())
+    return closest > length * len(days) / least_kept + room
 
 
 def _laid(days: NDArray[np.datetime64], rhythm: Rhythm) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,8 @@ _TRIALS = ("group_trials_", "customer_trials_")
 _CURVES = {"everybody": "everybody_", "group_near": "_group_sent", "group_answers": "_group_answers"}
 #: From so many groups or customers, drawn by chance, is learned how much they differ.
 MOST_UNITS = 2000
+#: Customers whose curves are held in memory at a time.
+AT_ONCE = 1024
 #: Worth of the least and of the most certain prior, in sends.
 LEAST_TRIALS, MOST_TRIALS = 2.0, 2000.0
 GRID = np.geomspace(LEAST_TRIALS, MOST_TRIALS, 31)
@@ -213,62 +215,138 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         Who is well known gets the best hour nearly always; who is not is asked at different hours, and becomes known.
         The same `seed` and `draw` choose the same; count `draw` up from one round of messages to the next.
         """
-        whom = np.asarray(customers).tolist()
-        of = [None] * len(whom) if groups is None else np.asarray(groups).tolist()
-        may = _mask(allowed)
-        rng = np.random.default_rng([self.seed, draw])
-        found = []
-        for customer, group in zip(whom, of, strict=True):
-            s, f = self._posterior(customer, group)
-            drawn = np.where(may, rng.beta(s, f), -1.0)
-            place = int(np.argmax(drawn))
-            found.append((self.channels_[place // HOURS], place % HOURS))
+        may, rng = _mask(allowed), np.random.default_rng([self.seed, draw])
+        found: list[tuple[Any, int]] = []
+        for _, s, f in self._in_parts(customers, groups):
+            drawn = np.where(may, rng.beta(s, f), -1.0).reshape(len(s), -1).argmax(axis=1)
+            found += [(self.channels_[place // HOURS], place % HOURS) for place in drawn.tolist()]
         return found
+
+    def best_each(
+        self, customers: ArrayLike, groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None
+    ) -> tuple[NDArray[Any], IntArray, FloatArray]:
+        """The best channel and hour of the week of each customer, and the answer rate then: arrays of shape (n,).
+
+        For many, what `best` says of one; a group of None is the customer's own, or everybody's.
+        """
+        may = _mask(allowed)
+        place, rate = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+        for _, s, f in self._in_parts(customers, groups):
+            rates = np.where(may, s / (s + f), -1.0).reshape(len(s), -1)
+            place.append(rates.argmax(axis=1))
+            rate.append(rates.max(axis=1))
+        best = np.concatenate(place)
+        return self.channels_[best // HOURS], best % HOURS, np.concatenate(rate)
+
+    def foretell(
+        self, customers: ArrayLike, hours: ArrayLike, channels: ArrayLike, groups: ArrayLike | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """How likely each message is answered: at its hour, and by the customer's rate in its channel at any hour.
+
+        All arrays have shape (n,); a customer is of one group.
+
+        Raises
+        ------
+        InvalidInput
+            A channel that was not learned from.
+        """
+        self._checked()
+        known = {name: c for c, name in enumerate(self.channels_.tolist())}
+        given = np.asarray(channels).tolist()
+        if strange := set(given) - known.keys():
+            raise InvalidInput(f"No message was learned from in the channels {sorted(map(str, strange))}.")
+        channel, hour = np.array([known[name] for name in given], dtype=np.int64), _hours(hours, len(given))
+        whom = as_groups("customers", customers)
+        if len(whom) != len(given):
+            raise InvalidInput(f"customers has {len(whom)} entries, channels has {len(given)}.")
+        first = np.unique(whom, return_index=True)[1]
+        of = None if groups is None else [np.asarray(groups, dtype=object)[i] for i in first]
+        order = np.argsort(whom, kind="stable")
+        starts = np.searchsorted(whom[order], np.arange(len(first) + 1))
+        by_hour, plain = np.empty(len(given)), np.empty(len(given))
+        some = [np.asarray(customers)[i] for i in first]
+        for part, s, f in self._in_parts(some, of):
+            rows = order[starts[part.start] : starts[part.stop]]
+            at = whom[rows] - part.start, channel[rows], hour[rows]
+            by_hour[rows] = s[at] / (s[at] + f[at])
+            usual = self._channel_rates(*self._found(some[part], None if of is None else of[part]))
+            plain[rows] = usual[at[:2]]
+        return by_hour, plain
 
     def channel_rates(self, customer: Any, group: Any = None) -> dict[Any, float]:
         """How likely this customer answers a message in each channel at the hours in which messages are sent.
 
         The customer's own rate shrunk to what the group answers in that channel.
         """
-        self._checked()
-        place = self._place.get(customer)
-        which = self._which(customer, group)
-        found = {}
-        for c, name in enumerate(self.channels_):
-            sent, answers = self._group_sent[which, c].sum(), self._group_answers[which, c].sum()
-            base = float(self.everybody_[c].mean())
-            rate = (answers + self.group_trials_ * base) / (sent + self.group_trials_)
-            own = slice(0, 0) if place is None else slice(self._starts[place], self._starts[place + 1])
-            here = self._cells[own] // HOURS == c
-            yes = float(self._yes[own][here].sum())
-            found[name] = float((yes + self.customer_trials_ * rate) / (here.sum() + self.customer_trials_))
+        rates = self._channel_rates(*self._found([customer], [group]))[0]
+        return dict(zip(self.channels_.tolist(), rates.tolist(), strict=True))
+
+    def _channel_rates(self, place: IntArray, which: IntArray) -> FloatArray:
+        """Of customers and groups by their places, shape (n, n_channels)."""
+        sent, answers = self._group_sent.sum(axis=2)[which], self._group_answers.sum(axis=2)[which]
+        base, k = self.everybody_.mean(axis=1), self.group_trials_
+        rate = (answers + k * base) / (sent + k)
+        unit, cell, yes = self._own(place)
+        at, shape = unit * len(self.channels_) + cell // HOURS, (len(place), len(self.channels_))
+        own_sent = np.bincount(at, minlength=rate.size).reshape(shape)
+        own = np.bincount(at, weights=yes, minlength=rate.size).reshape(shape)
+        found: FloatArray = (own + self.customer_trials_ * rate) / (own_sent + self.customer_trials_)
         return found
+
+    def _in_parts(
+        self, customers: ArrayLike, groups: ArrayLike | None
+    ) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """Answers and silences of the Betas of some customers at a time, each of shape (some, n_channels, 168)."""
+        self._checked()
+        whom = list(customers) if isinstance(customers, list) else np.asarray(customers).tolist()
+        of = None if groups is None else (groups if isinstance(groups, list) else np.asarray(groups).tolist())
+        for begin in range(0, len(whom), AT_ONCE):
+            part = slice(begin, min(begin + AT_ONCE, len(whom)))
+            yield part, *self._posteriors(*self._found(whom[part], None if of is None else of[part]))
 
     def _posterior(self, customer: Any, group: Any) -> tuple[FloatArray, FloatArray]:
         """Answers and silences of a customer's Beta, of each shape (n_channels, 168)."""
         self._checked()
-        which = self._which(customer, group)
-        above = (self._group_answers[which] + self.group_trials_ * self.everybody_) / (
-            self._group_sent[which] + self.group_trials_
-        )
-        s, f = self.customer_trials_ * above, self.customer_trials_ * (1 - above)
-        place = self._place.get(customer)
-        if place is not None:
-            own = slice(self._starts[place], self._starts[place + 1])
-            one = np.zeros(own.stop - own.start, dtype=np.int64)
-            sent, answers = self._near(one, self._cells[own], self._yes[own], 1)
-            s, f = s + answers[0], f + sent[0] - answers[0]
+        s, f = self._posteriors(*self._found([customer], [group]))
+        return s[0], f[0]
+
+    def _posteriors(self, place: IntArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
+        """The same of many, by the places of customers and of their groups, each of shape (n, n_channels, 168)."""
+        above = (self._group_answers + self.group_trials_ * self.everybody_) / (self._group_sent + self.group_trials_)
+        s, f = self.customer_trials_ * above[which], self.customer_trials_ * (1 - above[which])
+        known = np.flatnonzero(place >= 0)
+        if len(known):
+            sent, answers = self._near(*self._own(place[known]), len(known))
+            s[known] += answers[:-1]
+            f[known] += (sent - answers)[:-1]
         return s, f
 
-    def _which(self, customer: Any, group: Any) -> int:
-        """The place of a customer's group; one after the last for a group that was never seen: it has no messages."""
-        if group is not None:
-            at = np.flatnonzero(self.groups_ == group)
-            return int(at[0]) if len(at) else len(self.groups_)
-        place = self._place.get(customer)
-        if place is not None and self._group_of is not None:
-            return int(self._group_of[place])
-        return 0 if len(self.groups_) == 1 else len(self.groups_)
+    def _own(self, place: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """The messages of customers by their places: the number of each within `place`, its cell, the answer."""
+        starts = np.where(place >= 0, self._starts[place], 0)
+        sizes = np.where(place >= 0, self._starts[place + 1] - starts, 0)
+        unit = np.repeat(np.arange(len(place)), sizes)
+        rows = np.arange(len(unit)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(starts, sizes)
+        return unit, self._cells[rows], self._yes[rows]
+
+    def _found(self, customers: Sequence[Any], groups: Sequence[Any] | None) -> tuple[IntArray, IntArray]:
+        """The place of each customer, -1 of one who is not known, and that of the group.
+
+        A group that was never seen has the place after the last, which has no messages.
+        """
+        nowhere = len(self.groups_)
+        place = np.array([self._place.get(one, -1) for one in customers], dtype=np.int64)
+        if self._group_of is not None:
+            own = np.where(place >= 0, self._group_of[place], 0 if nowhere == 1 else nowhere)
+        else:
+            own = np.full(len(place), 0 if nowhere == 1 else nowhere)
+        if groups is None:
+            return place, own
+        known = {name: i for i, name in enumerate(self.groups_.tolist())}
+        which = [
+            at if name is None else known.get(name, nowhere) for name, at in zip(groups, own.tolist(), strict=True)
+        ]
+        return place, np.array(which, dtype=np.int64)
 
     def _near(self, unit: IntArray, cell: IntArray, yes: Any, units: int) -> tuple[FloatArray, FloatArray]:
         """Sends and answers near each hour, shape (units + 1, n_channels, 168); the last unit has none."""

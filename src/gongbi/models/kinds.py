@@ -15,12 +15,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gongbi.catalog.base import ModelDef
+from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.catalog import Catalog
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.estimators.traits import InferredTrait
@@ -33,6 +32,7 @@ from gongbi.models import (
     newcomers,
     propensity,
     purchases,
+    rivals,
     sendtime,
     stages,
     texts,
@@ -42,7 +42,16 @@ from gongbi.models import (
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import sensitive_tags
-from gongbi.models.features import feature_frame
+from gongbi.models.kept import (
+    chances_of,
+    effects_of,
+    foretold_by,
+    newest_cohort,
+    told,
+    trees_of,
+    valued_by,
+    values_of,
+)
 from gongbi.models.reading import (
     Work,
     check_known,
@@ -232,10 +241,10 @@ class Propensity(OfTags):
     def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
         """Rank the newest test cohort by each."""
         kept = [trees_of(one, work.model, work.catalog) for one in versions]
-        test = _newest(work, [name for one in kept if one is not None for name in one.feature_names_in_])
+        test = newest_cohort(work, [name for one in kept if one is not None for name in one.feature_names_in_])
         chances = [chances_of(one, test, work.model, work.catalog) for one in kept if one is not None]
         figures = [propensity.side_by_side(test, chance, chances[0]) for chance in chances]
-        return test.to_json(), _told(test, versions, kept, figures)
+        return test.to_json(), told(test, versions, kept, figures)
 
 
 class Uplift(OfTags):
@@ -269,11 +278,17 @@ class Uplift(OfTags):
         return uplift.learn(model, rows, work.as_of, left_out, beside)
 
     def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
-        """Rank the newest trial by each."""
+        """Rank the newest trial by each; of one that taught as well, those whom no version learned from."""
         kept = [effects_of(one, work.model, work.catalog) for one in versions]
-        test = _newest(work, [name for one in kept if one is not None for name in one.model.feature_names_in_])
+        test = newest_cohort(work, [name for one in kept if one is not None for name in one.model.feature_names_in_])
+        held_out = [one is not None and one.held_out for one in kept]
         effects = [foretold_by(one, test, work.model, work.catalog) for one in kept if one is not None]
-        return test.to_json(), _told(test, versions, kept, uplift.side_by_side(test, effects))
+        if work.model.test or not all(held_out):
+            return test.to_json(), told(test, versions, kept, uplift.side_by_side(test, effects))
+        among = uplift.by_lot(test.ids)
+        found = told(test, versions, kept, uplift.side_by_side(test, effects, among))
+        about = test.to_json() | {"role": uplift.BY_LOT, "members": int(among.sum())}
+        return about, [{**one, "fair": True} for one in found]
 
     def wake(self, artifact: Mapping[str, Any]) -> uplift.Kept:
         """The arms and the borders of the groups."""
@@ -297,10 +312,11 @@ class Newcomers(OfTags):
     """What those without a history come to be worth."""
 
     FOLLOWED = "value"
-    compare = None
 
-    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
+    def train(self, work: Work, champion: Version | None) -> Trained:
         """Read the cohorts, learn from the earlier, judge once on the test.
+
+        The `champion` values the same members, where it learned nothing from them or later.
 
         Raises
         ------
@@ -309,11 +325,26 @@ class Newcomers(OfTags):
         """
         model, catalog = work.model, work.catalog
         given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
-        cohorts = [plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect) for cohort, role in given]
+        rival = values_of(champion, model, catalog) if champion is not None else None
+        also = rival.feature_names_in_ if rival is not None else ()
+        cohorts = [
+            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
+        ]
         check_known(cohorts, work.as_of, catalog.world.zone)
         rows, left_out = read_cohorts(work, cohorts, feature_types(work))
         work.stage("fit")
-        return newcomers.learn(model, rows, work.as_of, left_out, sensitive_tags(model, catalog), work.on_fold)
+        beside = None
+        if champion is not None and rival is not None:
+            beside = champion, lambda cohort: valued_by(rival, cohort, model, catalog)
+        protected = sensitive_tags(model, catalog)
+        return newcomers.learn(model, rows, work.as_of, left_out, protected, work.on_fold, beside)
+
+    def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
+        """Value the newest test cohort by each."""
+        kept = [values_of(one, work.model, work.catalog) for one in versions]
+        test = newest_cohort(work, [name for one in kept if one is not None for name in one.feature_names_in_])
+        values = [None if one is None else valued_by(one, test, work.model, work.catalog) for one in kept]
+        return newcomers.compare(test, versions, values)
 
     def wake(self, artifact: Mapping[str, Any]) -> ProspectValueModel:
         """The two halves of the model."""
@@ -446,51 +477,24 @@ def _circle_scores(model: ModelDef, artifact: Mapping[str, Any], facts: Facts) -
     return {name: found[name] for name in found.column_names}
 
 
-def trees_of(version: Version, model: ModelDef, catalog: Catalog) -> PropensityModel | None:
-    """The trees of a kept version; None where a tag it learned from is gone, so that it cannot be asked."""
-    trees = PropensityModel.from_json(version.artifact)
-    return trees if set(trees.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
-
-
-def effects_of(version: Version, model: ModelDef, catalog: Catalog) -> uplift.Kept | None:
-    """The effects of a kept version; None as with `trees_of`."""
-    kept = uplift.Kept.from_json(version.artifact)
-    return kept if set(kept.model.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
-
-
-def chances_of(trees: PropensityModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
-    """The chances that trees give to the members of a cohort."""
-    return trees.predict_proba(_known_then(trees.feature_names_in_, cohort, model, catalog))[:, 1]
-
-
-def foretold_by(kept: uplift.Kept, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
-    """The effects that a kept version foretells of the members of a cohort."""
-    return kept.score(_known_then(kept.model.feature_names_in_, cohort, model, catalog))[0]
-
-
-def _known_then(names: Sequence[str], cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> Any:
-    """What was known of a cohort's members then, as another version reads it."""
-    known = catalog.world.tags_of(model.subject)
-    return feature_frame(cohort.known, {name: known[name] for name in names}, propensity.microseconds(cohort.as_of))
-
-
-def _newest(work: Work, names: Sequence[str]) -> propensity.CohortRows:
-    """The newest cohort, with the tags that versions learned from."""
-    model = work.model
-    newest = (model.test or model.train)[-1]
-    plan = plans.cohort_plans(model, newest, "test", work.catalog, work.engine.dialect, sorted(set(names)))
-    return read_cohorts(work, [plan], feature_types(work))[0][0]
-
-
-def _told(
-    test: propensity.CohortRows, versions: Sequence[Version], kept: Sequence[Any], figures: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Per version whether it is fair; with the figures of those that can still be asked."""
-    left = iter(figures)
-    return [
-        {"version": one.version, "fair": one.saw_nothing_after(test.as_of), **(next(left) if asked is not None else {})}
-        for one, asked in zip(versions, kept, strict=True)
-    ]
+#: Why versions of a kind are not looked at side by side.
+INCOMPARABLE: Mapping[str, Words] = {
+    "recurring": Words(
+        "它不学习任何东西：每次打分都从数据里重新找。", "It learns nothing: each scoring finds anew what recurs."
+    ),
+    "circles": Words(
+        "每次打分都在当时的关系里重新找圈子。", "Each scoring finds the circles anew in the ties of that instant."
+    ),
+    "clusters": Words("分群没有可以对照的结果。", "Clusters foretell nothing that could come true."),
+    "trait": Words(
+        "每个版本都从所有已申报者学习，没有剩下的人可以公平地检验两个版本。",
+        "Each version learns from all who declared, so nobody is left by whom to judge two of them fairly.",
+    ),
+    "texts": Words(
+        "标签在每次训练时用最后的文本检验；没有标签时，没有什么能区分各版本。",
+        "Labels are judged at each training, on the last texts; without labels nothing tells versions apart.",
+    ),
+}
 
 
 KINDS: Mapping[str, Kind] = {
@@ -501,8 +505,9 @@ KINDS: Mapping[str, Kind] = {
     "clusters": Clusters(),
     "stages": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"log": plans.days_plan(model, catalog, dialect, as_of)},
-        lambda model, facts: stages.learn(model, facts.tables["log"], facts.as_of, facts.zone),
+        lambda model, facts: stages.learn(model, facts.tables["log"], facts.as_of, facts.zone, facts.champion),
         lambda model, artifact, facts: stages.scores(model, artifact, facts.tables["log"], facts.as_of, facts.zone),
+        lambda model, facts, versions: stages.compare(model, facts.tables["log"], facts.as_of, facts.zone, versions),
     ),
     "contracts": contracts.Kind(),
     "recurring": OfFacts(
@@ -517,8 +522,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "send_time": OfFacts(
         sendtime.plans,
-        lambda model, facts: sendtime.learn(model, facts.tables, facts.as_of),
+        lambda model, facts: sendtime.learn(model, facts.tables, facts.as_of, facts.zone, facts.champion),
         lambda model, artifact, facts: sendtime.scores(model, artifact, facts.tables),
+        lambda model, facts, versions: sendtime.compare(model, facts.tables, facts.as_of, facts.zone, versions),
     ),
     "texts": Texts(),
     "circles": OfFacts(
@@ -532,7 +538,7 @@ KINDS: Mapping[str, Kind] = {
             model,
             floats(facts.tables["rows"]),
             facts.as_of,
-            purchases.fair(facts.champion, model, facts.as_of, facts.zone),
+            rivals.fair(facts.champion, model.holdout_days, facts.as_of, facts.zone),
         ),
         lambda model, artifact, facts: {
             "id": facts.tables["rows"]["id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +12,20 @@ from gongbi.catalog.base import ModelDef, Words
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import OnFold
 from gongbi.estimators.prospects import ProspectValueModel
-from gongbi.estimators.stats import bootstrap_interval
 from gongbi.models import drift, propensity
-from gongbi.models.base import Figures, Judgement, Trained
-from gongbi.models.propensity import SEED, CohortRows, interval_json
+from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.propensity import SEED, CohortRows
+from gongbi.models.rivals import beside, mean_interval, side_by_side, told_beside, worse
 from gongbi.models.sections import stat, stats, table
 
-RESAMPLES = 1000
+#: Fewer members of the test, or fewer buyers among them, judge nothing.
+FEWEST_JUDGED, FEWEST_BUYERS = 100, 20
 #: Members per group of the table that holds what was foretold against what came.
 GROUPS = 10
+#: What versions are compared by.
+LOSS = Words("价值的平方误差（按方差计）", "squared error of the value (in variances)")
+#: Gives the value that a kept version foretells of each member of a cohort, shape (n,).
+OnCohort = Callable[[CohortRows], FloatArray]
 
 
 def learn(
@@ -30,8 +35,12 @@ def learn(
     left_out: Sequence[Mapping[str, str]],
     protected: Sequence[str],
     on_fold: OnFold | None = None,
+    champion: tuple[Version, OnCohort] | None = None,
 ) -> Trained:
-    """Fit on the training cohorts, judge once on the test."""
+    """Fit on the training cohorts, judge once on the test.
+
+    The `champion` comes with what values a cohort by it, and is judged where it learned nothing from that or later.
+    """
     import pandas as pd
 
     train, tests = [c for c in rows if c.role == "train"], [c for c in rows if c.role == "test"]
@@ -48,7 +57,11 @@ def learn(
     for one in tests:
         chance = fitted.predict_chance(one.frame)
         figures = propensity.figures_on(one, chance, model.baseline, strongest, protected)
-        found.append(figures | {"value": value_figures(one, fitted.predict(one.frame), mean)})
+        figures["value"] = value_figures(one, fitted.predict(one.frame), mean)
+        if champion is not None and champion[0].saw_nothing_after(one.as_of):
+            own, theirs = (_loss(one, of) for of in (fitted.predict(one.frame), champion[1](one)))
+            figures["value"]["champion"] = beside(champion[0], own, theirs)
+        found.append(figures)
     value, judgement = found[-1]["value"], judge(found[-1])
     importance = [] if fitted.chance_ is None else propensity.importance(fitted.chance_)
     metrics: Figures = {
@@ -62,7 +75,7 @@ def learn(
         "cohorts": [cohort.to_json() for cohort in rows],
         "tests": found,
         "importance": importance,
-        "sentence": _sentence(found[-1]).to_json(),
+        "sentence": told_beside(_sentence(found[-1]), value, LOSS).to_json(),
         "sections": _sections(value),
         "judgement": judgement.to_json(),
         "left_out": list(left_out),
@@ -85,6 +98,21 @@ def _worth(cohort: CohortRows) -> FloatArray:
     return np.maximum(cohort.value, 0.0)
 
 
+def _loss(cohort: CohortRows, predicted: FloatArray) -> FloatArray:
+    """Squared error of each member's value, in variances of the cohort."""
+    actual = _worth(cohort)
+    return np.asarray((predicted - actual) ** 2 / (float(np.var(actual)) or 1.0))
+
+
+def compare(
+    cohort: CohortRows, versions: Sequence[Version], foretold: Sequence[FloatArray | None]
+) -> tuple[Figures, list[Figures]]:
+    """Values that kept versions foretell of a cohort; ``loss`` is the mean squared error over the variance."""
+    losses = [None if one is None else _loss(cohort, one) for one in foretold]
+    fairly = [one.saw_nothing_after(cohort.as_of) for one in versions]
+    return cohort.to_json() | {"loss": "squared error / variance"}, side_by_side(versions, losses, fairly)
+
+
 def value_figures(cohort: CohortRows, predicted: FloatArray, mean: float) -> Figures:
     """What was foretold of a cohort against what came.
 
@@ -102,7 +130,7 @@ def value_figures(cohort: CohortRows, predicted: FloatArray, mean: float) -> Fig
     """
     actual = _worth(cohort)
     own, plain = (predicted - actual) ** 2, (mean - actual) ** 2
-    spread = float(np.var(actual)) or 1.0
+    per_member = mean_interval(actual)
     order = np.argsort(-predicted, kind="stable")
     held = []
     for share in propensity.REACHED:
@@ -117,7 +145,7 @@ def value_figures(cohort: CohortRows, predicted: FloatArray, mean: float) -> Fig
         )
     groups: list[Figures] = []
     for part in np.array_split(order, min(GROUPS, len(order))):
-        seen = _mean_interval(actual[part])
+        seen = mean_interval(actual[part])
         groups.append({"members": len(part), "predicted": float(predicted[part].mean()), "actual": seen})
     return {
         "actual": float(actual.sum()),
@@ -125,21 +153,28 @@ def value_figures(cohort: CohortRows, predicted: FloatArray, mean: float) -> Fig
         "predicted_over_actual": float(predicted.sum() / actual.sum()) if actual.sum() else None,
         "root_mean_squared_error": float(np.sqrt(own.mean())),
         "root_mean_squared_error_of_the_mean": float(np.sqrt(plain.mean())),
-        "error_minus_mean": _mean_interval((own - plain) / spread),
+        "error_minus_mean": mean_interval(_loss(cohort, predicted) - _loss(cohort, np.full(len(actual), mean))),
+        "actual_total": {name: at * len(actual) for name, at in per_member.items() if name != "level"},
         "held": held,
         "groups": groups,
         "groups_within_interval": sum(g["actual"]["low"] <= g["predicted"] <= g["actual"]["high"] for g in groups),
     }
 
 
-def _mean_interval(values: FloatArray) -> Figures:
-    return interval_json(
-        bootstrap_interval(lambda drawn: float(np.mean(drawn)), values, seed=SEED, resamples=RESAMPLES)
-    )
-
-
 def judge(test: Figures) -> Judgement:
-    """Not worse than the same value for everybody, nor than the score to beat."""
+    """Not worse than the same value for everybody, than the version in use, nor than the score to beat."""
+    if test["members"] < FEWEST_JUDGED or test["positives"] < FEWEST_BUYERS:
+        return Judgement(
+            False,
+            Words(
+                f"{test['cohort']} 只有 {test['members']:,} 人，其中 {test['positives']:,} 人购买："
+                f"至少要 {FEWEST_JUDGED} 人和 {FEWEST_BUYERS} 名购买者才能检验。",
+                f"{test['cohort']} has {test['members']:,} members, of whom {test['positives']:,} bought: it takes"
+                f" {FEWEST_JUDGED}, and {FEWEST_BUYERS} buyers, to judge it by.",
+            ),
+        )
+    if (waits := worse(test["value"], LOSS)) is not None:
+        return waits
     gap = test["value"]["error_minus_mean"]
     if gap["low"] > 0:
         return Judgement(
@@ -162,12 +197,18 @@ def _sentence(test: Figures) -> Words:
         verdict = ("不如人人取平均值", "it is less exact than the same mean for everybody")
     else:
         verdict = ("无法断定比人人取平均值更准", "it is not shown to be more exact than the same mean for everybody")
+    total = value["actual_total"]
+    span = f"{total['low']:,.0f} ~ {total['high']:,.0f}"
+    if value["predicted"] > total["high"]:
+        verdict = verdict[0] + "；合计预测过高", verdict[1] + "; in all it foretells too much"
+    elif value["predicted"] < total["low"]:
+        verdict = verdict[0] + "；合计预测过低", verdict[1] + "; in all it foretells too little"
     own = Words(
-        f"价值：预测合计 {value['predicted']:,.0f}，实际 {value['actual']:,.0f}；{verdict[0]}。"
+        f"价值：预测合计 {value['predicted']:,.0f}，实际 {value['actual']:,.0f}（{span}）；{verdict[0]}。"
         f"预测最高的 20% 的人持有 {100 * top['share_of_positives']:.0f}% 的购买者和"
         f" {100 * top['share_of_value']:.0f}% 的价值。",
-        f"Value: {value['predicted']:,.0f} foretold in all, {value['actual']:,.0f} came; {verdict[1]}. The 20% of"
-        f" customers foretold most hold {100 * top['share_of_positives']:.0f}% of the buyers and"
+        f"Value: {value['predicted']:,.0f} foretold in all, {value['actual']:,.0f} ({span}) came; {verdict[1]}. The 20%"
+        f" of customers foretold most hold {100 * top['share_of_positives']:.0f}% of the buyers and"
         f" {100 * top['share_of_value']:.0f}% of the value.",
     )
     chance = propensity.sentence(test)

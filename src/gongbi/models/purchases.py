@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 import numpy as np
@@ -20,8 +20,8 @@ from gongbi.estimators.purchases import BetaGeoModel, ModifiedBetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
 from gongbi.models.base import Figures, Judgement, Trained, Version
-from gongbi.models.plan import last_day
 from gongbi.models.propensity import interval_json
+from gongbi.models.rivals import fair
 
 FORMAT = 1
 DAYS = 7.0
@@ -263,14 +263,6 @@ def _beside(model: ModelDef, history: Histories, actual: FloatArray, own: FloatA
     return {"version": champion.version, "mean_absolute_error": float(errors.mean()), "difference": difference}
 
 
-def fair(version: Version | None, model: ModelDef, as_of: datetime, zone: str) -> Version | None:
-    """The version, where it learned nothing from the last days."""
-    if version is None or version.learned_until is None:
-        return None
-    cut = last_day(as_of, zone) - timedelta(days=model.holdout_days)
-    return version if last_day(version.learned_until, zone) <= cut else None
-
-
 def side_by_side(
     model: ModelDef, rows: Mapping[str, FloatArray], as_of: datetime, zone: str, versions: Sequence[Version]
 ) -> tuple[Figures, list[Figures]]:
@@ -286,7 +278,7 @@ def side_by_side(
         found.append(
             {
                 "version": version.version,
-                "fair": fair(version, model, as_of, zone) is not None,
+                "fair": fair(version, model.holdout_days, as_of, zone) is not None,
                 "predicted": float(predicted["purchases"].sum()),
                 "predicted_spend": float(predicted["value"].sum()),
                 "mean_absolute_error": float(errors.mean()),

@@ -15,7 +15,7 @@ from gongbi.errors import InvalidInput
 from gongbi.models import drift
 from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import derived, facts_of, target_of
-from gongbi.models.kinds import KINDS, Texts
+from gongbi.models.kinds import INCOMPARABLE, KINDS, Texts
 from gongbi.models.reading import Work
 from gongbi.models.scoring import OfTags, scored_there
 from gongbi.models.tables import score_table
@@ -91,9 +91,9 @@ def with_cohorts(work: Work) -> ModelDef:
 
 
 def check_comparable(model: ModelDef) -> None:
-    """Refuse a kind of model whose versions no outcome tells apart."""
-    if KINDS[model.estimator].compare is None:
-        raise InvalidInput(f"Versions of a model of {model.estimator} cannot be compared on an outcome yet.")
+    """Refuse a kind of model whose versions no outcome tells apart, with the reason."""
+    if (why := INCOMPARABLE.get(model.estimator)) is not None:
+        raise InvalidInput(f"Versions of a model of {model.estimator} are not compared.", hint=why.en)
 
 
 def challenged(work: Work, versions: Sequence[Version]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef, Words
@@ -17,15 +18,16 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.errors import InvalidInput
-from gongbi.estimators.checks import FloatArray
+from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.sendtime import SendTimeModel
-from gongbi.estimators.stats import bootstrap_interval
-from gongbi.models.base import Figures, Judgement, Trained
+from gongbi.models.base import Figures, Judgement, Trained, Version
 from gongbi.models.plan import scored_plan
-from gongbi.models.propensity import SEED, interval_json
+from gongbi.models.propensity import SEED
+from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside, worse
 from gongbi.models.sections import stat, stats, table
 
-RESAMPLES = 1000
+#: What versions are compared by.
+LOSS = Words("最后的消息上的对数损失", "log loss of the last messages")
 #: Fewer messages held out say nothing of hours.
 FEWEST_JUDGED = 100
 #: The share of messages at hours that promise most, shown beside the others.
@@ -73,7 +75,9 @@ def plans(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime, 
     return found
 
 
-def learn(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> Trained:
+def learn(
+    model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime, zone: str, champion: Version | None = None
+) -> Trained:
     """Learn from all messages; judge what is learned of those before the last `holdout_days` on the later ones.
 
     Raises
@@ -83,7 +87,7 @@ def learn(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> T
     """
     sent = tables["sent"]
     learned = _fit(sent, _groups(model, tables["now"]))
-    judged = _judged(model, tables, as_of)
+    judged = _judged(model, tables, as_of, fair(champion, model.holdout_days, as_of, zone))
     judgement = _judge(judged, model.holdout_days)
     rate = float(np.mean(sent["answered"].to_pylist()))
     metrics: Figures = {
@@ -95,7 +99,7 @@ def learn(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> T
         "customer_trials": learned.customer_trials_,
         "check": judged,
         "sections": _sections(sent, learned, rate, judged),
-        "sentence": _sentence(judged, model.holdout_days).to_json(),
+        "sentence": told_beside(_sentence(judged, model.holdout_days), judged or {}, LOSS).to_json(),
         "judgement": judgement.to_json(),
     }
     window = {"as_of": as_of.isoformat(), "holdout_days": model.holdout_days}
@@ -106,29 +110,59 @@ def learn(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> T
 def scores(model: ModelDef, artifact: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> dict[str, Any]:
     """Per member the best hour and channel, also of those to whom nothing was sent: they have their group's."""
     kept, sent, now = SendTimeModel.from_json(artifact), tables["sent"], tables["now"]
-    group_of = _groups(model, now)
-    kept.remember(sent["id"].to_pylist(), sent["hour"].to_pylist(), _yes(sent), sent["channel"].to_pylist())
+    _remember(kept, sent)
+    members, group = now["id"].to_pylist(), list(_groups(model, now).values())
     own, known = set(sent["id"].to_pylist()), set(kept.groups_.tolist())
-    of_group: dict[str, tuple[Any, int, float]] = {}
-    best, basis = [], []
-    for member in now["id"].to_pylist():
-        group = group_of[member]
-        if member in own:
-            best.append(kept.best(member, group, most=1)[0])
-            basis.append("own")
-            continue
-        if group not in of_group:
-            of_group[group] = kept.best(None, group, most=1)[0]
-        best.append(of_group[group])
-        basis.append("group" if model.groups and group in known else "everybody")
+    asked = np.array([member in own for member in members], dtype=bool)
+    # Those to whom nothing was sent are alike within a group: each group is asked about once.
+    names, of = np.unique(np.array(group, dtype=object)[~asked], return_inverse=True)
+    best = {
+        "channel": np.empty(len(members), object),
+        "hour": np.empty(len(members), int),
+        "chance": np.empty(len(members)),
+    }
+    themselves = kept.best_each([members[i] for i in np.flatnonzero(asked)], [group[i] for i in np.flatnonzero(asked)])
+    newcomers = kept.best_each([None] * len(names), names.tolist())
+    for values, theirs, groups_ in zip(best.values(), themselves, newcomers, strict=True):
+        values[asked], values[~asked] = theirs, groups_[of]
+    basis = [
+        "own" if a else "group" if model.groups and g in known else "everybody"
+        for a, g in zip(asked, group, strict=True)
+    ]
     return {
         "id": now["id"],
-        "weekday": pa.array([hour // 24 + 1 for _, hour, _ in best], pa.int64()),
-        "hour": pa.array([hour % 24 for _, hour, _ in best], pa.int64()),
-        **({"channel": pa.array([str(name) for name, _, _ in best], pa.string())} if model.channel else {}),
-        "chance": pa.array([chance for _, _, chance in best], pa.float64()),
+        "weekday": pa.array(best["hour"] // 24 + 1, pa.int64()),
+        "hour": pa.array(best["hour"] % 24, pa.int64()),
+        **({"channel": pa.array(best["channel"].astype(str), pa.string())} if model.channel else {}),
+        "chance": pa.array(best["chance"], pa.float64()),
         "basis": pa.array(basis, pa.string()),
     }
+
+
+def compare(
+    model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime, zone: str, versions: Sequence[Version]
+) -> tuple[Figures, list[Figures]]:
+    """Kept versions on the last messages; ``loss`` is minus the mean log-likelihood of the answers.
+
+    Raises
+    ------
+    InvalidInput
+        Too few messages in the last `holdout_days`.
+    """
+    before, after = _parted(model, tables, as_of)
+    if len(after) < FEWEST_JUDGED:
+        raise InvalidInput(
+            f"Only {len(after)} messages in the last {model.holdout_days} days: too few to compare versions by.",
+            hint="Give the model a longer `holdout_days`.",
+        )
+    group_of = _groups(model, tables["then"])
+    kept = [_reminded(one, before) for one in versions]
+    # Versions are asked about the same messages: those in channels that all of them know.
+    after = _in_channels(after, set.intersection(*(set(one.channels_.tolist()) for one in kept)))
+    losses = [-_likelihood(_foretold(one, after, group_of)[0], _yes(after)) for one in kept]
+    fairly = [fair(one, model.holdout_days, as_of, zone) is not None for one in versions]
+    told = {"days": model.holdout_days, "messages": len(after), "loss": "log loss"}
+    return told, side_by_side(versions, losses, fairly, _units(after))
 
 
 def _cut(model: ModelDef, as_of: datetime) -> datetime:
@@ -160,43 +194,68 @@ def _fit(sent: pa.Table, group_of: Mapping[Any, str]) -> SendTimeModel:
     )
 
 
-def _judged(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> Figures | None:
-    """How much better hours foretell the last answers than each member's rate alone; None where too few are left."""
+def _remember(kept: SendTimeModel, sent: pa.Table) -> None:
+    kept.remember(sent["id"].to_pylist(), sent["hour"].to_pylist(), _yes(sent), sent["channel"].to_pylist())
+
+
+def _reminded(version: Version, before: pa.Table) -> SendTimeModel:
+    """A kept version that knows of single customers what was known before the last messages."""
+    kept = SendTimeModel.from_json(version.artifact)
+    _remember(kept, before)
+    return kept
+
+
+def _parted(model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime) -> tuple[pa.Table, pa.Table]:
+    """The messages before the last `holdout_days`, and those within them."""
     sent = tables["sent"]
     since = np.datetime64(_cut(model, as_of).replace(tzinfo=None), "us")
     late = sent["ts"].to_numpy(zero_copy_only=False).astype("datetime64[us]") >= since
-    before, after = sent.filter(pa.array(~late)), sent.filter(pa.array(late))
-    channels = set(before["channel"].to_pylist())
-    after = after.filter(pa.array([one in channels for one in after["channel"].to_pylist()], pa.bool_()))
+    return sent.filter(pa.array(~late)), sent.filter(pa.array(late))
+
+
+def _in_channels(sent: pa.Table, channels: Collection[str]) -> pa.Table:
+    return sent.filter(pc.is_in(sent["channel"], pa.array(sorted(channels), sent["channel"].type)))
+
+
+def _foretold(fitted: SendTimeModel, sent: pa.Table, group_of: Mapping[Any, str]) -> tuple[FloatArray, FloatArray]:
+    """The chance of each answer at its hour, and by the member's rate in its channel."""
+    who = sent["id"].to_pylist()
+    groups = [group_of.get(one, "") for one in who]
+    return fitted.foretell(who, sent["hour"].to_pylist(), sent["channel"].to_pylist(), groups)
+
+
+def _units(sent: pa.Table) -> IntArray:
+    """The number of each message's member: messages to one member go together, so members are drawn."""
+    return np.asarray(np.unique(np.asarray(sent["id"].to_pylist()).astype(str), return_inverse=True)[1], dtype=np.int64)
+
+
+def _judged(
+    model: ModelDef, tables: Mapping[str, pa.Table], as_of: datetime, champion: Version | None
+) -> Figures | None:
+    """How much better hours foretell the last answers than each member's rate alone; None where too few are left."""
+    before, after = _parted(model, tables, as_of)
+    after = _in_channels(after, set(before["channel"].to_pylist()))
     if len(after) < FEWEST_JUDGED or not _yes(before).any():
         return None
     group_of = _groups(model, tables["then"])
-    fitted = _fit(before, group_of)
-    place = {name: c for c, name in enumerate(fitted.channels_.tolist())}
-    hour, channel = after["hour"].to_pylist(), after["channel"].to_pylist()
-    by_hour, plain = np.empty(len(after)), np.empty(len(after))
-    who = after["id"].to_pylist()
-    curves: dict[Any, tuple[FloatArray, dict[Any, float]]] = {}
-    for i, member in enumerate(who):
-        if member not in curves:
-            group = group_of.get(member, "")
-            curves[member] = fitted.curve(member, group), fitted.channel_rates(member, group)
-        curve, rates = curves[member]
-        by_hour[i], plain[i] = curve[place[channel[i]], hour[i]], rates[channel[i]]
-    yes = _yes(after)
-    gain = _likelihood(by_hour, yes) - _likelihood(plain, yes)
-    # Messages to one member go together, so members are drawn.
-    names, unit = np.unique(np.asarray(who).astype(str), return_inverse=True)
-    total, size = np.bincount(unit, weights=gain), np.bincount(unit)
-    found = bootstrap_interval(lambda t, n: float(t.sum() / n.sum()), total, size, seed=SEED, resamples=RESAMPLES)
+    by_hour, plain = _foretold(_fit(before, group_of), after, group_of)
+    yes, unit = _yes(after), _units(after)
     best = by_hour >= np.quantile(by_hour, 1 - LIKELIEST)
-    return {
+    found: Figures = {
         "messages": len(after),
-        "members": len(names),
-        "gain": interval_json(found),
+        "members": int(unit.max()) + 1,
+        "gain": mean_interval(_likelihood(by_hour, yes) - _likelihood(plain, yes), unit),
         "likeliest": float(yes[best].mean()),
         "others": float(yes[~best].mean()) if (~best).any() else None,
     }
+    if champion is not None:
+        rival = _reminded(champion, before)
+        both = np.isin(np.asarray(after["channel"].to_pylist()), rival.channels_)
+        if both.any():
+            theirs = _likelihood(_foretold(rival, after.filter(pa.array(both)), group_of)[0], yes[both])
+            own = _likelihood(by_hour[both], yes[both])
+            found["champion"] = beside(champion, -own, -theirs, np.unique(unit[both], return_inverse=True)[1])
+    return found
 
 
 def _likelihood(chance: FloatArray, yes: NDArray[np.bool_]) -> FloatArray:
@@ -210,6 +269,8 @@ def _judge(judged: Figures | None, days: int) -> Judgement:
             False,
             Words(f"最后 {days} 天的消息太少，无法检验。", f"Too few messages in the last {days} days to judge it by."),
         )
+    if (waits := worse(judged, LOSS)) is not None:
+        return waits
     if judged["gain"]["high"] < 0:
         return Judgement(
             False,

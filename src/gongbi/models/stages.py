@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,15 +15,17 @@ from gongbi.errors import DidNotConverge, InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.lifecycle import DORMANT, SLEEPS, STAGES, StageModel, hidden_value
 from gongbi.estimators.purchase_log import PurchaseLog
-from gongbi.estimators.stats import bootstrap_interval
-from gongbi.models.base import Figures, Judgement, Trained
+from gongbi.estimators.stats import wilson_interval
+from gongbi.models.base import Figures, Judgement, Trained, Version
 from gongbi.models.plan import last_day
 from gongbi.models.propensity import SEED, interval_json
 from gongbi.models.purchases import Histories, PurchaseModels
+from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside, worse
 from gongbi.models.sections import stat, stats, table
 
 FORMAT = 1
-RESAMPLES = 1000
+#: What versions are compared by.
+LOSS = Words("上一周期去向的对数损失", "log loss of the stages of the last period")
 TITLES: Mapping[str, Words] = {
     "new": Words("新客", "new"),
     "growing": Words("成长", "growing"),
@@ -55,7 +57,7 @@ class Log:
         return cls(log, rows["id"].unique(), float(cut))
 
 
-def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Trained:
+def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str, champion: Version | None = None) -> Trained:
     """Count transitions, learn what purchases are worth, and hold both to what came last.
 
     Raises
@@ -66,7 +68,7 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Traine
     known = Log.of(rows, as_of, zone)
     fitted = StageModel(model.period_days).fit(known.log)
     _, stage = fitted.predict(known.log, known.cut)
-    check = _transitions_checked(known, model.period_days)
+    check = _transitions_checked(known, model, fair(champion, model.period_days, as_of, zone))
     waking, why = _waking_checked(known, model)
     artifact: dict[str, Any] = {
         "format": FORMAT,
@@ -82,7 +84,7 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Traine
             "hidden_value": float(now["hidden_value"].sum()),
             "worth_if_woken": float(now["worth_if_woken"].sum()),
             "woken_before": now["woken_before"],
-            **{key: waking[key] for key in ("foretold", "woke", "sleepers")},
+            **{key: waking[key] for key in ("foretold", "woke", "woke_interval", "sleepers")},
         }
     sizes = np.bincount(stage, minlength=len(STAGES))
     judgement = _judge(check)
@@ -101,7 +103,7 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Traine
         "check": check,
         "asleep": asleep or None,
         "sections": _sections(fitted, sizes, check, asleep, why),
-        "sentence": _sentence(check, asleep).to_json(),
+        "sentence": told_beside(_sentence(check, asleep), check, LOSS).to_json(),
         "judgement": judgement.to_json(),
     }
     parameters = {"period_days": model.period_days, "horizon_days": model.horizon_days, "seed": SEED}
@@ -168,40 +170,80 @@ def _waking_checked(known: Log, model: ModelDef) -> tuple[dict[str, Any] | None,
         "sleepers": len(woke),
         "foretold": float(then["chance"].sum()),
         "woke": int(woke.sum()),
+        "woke_interval": {
+            name: None if share is None else share * len(woke)
+            for name, share in interval_json(wilson_interval(int(woke.sum()), len(woke))).items()
+            if name in ("low", "high")
+        },
     }, None
 
 
-def _transitions_checked(known: Log, period: float) -> Figures:
-    """Learn up to one period before the end; how likely were the stages of the last period, by row and by shares?"""
+def _transitions_checked(known: Log, model: ModelDef, champion: Version | None) -> Figures:
+    """Learn up to one period before the end; how likely were the stages of the last period, by row and by shares?
+
+    How often the likeliest stage was right stands beside how often staying where one was would have been. The
+    `champion` is one that learned nothing from the last period.
+    """
+    period = model.period_days
     before = known.cut - period
     early = known.log.day <= before
     log = known.log
     past = StageModel(period).fit(PurchaseLog(log.customer[early], log.day[early], log.spend[early], log.customers))
-    who, was = past.predict(log, before)
-    now_who, now = past.predict(log, known.cut)
-    is_now: IntArray = np.full(log.customers, -1)
-    is_now[now_who] = now
-    then = is_now[who]
+    was, then = _last_period(known, period)
     shares = (past.counts_.sum(axis=0) + 1 / len(STAGES)) / (past.counts_.sum() + 1)
     own, plain = -np.log(past.transitions_[was, then]), -np.log(shares[then])
-    expected = past.transitions_[was].sum(axis=0)
+    rival = None if champion is None else _transitions_of(champion, model)
     return {
-        "members": len(who),
+        "members": len(was),
         "log_loss": float(own.mean()),
         "log_loss_of_shares": float(plain.mean()),
-        "difference": _mean_interval(own - plain),
-        "expected": expected.tolist(),
+        "difference": mean_interval(own - plain),
+        "right": float((past.transitions_.argmax(axis=1)[was] == then).mean()),
+        "right_of_staying": float((was == then).mean()),
+        "expected": past.transitions_[was].sum(axis=0).tolist(),
         "actual": np.bincount(then, minlength=len(STAGES)).tolist(),
+        **(
+            {"champion": beside(champion, own, -np.log(rival[was, then]))}
+            if champion is not None and rival is not None
+            else {}
+        ),
     }
 
 
-def _mean_interval(values: FloatArray) -> Figures:
-    return interval_json(
-        bootstrap_interval(lambda drawn: float(np.mean(drawn)), values, seed=SEED, resamples=RESAMPLES)
-    )
+def _last_period(known: Log, period: float) -> tuple[IntArray, IntArray]:
+    """The stage one period before the end of who was known then, and the stage at the end."""
+    rules = StageModel(period)
+    who, was = rules.predict(known.log, known.cut - period)
+    now_who, now = rules.predict(known.log, known.cut)
+    is_now: IntArray = np.full(known.log.customers, -1)
+    is_now[now_who] = now
+    return was, is_now[who]
+
+
+def _transitions_of(version: Version, model: ModelDef) -> FloatArray | None:
+    """The chances that a kept version learned; None where its periods are of another length."""
+    if float(version.artifact["period"]) != model.period_days:
+        return None
+    counts = np.asarray(version.artifact["counts"], dtype=np.float64)
+    found: FloatArray = (counts + 1 / len(STAGES)) / (counts.sum(axis=1, keepdims=True) + 1)
+    return found
+
+
+def compare(
+    model: ModelDef, rows: pa.Table, as_of: datetime, zone: str, versions: Sequence[Version]
+) -> tuple[Figures, list[Figures]]:
+    """Kept versions on the last period; ``loss`` is the mean log loss of the stages that came."""
+    was, then = _last_period(Log.of(rows, as_of, zone), model.period_days)
+    chances = [_transitions_of(one, model) for one in versions]
+    losses = [None if one is None else -np.log(one[was, then]) for one in chances]
+    fairly = [fair(one, model.period_days, as_of, zone) is not None for one in versions]
+    told = {"days": model.period_days, "members": len(was), "loss": "log loss"}
+    return told, side_by_side(versions, losses, fairly)
 
 
 def _judge(check: Figures) -> Judgement:
+    if (waits := worse(check, LOSS)) is not None:
+        return waits
     if check["difference"]["low"] > 0:
         return Judgement(
             False,
@@ -224,16 +266,30 @@ def _sentence(check: Figures, asleep: Figures) -> Words:
         f"In the last period knowing the stage was {better[1]} the mean shares (log loss {losses[0]:.3f} against"
         f" {losses[1]:.3f})."
     )
+    right = 100 * check["right"], 100 * check["right_of_staying"]
+    zh += f"最可能的下一阶段说对了 {right[0]:.0f}%，都说“不变”则对 {right[1]:.0f}%。"
+    en += (
+        f" The likeliest next stage was right of {right[0]:.0f}%, saying of everybody that nothing changes of"
+        f" {right[1]:.0f}%."
+    )
     if asleep:
+        low, high = (asleep["woke_interval"][name] for name in ("low", "high"))
+        span = f"{low:,.0f} ~ {high:,.0f}"
+        if asleep["foretold"] > high:
+            off = ("预计得太多，唤醒价值偏高", "too many were foretold, so read the hidden value as too high")
+        elif asleep["foretold"] < low:
+            off = ("预计得太少，唤醒价值偏低", "too few were foretold, so read the hidden value as too low")
+        else:
+            off = ("与预计相符", "as many as foretold, within chance")
         zh += (
             f"{asleep['members']:,} 人在沉睡，唤醒后的价值乘以醒来概率合计 {asleep['hidden_value']:,.0f}。"
             f"再早一期：{asleep['sleepers']:,} 人沉睡，预计醒来 {asleep['foretold']:,.0f} 人，"
-            f"实际 {asleep['woke']:,} 人。"
+            f"实际 {asleep['woke']:,} 人（{span}）：{off[0]}。"
         )
         en += (
             f" {asleep['members']:,} sleep; what they are worth if woken times the chance that they wake comes to"
             f" {asleep['hidden_value']:,.0f}. One horizon earlier {asleep['foretold']:,.0f} of"
-            f" {asleep['sleepers']:,} sleepers were foretold to wake, and {asleep['woke']:,} did."
+            f" {asleep['sleepers']:,} sleepers were foretold to wake, and {asleep['woke']:,} ({span}) did: {off[1]}."
         )
     return Words(zh, en)
 
@@ -277,7 +333,7 @@ def _sections(fitted: StageModel, sizes: IntArray, check: Figures, asleep: Figur
             stat(Words("唤醒价值合计", "Hidden value"), asleep["hidden_value"], "count"),
             stat(Words("从前醒来的比例", "Woke before"), asleep["woken_before"], "percent"),
             stat(Words("预计醒来（上一期）", "Foretold to wake, a horizon ago"), asleep["foretold"], "count"),
-            stat(Words("实际醒来", "Woke"), asleep["woke"], "count"),
+            stat(Words("实际醒来", "Woke"), asleep["woke"], "count", asleep["woke_interval"]),
         )
         found.insert(0, figures)
     return found

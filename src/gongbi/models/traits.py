@@ -14,6 +14,7 @@ from gongbi.estimators.stats import wilson_interval
 from gongbi.estimators.traits import InferredTrait
 from gongbi.models.base import Figures, Judgement, Trained
 from gongbi.models.propensity import SEED, interval_json
+from gongbi.models.rivals import mean_interval
 from gongbi.models.sections import stat, stats, table
 
 #: Share of those who declared that is kept back by lot.
@@ -97,6 +98,10 @@ def _checked(fitted: InferredTrait, frame: Any, truth: Any, learned: Any) -> Fig
         "commonest": commonest,
         "accuracy_of_commonest": interval_json(wilson_interval(int((truth == commonest).sum()), len(truth))),
         "accuracy_of_all": interval_json(wilson_interval(int((likeliest == truth).sum()), len(truth))),
+        # Of those it inferred: right, less right by guessing the commonest of them all.
+        "beyond_commonest": mean_interval((value[told] == truth[told]) * 1.0 - (truth[told] == commonest) * 1.0)
+        if told.any()
+        else None,
         "by_value": by_value,
     }
 
@@ -120,13 +125,34 @@ def _judge(check: Figures, limit: float) -> Judgement:
                 f" {check['accuracy']['estimate']:.0%}, with an interval below that.",
             ),
         )
-    return Judgement(True, Words("它的把握与实际相符。", "It is right as often as it says that it is."))
+    if check["beyond_commonest"]["low"] <= 0:
+        return Judgement(
+            False,
+            Words(
+                f"在它推断的人里，没有显示出比一律猜“{check['commonest']}”更准：它没有带来信息。",
+                f"Of those it infers it is not shown to be right more often than guessing {check['commonest']!r} of"
+                " each: it adds nothing.",
+            ),
+        )
+    return Judgement(
+        True,
+        Words(
+            "它的把握与实际相符，且比一律猜最常见的值更准。",
+            "It is right as often as it says that it is, and more often than guessing the commonest value.",
+        ),
+    )
 
 
 def _sentence(check: Figures, limit: float) -> Words:
     plain = check["accuracy_of_commonest"]["estimate"]
     if check["accuracy"] is None:
-        return Words(f"没有人的把握达到 {limit:.0%}。", f"Nobody reaches a confidence of {limit:.0%}.")
+        likeliest = check["accuracy_of_all"]["estimate"]
+        return Words(
+            f"没有人的把握达到 {limit:.0%}。每人取最可能的值只对 {likeliest:.0%}，"
+            f"人人都猜“{check['commonest']}”对 {plain:.0%}。",
+            f"Nobody reaches a confidence of {limit:.0%}. Taking each one's likeliest value is right of"
+            f" {likeliest:.0%}, guessing {check['commonest']!r} of everybody of {plain:.0%}.",
+        )
     own = check["accuracy"]
     return Words(
         f"在未参与学习的 {check['members']:,} 名已申报者中推断了 {check['inferred']:,} 人，对了 {own['estimate']:.0%}"

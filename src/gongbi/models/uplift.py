@@ -18,6 +18,7 @@ from gongbi.estimators.columns import Columns
 from gongbi.estimators.design import Design, Number
 from gongbi.estimators.responders import GROUPS, Limits, four_groups, groups_judged
 from gongbi.estimators.stats import Interval, difference_interval
+from gongbi.estimators.stats.arms import position
 from gongbi.estimators.stats.uplift import (
     doubly_robust_scores,
     heterogeneity,
@@ -33,6 +34,9 @@ from gongbi.models.propensity import SEED, CohortRows, interval_json
 FORMAT = 1
 #: Share of a trial that is held out by lot where no later trial tests the model.
 HELD_OUT = 0.3
+#: The name of the lot: members' ids decide by it, so that two versions hold out the same.
+LOT = "uplift held out"
+BY_LOT = "by_lot"
 #: Points of the Qini curve that the card keeps.
 POINTS = 50
 #: What is judged beside the model: a T-learner of the same rows, and the version in use.
@@ -43,10 +47,17 @@ OnCohort = Callable[[CohortRows], FloatArray]
 
 @dataclass(frozen=True)
 class Kept:
-    """A model of effects and where its four groups part."""
+    """A model of effects and where its four groups part.
+
+    Attributes
+    ----------
+    held_out
+        Whether it learned nothing of those whom `by_lot` holds out, so that they can judge it beside others.
+    """
 
     model: UpliftModel
     limits: Limits
+    held_out: bool = False
 
     def score(self, frame: Any) -> tuple[FloatArray, FloatArray, list[str]]:
         """Effect and outcome without treatment, each of shape (n,), and the group of each row."""
@@ -66,6 +77,7 @@ class Kept:
             "kept": design.kept.tolist(),
             "coefficients": self.model.arms_.coefficients.tolist(),
             "limits": [self.limits.effect, self.limits.harm, self.limits.likely],
+            "held_out": self.held_out,
         }
 
     @classmethod
@@ -83,7 +95,7 @@ class Kept:
         )
         model.arms_ = Arms(np.array(data["coefficients"]), True)
         model.feature_names_in_ = list(columns.names)
-        return cls(model, Limits(*data["limits"]))
+        return cls(model, Limits(*data["limits"]), data.get("held_out", False))
 
 
 def _writer_json(one: Number | tuple[int, ...]) -> Any:
@@ -127,17 +139,19 @@ def learn(
         learned = np.ones(len(yes), dtype=bool)
         name, judged = tests[-1].name, (tests[-1].frame, tests[-1].treated, tests[-1].yes)
     else:
-        learned = _by_lot(np.concatenate([c.ids for c in train]))
-        name, judged = "by_lot", (frame[~learned].reset_index(drop=True), arm[~learned], yes[~learned])
+        learned = ~by_lot(np.concatenate([c.ids for c in train]))
+        name, judged = BY_LOT, (frame[~learned].reset_index(drop=True), arm[~learned], yes[~learned])
     fitted = UpliftModel().fit(frame[learned].reset_index(drop=True), arm[learned], yes[learned])
     effect, without = _effects(fitted, frame[learned])
-    kept = Kept(fitted, Limits.usual(effect, without))
+    kept = Kept(fitted, Limits.usual(effect, without), held_out=not tests)
     test_frame, test_arm, test_yes = judged
     share = float(arm[learned].mean())
     plain = TLearner().fit(frame[learned].reset_index(drop=True), arm[learned], yes[learned])
     beside = {BASELINE: plain.predict(test_frame)}
     if champion is not None and tests and champion[0].saw_nothing_after(tests[-1].as_of):
         beside[CHAMPION] = champion[1](tests[-1])
+    elif champion is not None and not tests and _knows_none(champion[0], train):
+        beside[CHAMPION] = np.concatenate([champion[1](c) for c in train])[~learned]
     trial = (np.asarray(test_arm, float), np.asarray(test_yes, float))
     figures = figures_on(name, kept, test_frame, *trial, share, beside)
     if CHAMPION in beside and champion is not None:
@@ -174,10 +188,16 @@ def _check_arms(cohort: CohortRows) -> None:
         )
 
 
-def _by_lot(ids: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whom to learn from; a member is on one side with all their rows."""
+def _knows_none(version: Version, trials: Sequence[CohortRows]) -> bool:
+    """Whether a version learned nothing of those held out: its lots were the same, or all of it is later."""
+    return bool(version.artifact.get("held_out")) or version.saw_nothing_after(min(c.as_of for c in trials))
+
+
+def by_lot(ids: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whom not to learn from; a member is on one side with all their rows, and in every training on the same one."""
     known, which = np.unique(ids, return_inverse=True)
-    return np.asarray((np.random.default_rng(SEED).random(len(known)) >= HELD_OUT)[which], dtype=bool)
+    places = np.array([position(LOT, one) for one in known.tolist()])
+    return np.asarray((places < HELD_OUT)[which], dtype=bool)
 
 
 def _effects(fitted: UpliftModel, frame: Any) -> tuple[FloatArray, FloatArray]:
@@ -291,12 +311,18 @@ def judge(figures: Figures, randomised: bool) -> Judgement:
     )
 
 
-def side_by_side(trial: CohortRows, effects: Sequence[FloatArray]) -> list[Figures]:
-    """Figures of the effects that several versions foretell, on one trial; the difference is to the first."""
+def side_by_side(
+    trial: CohortRows, effects: Sequence[FloatArray], among: NDArray[np.bool_] | None = None
+) -> list[Figures]:
+    """Figures of the effects that several versions foretell, on one trial; the difference is to the first.
+
+    `among` says which members judge, where not all do.
+    """
     if trial.treated is None:
         raise InvalidInput(f"Of cohort {trial.name!r} it is not known who was treated.")
-    treated, yes = trial.treated.astype(float), trial.yes.astype(float)
-    scores = {str(i): effect for i, effect in enumerate(effects)}
+    rows = np.ones(len(trial.yes), dtype=bool) if among is None else among
+    treated, yes = trial.treated[rows].astype(float), trial.yes[rows].astype(float)
+    scores = {str(i): effect[rows] for i, effect in enumerate(effects)}
     qualities, pairs = uplift_quality(yes, treated, scores, seed=SEED)
     found: list[Figures] = []
     for name, quality in qualities.items():

@@ -17,7 +17,9 @@ from gongbi.models.run import with_cohorts
 from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
-KINDS = ("propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "uplift", "trait")
+KINDS = (
+    "propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "send_time", "uplift", "trait"
+)  # fmt: skip
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
 
@@ -41,6 +43,9 @@ def draft_model(
     left: str = "",
     grace: int = 0,
     signs: str = "",
+    answered: str = "",
+    channel: str = "",
+    group: str = "",
     trait: str = "",
     features: str = "",
     limit: float = 0.8,
@@ -52,8 +57,8 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``life_event``, ``uplift``
-        or ``trait``.
+        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``life_event``,
+        ``send_time``, ``uplift`` or ``trait``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
@@ -61,7 +66,7 @@ def draft_model(
     population
         Who is asked about and scored: a condition; everybody where empty.
     amount
-        For all but ``propensity``, ``uplift`` and ``trait``: the fact's column of money.
+        For ``value``, ``newcomers``, ``stages`` and ``recurring``: the fact's column of money.
     payee
         For ``recurring``: to whom or for what, an expression about a row; `days` are then kept back to check the dates.
         For ``stages`` they are the length of a period.
@@ -71,6 +76,9 @@ def draft_model(
     signs
         For ``life_event``: which rows of the fact speak for it; `days` are kept back to check it, and `limit` is the
         least chance at which its day is told.
+    answered, channel, group
+        For ``send_time``, whose `fact` has a row per message: which rows of it were answered, how each went, and the
+        tag that says whose hours newcomers have; the last two may be empty. `days` are kept back to judge by.
     often
         For ``value``: the model of how often; see the definition.
     treated, randomised
@@ -107,6 +115,11 @@ def draft_model(
         own = own if kind == "contracts" else {"signs": signs, "limit": limit, "holdout_days": days}
         own |= {"fact": fact, "where": where, "score": population}
         given |= {key: value for key, value in own.items() if value != ""}
+    elif kind == "send_time":
+        given |= {"fact": fact, "answered": answered, "holdout_days": days}
+        optional = {"channel": channel, "where": where, "score": population}
+        given |= {key: text for key, text in optional.items() if text.strip()}
+        given |= {"groups": [group]} if group else {}
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
