@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import gongbi
+from gongbi.models.kinds import INCOMPARABLE
 from gongbi.translation import catalogue, in_language
 from gongbi.translation.templates import Template, parsed
 
@@ -31,6 +32,7 @@ CODE = {
 #: Said by other means than an error, a warning or a stage.
 ALSO = {"The console answers to http://127.0.0.1:{} only.", "This request comes from another site."}
 ALSO.add("Load the page again. If it is still there, report it with what the terminal of the console says.")
+ALSO |= set(INCOMPARABLE.values())
 
 
 @cache

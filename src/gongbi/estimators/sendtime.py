@@ -223,7 +223,7 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         return found
 
     def best_each(
-        self, customers: ArrayLike, groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None
+        self, customers: ArrayLike | Sequence[Any], groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None
     ) -> tuple[NDArray[Any], IntArray, FloatArray]:
         """The best channel and hour of the week of each customer, and the answer rate then: arrays of shape (n,).
 
@@ -294,7 +294,7 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         return found
 
     def _in_parts(
-        self, customers: ArrayLike, groups: ArrayLike | None
+        self, customers: ArrayLike | Sequence[Any], groups: ArrayLike | None
     ) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
         """Answers and silences of the Betas of some customers at a time, each of shape (some, n_channels, 168)."""
         self._checked()

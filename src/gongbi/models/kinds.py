@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
@@ -478,22 +478,12 @@ def _circle_scores(model: ModelDef, artifact: Mapping[str, Any], facts: Facts) -
 
 
 #: Why versions of a kind are not looked at side by side.
-INCOMPARABLE: Mapping[str, Words] = {
-    "recurring": Words(
-        "它不学习任何东西：每次打分都从数据里重新找。", "It learns nothing: each scoring finds anew what recurs."
-    ),
-    "circles": Words(
-        "每次打分都在当时的关系里重新找圈子。", "Each scoring finds the circles anew in the ties of that instant."
-    ),
-    "clusters": Words("分群没有可以对照的结果。", "Clusters foretell nothing that could come true."),
-    "trait": Words(
-        "每个版本都从所有已申报者学习，没有剩下的人可以公平地检验两个版本。",
-        "Each version learns from all who declared, so nobody is left by whom to judge two of them fairly.",
-    ),
-    "texts": Words(
-        "标签在每次训练时用最后的文本检验；没有标签时，没有什么能区分各版本。",
-        "Labels are judged at each training, on the last texts; without labels nothing tells versions apart.",
-    ),
+INCOMPARABLE: Mapping[str, str] = {
+    "recurring": "It learns nothing: each scoring finds anew what recurs.",
+    "circles": "Each scoring finds the circles anew in the ties of that instant.",
+    "clusters": "Clusters foretell nothing that could come true.",
+    "trait": "Each version learns from all who declared, so nobody is left by whom to judge two of them fairly.",
+    "texts": "Labels are judged at each training, on the last texts; without labels nothing tells versions apart.",
 }
 
 
