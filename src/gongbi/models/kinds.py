@@ -480,6 +480,8 @@ def _circle_scores(model: ModelDef, artifact: Mapping[str, Any], facts: Facts) -
 #: Why versions of a kind are not looked at side by side.
 INCOMPARABLE: Mapping[str, str] = {
     "recurring": "It learns nothing: each scoring finds anew what recurs.",
+    "life_event": "Each version learns from all whose event is known, so nobody is left to judge two of them by.",
+    "contracts": "Each version is judged at its own training, on contracts that it did not learn from.",
     "circles": "Each scoring finds the circles anew in the ties of that instant.",
     "clusters": "Clusters foretell nothing that could come true.",
     "trait": "Each version learns from all who declared, so nobody is left by whom to judge two of them fairly.",

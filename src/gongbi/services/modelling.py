@@ -108,18 +108,16 @@ def draft_model(
         given["subject"] = subject
     if kind == "trait":
         given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
-        given |= {"score": population} if population.strip() else {}
+        given |= _given_of(score=population)
     elif kind in ("contracts", "life_event"):
         known = [one.strip() for one in columns.replace("，", ",").split(",") if one.strip()]
         own = {"columns": known, "horizon_days": days, "grace_days": int(grace), "left": left}
         own = own if kind == "contracts" else {"signs": signs, "limit": limit, "holdout_days": days}
         own |= {"fact": fact, "where": where, "score": population}
-        given |= {key: value for key, value in own.items() if value != ""}
+        given |= _given_of(**own)
     elif kind == "send_time":
         given |= {"fact": fact, "answered": answered, "holdout_days": days}
-        optional = {"channel": channel, "where": where, "score": population}
-        given |= {key: text for key, text in optional.items() if text.strip()}
-        given |= {"groups": [group]} if group else {}
+        given |= _given_of(channel=channel, where=where, score=population, groups=[group] if group else "")
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
@@ -128,7 +126,7 @@ def draft_model(
             given |= {"period_days": days, "horizon_days": 3 * days}
         else:
             given |= {"payee": payee, "holdout_days": days} | ({"where": where} if where.strip() else {})
-        given |= {"score": population} if population.strip() else {}
+        given |= _given_of(score=population)
     else:
         condition = f"({where.strip()}) and " if where.strip() else ""
         coming = f"filter (where {condition}ahead({int(days)}, 'day'))"
@@ -136,7 +134,7 @@ def draft_model(
         given["target"] = happens if does else f"not {happens}"
         if kind == "newcomers":
             given["target"] = f"sum({fact}.{amount}) {coming}"
-        given |= {"population": population} if population.strip() else {}
+        given |= _given_of(population=population)
     if kind == "uplift":
         given |= {"treated": treated, "randomised": randomised}
     made = from_json("model", given)
@@ -152,6 +150,11 @@ def draft_model(
         "left_out": left_out,
         "preview": _preview(ctx, made, ctx.engine.dialect),
     }
+
+
+def _given_of(**choices: Any) -> dict[str, Any]:
+    """The choices that were made: those left empty are not keys of a definition."""
+    return {key: value for key, value in choices.items() if not isinstance(value, str) or value.strip()}
 
 
 def _preview(ctx: Context, model: ModelDef, dialect: Dialect) -> dict[str, Any]:
