@@ -102,8 +102,7 @@ def draft_model(
     if kind not in KINDS:
         raise InvalidInput(f"A model is made for {', '.join(KINDS)}; not for {kind!r}.")
     given: dict[str, Any] = {"model": model, "estimator": ESTIMATORS.get(kind, kind)}
-    if name:
-        given["name"] = dict(name)
+    given |= {"name": dict(name)} if name else {}
     if subject != "customer":
         given["subject"] = subject
     if kind == "trait":
