@@ -14,6 +14,7 @@ import pytest
 from gongbi.catalog.base import CLASSES
 from gongbi.catalog.schema import fields_of
 from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.models import ESTIMATORS
 from gongbi.services.verbs import VERBS
 from gongbi.sources.base import REASONS
 from gongbi.workspace import Portrait, Rows, Segment, Settings, Workspace
@@ -134,4 +135,4 @@ def test_every_environment_variable_is_in_the_docs() -> None:
 def test_every_method_and_verb_is_in_the_python_reference() -> None:
     text = page("reference/python.md")
     names = [n for c in (Workspace, Segment, Rows, Portrait) for n in vars(c) if not n.startswith("_")]
-    assert missing([*names, *VERBS], text) == []
+    assert missing([*names, *VERBS, *ESTIMATORS], text) == []
