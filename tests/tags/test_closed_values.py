@@ -58,6 +58,12 @@ def test_a_tag_that_became_of_another_kind_has_no_value_until_it_is_built(built_
         ws.apply()
         with pytest.raises(NotYet, match=r"'order\.favourite' was not built yet"):
             ws.segment(asked).count()
+        someone = ws.segment("tag.spend.orders > 1").members()["id"][0].as_py()
+        compared = ws.call("insight", expression="tag.spend.orders > 1")
+        assert "order.favourite" not in {one["tag"] for one in compared["rows"]}
+        assert [one["code"] for one in compared["left_out"] if one["tag"] == "order.favourite"] == ["not_made"]
+        assert "order.favourite" not in {one["tag"] for one in ws.customer(someone)["tags"]}
+        assert ws.call("explain", tag="order.favourite", id=str(someone))["steps"][0]["value"] is None
         ws.build()
         assert ws.segment(asked).count() == ws.segment("tag.order.favourite is not absent").count() > 0
         # Another kind of number is still a number.

@@ -48,7 +48,8 @@ def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> lis
         raise NotYet(f"No tags of {subject} were built yet.", hint="Run `gongbi build` first.")
     types = ctx.catalog().world.tags_of(subject)
     # As they are declared now: the order of levels is of the definitions, not of the build.
-    columns = [replace(built, type=types.get(built.name, built.type)) for built in map(TagColumn.from_json, build.tags)]
+    built = [one for one in map(TagColumn.from_json, build.tags) if one.name in stored]
+    columns = [replace(one, type=types.get(one.name, one.type)) for one in built]
     of_build = {column.name for column in columns}
     scores = [TagColumn(name, types[name]) for name in stored if name not in of_build]
 
