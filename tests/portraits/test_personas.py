@@ -224,6 +224,13 @@ def test_a_range_is_said_as_people_say_it(label: str, type_: Type, unit: str | N
     )
 
 
+def test_a_share_is_said_per_cent_whatever_its_name_begins_with() -> None:
+    _, en = said_of(
+        {"label": "≥ 0.603", "kind": "range"}, Trait(Words("会员价消费占比", "Share at card price"), "share", DOUBLE)
+    )
+    assert en.startswith("Share at card price is 60% or more for 60% of them")
+
+
 @pytest.mark.parametrize(
     ("share", "base", "who", "zh", "en"),
     [

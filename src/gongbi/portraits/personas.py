@@ -11,6 +11,7 @@ from typing import Any
 from gongbi.catalog.base import Words
 from gongbi.core.types import TEXT, Type
 from gongbi.portraits.spans import Span, amount, day
+from gongbi.translation.units import SHARES
 
 #: Sentences of one field.
 MOST_SENTENCES = 3
@@ -43,7 +44,9 @@ class Trait:
     def said_unit(self) -> str | None:
         """The unit, unless the name says what is counted: `Campaigns received are 5`, not `5 campaigns`."""
         name, unit = self.name.en.lower(), self.unit
-        return None if unit is not None and (name.startswith("number of ") or unit.lower() in name) else unit
+        if unit is None or unit in SHARES:
+            return unit  # `Share of fresh food` is 60 %, whatever its name begins with.
+        return None if name.startswith("number of ") or unit.lower() in name else unit
 
     def called(self, label: str) -> tuple[str, str]:
         """A value as people call it, in Chinese and English, with its unit where it is a number."""
