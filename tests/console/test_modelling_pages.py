@@ -36,6 +36,7 @@ def keep(visit: Visit, name: str) -> str:
     """Name it, look at its size, and save it; the definition that was shown."""
     fill(visit, "input[aria-label='Name']", name)
     press(visit, "See its size")
+    until(lambda: "Loading" not in visit.body(), "an answer")
     until(lambda: f"model: {name}" in visit.body(), f"the definition of {name}, not: {visit.body()}")
     said = visit.body()
     press(visit, "Save as a draft")
@@ -115,9 +116,9 @@ def test_a_trait_is_offered_by_what_members_declare_and_asks_for_no_behaviour(vi
 def test_a_send_time_asks_which_messages_were_answered(visit: Visit) -> None:
     visit.open("/models/new", "en")
     choose(visit, "Kind", "Send time")
-    fill(visit, "input[aria-label='Rows that were answered']", "quantity > 1")
+    fill(visit, "input[aria-label='Rows that were answered']", "amount > 10")
     choose(visit, "Within", "60 days")
     said = keep(visit, "hours")
     assert "estimator: send_time" in said
-    assert "answered: quantity > 1" in said
+    assert "answered: amount > 10" in said
     assert "holdout_days: 60" in said

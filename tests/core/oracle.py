@@ -270,6 +270,7 @@ def instant(oracle: Oracle, text: str) -> datetime:
 IN_TIME: dict[str, Callable[..., Any]] = {
     "instant": instant,
     "date": lambda o, ts: o.local(ts),
+    "start_of": lambda o, unit, moment: readings.start_of(unit, o.local(moment)),
     "hour": lambda o, ts: ts.replace(tzinfo=UTC).astimezone(ZoneInfo(o.zone)).hour,
     "days_since": lambda o, ts: (o.as_of - ts).days,
     "ends_within": lambda o, ts, n, unit: o.as_of <= ts < o.as_of + n * LENGTHS[unit],

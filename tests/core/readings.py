@@ -219,7 +219,6 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "months_between": months_between,
     "hours_between": lambda a, b: (b - a) / timedelta(hours=1),
     "minute": lambda ts: ts.minute,
-    "start_of": start_of,
     "nth_weekday": nth_weekday,
     "is_workday": worked,
     "is_holiday": off,
