@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,12 +27,10 @@ from gongbi.estimators.stats import (
     calibration_table,
 )
 from gongbi.estimators.survival import ContractModel, kaplan_meier
-from gongbi.models import contract_card, drift
-from gongbi.models.base import Figures, Trained, Version
+from gongbi.models import contract_card
+from gongbi.models.base import Figures, Trained
 from gongbi.models.features import DAY_US, feature_frame
 from gongbi.models.propensity import SEED, interval_json, microseconds
-from gongbi.models.reading import Work, only_asked
-from gongbi.models.scoring import Columns
 
 RESAMPLES = 1000
 #: More contracts than these tell coefficients no better; and more are not judged on.
@@ -293,31 +291,3 @@ def _staying(known: Contracts, seen: float) -> contract_card.Staying:
     which, lasted, left = known.seen_until(seen)
     times, stays = kaplan_meier(lasted, left)
     return contract_card.Staying(len(which), times, stays, float(lasted.max(initial=0.0)))
-
-
-class Kind:
-    """Who leaves of those with a contract."""
-
-    compare = None
-
-    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
-        """Read the contracts of now and of a horizon ago, learn, judge on who left since."""
-        work.stage("histories")
-        rows, types = self._read(work, learning=True), types_of(work.model, work.catalog)
-        work.stage("fit")
-        return learn(work.model, rows, types, work.as_of)
-
-    def scores(
-        self,
-        work: Work,
-        artifact: Mapping[str, Any],
-        seen: drift.Seen | None = None,  # noqa: ARG002
-    ) -> Iterator[Columns]:
-        """Say of those with a contract under way how likely they leave, and how long they stay."""
-        rows, types = self._read(work, learning=False)["rows"], types_of(work.model, work.catalog)
-        found = only_asked(work, pa.table(scores(work.model, artifact, rows, types, work.as_of)))
-        yield {name: found[name] for name in found.column_names}
-
-    def _read(self, work: Work, *, learning: bool) -> dict[str, pa.Table]:
-        asked = plans(work.model, work.catalog, work.engine.dialect, work.as_of, learning)
-        return {name: work.engine.query(plan) for name, plan in asked.items()}

@@ -100,17 +100,19 @@ class Facts:
     ----------
     tables
         What the plans gave, by their names.
-    members
-        Whom the model is about, read when asked: ``id``, and the model's `groups` as tags.
     champion
         The version in use, where one is to be judged beside it.
     """
 
     tables: Mapping[str, pa.Table]
-    members: Callable[[], pa.Table]
     as_of: datetime
-    zone: str
+    catalog: Catalog
     champion: Version | None = None
+
+    @property
+    def zone(self) -> str:
+        """The workspace's zone."""
+        return self.catalog.world.zone
 
 
 @dataclass(frozen=True)
@@ -156,19 +158,12 @@ class OfFacts:
     ) -> Iterator[Columns]:
         """Score whom the rows name, or of them those whom the model is asked about."""
         facts = self._read(work, learning=False)
-        found = pa.table(self.score(work.model, artifact, facts))
-        if work.model.score is not None:
-            found = found.join(facts.members().select(["id"]), "id", join_type="left semi")
-        yield {name: found[name] for name in found.column_names}
+        yield only_asked(work, pa.table(self.score(work.model, artifact, facts)))
 
     def _read(self, work: Work, *, learning: bool) -> Facts:
         asked = self.plan(work.model, work.catalog, work.engine.dialect, work.as_of, learning)
         tables = {name: work.engine.query(plan) for name, plan in asked.items()}
-        return Facts(tables, lambda: self._members(work), work.as_of, work.catalog.world.zone)
-
-    def _members(self, work: Work) -> pa.Table:
-        dialect, groups = work.engine.dialect, work.model.groups
-        return work.engine.query(plans.scored_plan(work.model, groups, work.catalog, dialect, work.as_of, work.built))
+        return Facts(tables, work.as_of, work.catalog)
 
 
 class Propensity(OfTags):
@@ -452,8 +447,7 @@ class Texts:
 
     def of_members(self, work: Work, said: pa.Table) -> Columns:
         """The scores that follow from what is said of each text."""
-        found = only_asked(work, texts.of_members(work.model, said, work.as_of))
-        return {name: found[name] for name in found.column_names}
+        return only_asked(work, texts.of_members(work.model, said, work.as_of))
 
     def _read(self, work: Work) -> pa.Table:
         return work.engine.query(texts.texts_plan(work.model, work.catalog, work.engine.dialect, work.as_of))
@@ -501,7 +495,15 @@ KINDS: Mapping[str, Kind] = {
         lambda model, artifact, facts: stages.scores(model, artifact, facts.tables["log"], facts.as_of, facts.zone),
         lambda model, facts, versions: stages.compare(model, facts.tables["log"], facts.as_of, facts.zone, versions),
     ),
-    "contracts": contracts.Kind(),
+    "contracts": OfFacts(
+        contracts.plans,
+        lambda model, facts: contracts.learn(
+            model, facts.tables, contracts.types_of(model, facts.catalog), facts.as_of
+        ),
+        lambda model, artifact, facts: contracts.scores(
+            model, artifact, facts.tables["rows"], contracts.types_of(model, facts.catalog), facts.as_of
+        ),
+    ),
     "recurring": OfFacts(
         lambda model, catalog, dialect, as_of, _: {"rows": plans.payments_plan(model, catalog, dialect, as_of)},
         lambda model, facts: needs.learn(model, facts.tables["rows"], facts.as_of, facts.zone),

@@ -199,12 +199,12 @@ def members_with(work: Work, names: Sequence[str]) -> tuple[pa.Table, Any]:
     return rows, frame
 
 
-def only_asked(work: Work, found: pa.Table) -> pa.Table:
-    """The rows of those whom the model is asked about; all where it names nobody."""
-    if work.model.score is None:
-        return found
-    plan = plans.scored_plan(work.model, (), work.catalog, work.engine.dialect, work.as_of, work.built)
-    return found.join(work.engine.query(plan).select(["id"]), "id", join_type="left semi")
+def only_asked(work: Work, found: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns of scores, of those whom the model is asked about; of all where it names nobody."""
+    if work.model.score is not None:
+        plan = plans.scored_plan(work.model, (), work.catalog, work.engine.dialect, work.as_of, work.built)
+        found = found.join(work.engine.query(plan).select(["id"]), "id", join_type="left semi")
+    return {name: found[name] for name in found.column_names}
 
 
 def floats(rows: pa.Table) -> dict[str, FloatArray]:
