@@ -217,19 +217,29 @@ class Context:
 
         A tag whose values have become of another kind since, as a text that was a number, has none until it is built.
         """
-        found: dict[str, Stored] = {}
-        build, now = self.current_build(subject), self.catalog().world.tags_of(subject)
-        if build is not None:
-            found |= {
-                tag["name"]: Stored(build.table, tag["name"])
-                for tag in build.tags
-                if tag["name"] not in now or now[tag["name"]].alike(types.from_json(tag))
-            }
+        found = dict(self._built(subject))
         there = self.tables()
         for model in self.catalog().models.values():
             if model.subject == subject and f"model_{model.model}" in there:
                 found |= {tag: Stored(f"model_{model.model}", column) for tag, column in model_tags(model).items()}
         return found | {one.tag: Stored(one.table, MEMBER) for one in self.lists() if one.subject == subject}
+
+    def _built(self, subject: str) -> Mapping[str, Stored]:
+        """Where the tags of the current build are kept that are still of the kind that they were built as."""
+        build = self.current_build(subject)
+        if build is None:
+            return {}
+
+        def make() -> Mapping[str, Stored]:
+            now = self.catalog().world.tags_of(subject)
+            return {
+                tag["name"]: Stored(build.table, tag["name"])
+                for tag in build.tags
+                if tag["name"] not in now or now[tag["name"]].alike(types.from_json(tag))
+            }
+
+        version = f"{build.id} {build.table} {self.fingerprint()}"
+        return self.remembered(f"built tags {subject}", version, make)  # type: ignore[no-any-return]
 
     # -- work on record -------------------------------------------------------------------------------
 
