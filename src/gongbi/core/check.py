@@ -26,6 +26,7 @@ from gongbi.core.world import FactShape, Hop, RelationShape, World
 from gongbi.errors import GongbiError, InvalidExpression, UnknownName, WrongType
 
 MAX_PARTS = 10_000
+COMPARING = frozenset({"=", "<>", "<", "<=", ">", ">="})
 MAX_DEPTH = 150
 
 
@@ -275,6 +276,11 @@ class _Checker:
         if entry.kind == "rank" and (at.inside or at.raw is not None):
             raise InvalidExpression(f"`{entry.name}` compares members and cannot stand inside an aggregate.")
         self.no_fact(entry, node, at)
+        if entry.name in COMPARING and any(_is_absent(arg) for arg in node.args):
+            raise InvalidExpression(
+                "What is absent neither equals a value nor differs from one: the comparison is never true.",
+                hint="Write `is absent` or `is not absent`.",
+            )
         args = [self.of(arg, at) for arg in node.args]
         if entry.kind in ("time", "place"):
             args = (self.timed if entry.kind == "time" else self.placed_at)(entry, args, at)
@@ -546,6 +552,10 @@ class _Checker:
     def columns(fact: str, at: Setting) -> list[str]:
         """Columns of a fact to show in an example."""
         return at.world.facts[fact].names[::-1] if fact in at.world.facts else ["column"]
+
+
+def _is_absent(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value is None
 
 
 def _is_name(node: Node, name: str) -> bool:
