@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from gongbi.errors import InvalidInput
+from gongbi.catalog.base import ModelDef
+from gongbi.core.types import INTEGER, TEXT
+from gongbi.errors import InvalidDefinition, InvalidInput
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.stats import auc
 from gongbi.models import propensity
@@ -74,6 +77,59 @@ def test_the_choice_of_settings_never_looks_at_the_test(planted) -> None:
     assert chosen in propensity.SETTINGS
     assert (figures["learned_from"], figures["chosen_on"]) == (["c0"], "c1")
     assert propensity.choose_settings(planted[1][:1], ["kind"]) == ("usual", None)
+
+
+def test_what_follows_a_straight_line_is_blended_with_one() -> None:
+    """Log-odds of two causes added up: few rows, so that steps of trees are rough."""
+
+    def straight(name: str, seed: int) -> propensity.CohortRows:
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame(rng.normal(size=(400, 6)), columns=list("abcdef"))
+        yes = rng.random(400) < 1 / (1 + np.exp(-(frame["a"] + frame["b"] - frame["c"])))
+        when = START + timedelta(days=31 * seed)
+        return propensity.CohortRows(name, "train", when, when, np.arange(400), frame, None, yes.to_numpy())
+
+    cohorts = [straight(f"c{i}", i) for i in range(3)]
+    chosen, figures = propensity.choose_settings(cohorts[:2], [])
+    assert figures is not None
+    assert [one["settings"] for one in figures["tried"]] == list(propensity.SETTINGS)
+    assert chosen == "blended"
+    model = propensity.fit(cohorts[:2], [], chosen)
+    assert model.tree_share_ < 0.5
+    shares = {one["tag"]: one["share"] for one in propensity.importance(model, cohorts[1])}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert set(list(shares)[:3]) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("settings", list(propensity.SETTINGS))
+def test_the_chance_only_rises_with_what_it_may_only_rise_with(planted, settings: str) -> None:
+    model = propensity.fit(planted[1][:2], ["kind"], settings, monotone={"a": 1, "cause": 1})
+    rows = planted[1][2].frame.iloc[:40]
+    grid = np.linspace(-3, 3, 25)
+    chances = np.stack([model.predict_proba(rows.assign(a=a))[:, 1] for a in grid])
+    assert (np.diff(chances, axis=0) >= 0).all()
+    free = propensity.fit(planted[1][:2], ["kind"], "usual")
+    assert (np.diff(np.stack([free.predict_proba(rows.assign(a=a))[:, 1] for a in grid]), axis=0) < 0).any()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"rising": ("spend",)}, "does not learn from 'spend', which `rising` names"),
+        ({"falling": ("kind",)}, "'kind' of `falling` is text, and no number"),
+    ],
+)
+def test_a_direction_is_of_a_number_that_is_learned_from(keys: dict[str, tuple[str, ...]], said: str) -> None:
+    model = ModelDef("m", "propensity", target="true", **keys)
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        propensity.directions(model, {"kind": TEXT, "age": INTEGER})
+
+
+def test_a_number_cannot_rise_and_fall() -> None:
+    with pytest.raises(InvalidDefinition, match="'age' cannot stand in `rising` and in `falling`"):
+        ModelDef("m", "propensity", target="true", rising=("age",), falling=("age",))
+    with pytest.raises(InvalidDefinition, match="`rising` goes with `estimator: propensity`"):
+        ModelDef("m", "stages", fact="sale", amount="amount", rising=("age",))
 
 
 def test_a_model_worse_than_its_baseline_is_not_promoted_and_says_by_how_much() -> None:

@@ -458,7 +458,9 @@ def checked_tag(tag: TagDef, world: World) -> Expr:
             key, fault = fault_of(tag.maker, world, tag.subject)
             if fault is not None:
                 message = f"Tag {tag.tag!r}, `{key}` of its maker `{tag.maker.name}`: {fault.message}"
-                raise InvalidDefinition(message, hint=fault.hint, place=place) from error
+                wrong = InvalidDefinition(message, hint=fault.hint, place=place)
+                wrong.field = key
+                raise wrong from error
             written = shorten(" ".join(tag.expression.split()), 200, placeholder=" …")
             raise InvalidDefinition(
                 f"Tag {tag.tag!r}, of which the maker `{tag.maker.name}` writes `{written}`: {error.message}",

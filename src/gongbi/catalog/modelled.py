@@ -68,6 +68,8 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "keys": ("circles",),
     "trait": ("trait",),
     "limit": ("trait", "life_event"),
+    "rising": ("propensity",),
+    "falling": ("propensity",),
 }
 
 
@@ -155,6 +157,9 @@ class ModelDef:
         For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
         without history, whose value of today might know what came after.
+    rising, falling
+        For ``propensity``: features, numbers, with which the chance may only rise, or only fall, all else being equal.
+        What sense demands then holds for every member, also where the data are few.
     target, population
         For ``propensity`` and ``uplift``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is
         asked about (all members where absent). The cohorts then follow from the instant of the training: the newest
@@ -209,6 +214,8 @@ class ModelDef:
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()
+    rising: tuple[str, ...] = ()
+    falling: tuple[str, ...] = ()
     target: str | None = None
     population: str | None = None
     cohorts: int = 3
@@ -284,6 +291,8 @@ class ModelDef:
                 raise InvalidDefinition(
                     f"Model {self.model!r}: `{key}` goes with `estimator: {kinds[0]}`, not with {self.estimator!r}."
                 )
+        if both := set(self.rising) & set(self.falling):
+            raise InvalidDefinition(f"Model {self.model!r}: {min(both)!r} cannot stand in `rising` and in `falling`.")
 
     def _check_uplift(self) -> None:
         if not self.target and not (self.features and self.train):

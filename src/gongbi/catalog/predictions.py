@@ -255,6 +255,9 @@ def check_model(model: ModelDef, world: World) -> None:
     for tag in (*model.groups, *model.protected):
         if (model.subject, tag) not in world.expressions:
             raise UnknownName(f"tag of {model.subject}", tag, world.tags_of(model.subject))
+    for tag in (*model.rising, *model.falling):
+        if tag not in world.tags_of(model.subject):
+            raise UnknownName(f"tag of {model.subject}", tag, world.tags_of(model.subject))
     _check_conditions(model, world)
     if model.baseline is not None:
         if model.baseline not in world.tags_of(model.subject):

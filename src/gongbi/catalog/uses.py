@@ -39,7 +39,10 @@ _TEXTS: Mapping[str, Sequence[str]] = {
 _KEYS: Mapping[str, Sequence[str]] = {"campaign": ("reasons", "funnel"), "worklist": ("columns", "order")}
 #: Kinds that use tags or segments, in the order in which they are told.
 USERS = ("tag", "segment", "model", "grading", "campaign", "cast", "yearbook", "worklist")
-_TAG_LISTS: Mapping[str, Sequence[str]] = {"model": ("features", "groups", "protected"), "campaign": ("match_on", "by")}
+_TAG_LISTS: Mapping[str, Sequence[str]] = {
+    "model": ("features", "rising", "falling", "groups", "protected"),
+    "campaign": ("match_on", "by"),
+}
 
 
 class Key(NamedTuple):

@@ -147,7 +147,7 @@ PROOF: dict[str, tuple[str, str]] = {
     "models.model": ("模型", "Model"),
     "models.x_gains": ("联系的客户比例", "Share of customers contacted"),
     "models.importance": ("哪些标签起作用", "Which tags matter"),
-    "models.importance_about": ("占分裂增益的比例；不是因果", "share of gain; not causes"),
+    "models.importance_about": ("占推动分数变化的比例；不是因果", "share of what moves the score; not causes"),
     "models.share": ("比例", "Share"),
     "models.cohorts": ("学习与检验", "Learned and tested on"),
     "models.cohorts_about": ("特征只用截至时刻之前的数据", "features use nothing after the instant"),

@@ -194,13 +194,14 @@ class Propensity(OfTags):
             raise InvalidInput(
                 f"The model {model.model!r} has no tag to learn from.", hint="Name `features`, or define more tags."
             )
+        ways = propensity.directions(model, types)
         rows, left_out = read_cohorts(work, cohorts, types)
         train, tests = [r for r in rows if r.role == "train"], [r for r in rows if r.role == "test"]
         texts = [name for name, type_ in types.items() if type_.name == "text"]
         work.stage("choose settings")
-        settings, validation = propensity.choose_settings(train, texts, work.on_fold)
+        settings, validation = propensity.choose_settings(train, texts, work.on_fold, ways)
         work.stage("fit")
-        trees, strongest = propensity.fit(train, texts, settings, work.on_fold), propensity.strongest_tag(train)
+        trees, strongest = propensity.fit(train, texts, settings, work.on_fold, ways), propensity.strongest_tag(train)
         protected = sensitive_tags(model, catalog)
         chances = [trees.predict_proba(t.frame)[:, 1] for t in tests]
         found = [

@@ -63,7 +63,7 @@ def learn(
             figures["value"]["champion"] = beside(champion[0], own, theirs)
         found.append(figures)
     value, judgement = found[-1]["value"], judge(found[-1])
-    importance = [] if fitted.chance_ is None else propensity.importance(fitted.chance_)
+    importance = [] if fitted.chance_ is None else propensity.importance(fitted.chance_, train[-1])
     metrics: Figures = {
         "headline": {
             "auc": found[-1]["auc"],

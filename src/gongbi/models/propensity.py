@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gongbi.catalog.base import Words
+from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.predictions import REASONS
 from gongbi.core.types import DOUBLE, Type
 from gongbi.errors import InvalidInput
@@ -35,10 +35,15 @@ SEED = 20170101
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "usual": {},
     "cautious": {"leaves": 4, "min_leaf": 40, "column_share": 0.4, "l2": 10.0},
+    "blended": {"blend": True},
 }
 #: A campaign that reaches this share of the population, best scores first.
 REACHED = (0.1, 0.2, 0.5)
 FEW_POSITIVES = 500
+#: Column → 1 or -1.
+Directions = Mapping[str | int, int]
+#: Members by whom it is weighed what each tag moves.
+WEIGHED = 5_000
 
 
 @dataclass(frozen=True)
@@ -128,8 +133,31 @@ def microseconds(instant: datetime) -> int:
     return int((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 
+def directions(model: ModelDef, types: Mapping[str, Type]) -> Directions:
+    """Features with which the chance may only rise (1) or fall (-1).
+
+    Raises
+    ------
+    InvalidInput
+        One is not learned from, or is no number.
+    """
+    for name in (*model.rising, *model.falling):
+        key = "rising" if name in model.rising else "falling"
+        if name not in types:
+            raise InvalidInput(
+                f"The model {model.model!r} does not learn from {name!r}, which `{key}` names.",
+                hint="Add it to `features`, or take it out.",
+            )
+        if not types[name].is_number:
+            raise InvalidInput(f"The model {model.model!r}: {name!r} of `{key}` is {types[name]}, and no number.")
+    return {**dict.fromkeys(model.rising, 1), **dict.fromkeys(model.falling, -1)}
+
+
 def choose_settings(
-    train: Sequence[CohortRows], texts: Sequence[str], on_fold: OnFold | None = None
+    train: Sequence[CohortRows],
+    texts: Sequence[str],
+    on_fold: OnFold | None = None,
+    monotone: Directions | None = None,
 ) -> tuple[str, Figures | None]:
     """Choose the settings on the last training cohort, having learned from those before it.
 
@@ -141,7 +169,7 @@ def choose_settings(
         return "usual", None
     tried: list[Figures] = []
     for name in SETTINGS:
-        chance = fit(earlier, texts, name, on_fold).predict_proba(last.frame)[:, 1]
+        chance = fit(earlier, texts, name, on_fold, monotone).predict_proba(last.frame)[:, 1]
         loss = -np.mean(np.where(last.yes, np.log(chance), np.log1p(-chance)))
         tried.append({"settings": name, "log_loss": float(loss), "auc": interval_json(auc_interval(last.yes, chance))})
     chosen = min(tried, key=lambda one: float(one["log_loss"]))["settings"]
@@ -173,7 +201,11 @@ def _plain(values: FloatArray, direction: int) -> FloatArray:
 
 
 def fit(
-    cohorts: Sequence[CohortRows], texts: Sequence[str], settings: str, on_fold: OnFold | None = None
+    cohorts: Sequence[CohortRows],
+    texts: Sequence[str],
+    settings: str,
+    on_fold: OnFold | None = None,
+    monotone: Directions | None = None,
 ) -> PropensityModel:
     """Learn from cohorts stacked, with fixed seeds and one thread: the same rows give the same trees.
 
@@ -184,7 +216,7 @@ def fit(
     frame = pd.concat([cohort.frame for cohort in cohorts], ignore_index=True)
     yes = np.concatenate([cohort.yes for cohort in cohorts])
     ids = np.concatenate([cohort.ids for cohort in cohorts])
-    model = PropensityModel(categorical=list(texts), seed=SEED, threads=1, **SETTINGS[settings])
+    model = PropensityModel(categorical=list(texts), monotone=monotone, seed=SEED, threads=1, **SETTINGS[settings])
     return model.fit(frame, yes, groups=ids, on_fold=on_fold)
 
 
@@ -398,14 +430,13 @@ def interval_json(interval: Interval) -> Figures:
     return {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "level": interval.level}
 
 
-def importance(model: PropensityModel) -> list[Figures]:
-    """The 15 tags that the trees gain most by, and the share of each."""
-    top = np.argsort(-model.feature_importances_, kind="stable")[:15]
-    return [
-        {"tag": model.feature_names_in_[i], "share_of_gain": float(model.feature_importances_[i])}
-        for i in top
-        if model.feature_importances_[i] > 0
-    ]
+def importance(model: PropensityModel, cohort: CohortRows) -> list[Figures]:
+    """The 15 tags that move the log-odds of a cohort's members most: the share of each in all that moves them."""
+    some = cohort.frame.iloc[np.linspace(0, len(cohort.frame) - 1, min(len(cohort.frame), WEIGHED)).astype(np.int64)]
+    moved = np.abs(model.contributions(some)).mean(axis=0)
+    share = moved / max(float(moved.sum()), 1e-300)
+    top = np.argsort(-share, kind="stable")[:15]
+    return [{"tag": model.feature_names_in_[i], "share": float(share[i])} for i in top if share[i] > 0]
 
 
 def metrics(
@@ -427,7 +458,7 @@ def metrics(
         "cohorts": [cohort.to_json() for cohort in cohorts],
         "validation": validation,
         "tests": list(tests),
-        "importance": importance(model),
+        "importance": importance(model, [cohort for cohort in cohorts if cohort.role == "train"][-1]),
         "sentence": sentence(first).to_json(),
         "judgement": judgement.to_json(),
     }

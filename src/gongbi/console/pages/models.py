@@ -147,7 +147,8 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
             top = metrics.get("importance", [])[:10]
             options = charts.rows(
                 [page.names.get(t["tag"], t["tag"]) for t in top],
-                [t["share_of_gain"] for t in top],
+                # Of versions of old, what the trees gained by it.
+                [t.get("share", t.get("share_of_gain")) for t in top],
                 page.t("models.share"),
                 value=charts.PERCENT,
             )
