@@ -92,6 +92,8 @@ class InvalidDefinition(GongbiError, ValueError):
     """A definition (YAML) has an unknown key, lacks one, or contradicts another."""
 
     code = "invalid_definition"
+    #: The field of a maker's form that is at fault, where it is one.
+    field: str | None = None
 
 
 class UnknownName(GongbiError, LookupError):

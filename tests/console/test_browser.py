@@ -238,6 +238,16 @@ def test_names_are_offered_while_a_maker_is_filled_in_and_a_code_that_is_taken_i
     assert "存为草稿" not in visit.script("return document.getElementById('draft').innerText")
 
 
+def test_the_field_that_is_wrong_is_marked(visit: Visit) -> None:
+    visit.open("/tags/new?maker=periodicity", "zh")
+    marked = "return document.querySelectorAll('.g-form .q-field--error').length"
+    box = until(lambda: visit.driver.find_elements("css selector", ".g-form input"), "the form")[0]
+    box.send_keys("pur")
+    until(lambda: visit.script(marked) == 1, "the field is marked")
+    box.send_keys("chase")
+    until(lambda: visit.script(marked) == 0, "the mark is gone")
+
+
 def chart(visit: Visit, label: str) -> list[list[Any]]:
     """The series of a chart as the browser has them; empty until it is drawn."""
     body = """
@@ -288,6 +298,16 @@ def test_names_are_offered_and_taken_with_the_keyboard(visit: Visit) -> None:
     until(lambda: visit.script("return !document.getElementById('expression-list').hidden"), "the list opens")
     visit.type("\ue007")  # Enter.
     assert visit.script("return document.getElementById('expression').value") == "tag.rfm.frequency"
+
+
+def test_names_are_offered_by_how_they_sound(visit: Visit) -> None:
+    for typed in ("leiji", "ljxf"):  # 累计消费.
+        visit.open("/segments", "zh")
+        until(lambda: visit.script("return !!document.getElementById('expression-list')"), "the list of names")
+        visit.type(typed)
+        until(lambda: visit.script("return !document.getElementById('expression-list').hidden"), "the list opens")
+        visit.type("\ue007")  # Enter.
+        assert visit.script("return document.getElementById('expression').value") == "tag.value.spend"
 
 
 def test_a_slow_count_is_stopped_by_further_typing(visit: Visit) -> None:

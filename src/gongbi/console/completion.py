@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gongbi.catalog.finding import spelled
 from gongbi.console.words import named
 from gongbi.core.functions import CATALOGUE
 from gongbi.core.relations import ways
@@ -27,9 +28,9 @@ KEYWORDS = (
 
 
 def entries(ws: Workspace, subject: str, tags: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
-    """What may be written about a subject: text to insert, what it is, words about it."""
+    """What may be written about a subject: text to insert, what it is, words about it, how a Chinese title sounds."""
     found = [
-        {"n": f"tag.{t['tag']}", "k": "tag", "w": t["name"].get(language) or t["tag"]}
+        {"n": f"tag.{t['tag']}", "k": "tag", "w": t["name"].get(language) or t["tag"], "s": _sounds(t["name"]["zh"])}
         for t in tags
         if t["subject"] == subject
     ]
@@ -41,6 +42,12 @@ def entries(ws: Workspace, subject: str, tags: Sequence[Mapping[str, Any]], lang
             found.append({"n": function.name + "(", "k": "function", "w": f"{function.signature} · {words}"})
     found += [{"n": word, "k": "keyword", "w": ""} for word in KEYWORDS]
     return found
+
+
+def _sounds(title: str) -> list[str]:
+    """How a Chinese title may be typed: its pinyin, and the first letters of it."""
+    spelling = spelled(title)
+    return [*spelling.sounds, *spelling.initials] if spelling.sounds else []
 
 
 def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, Any]]:
@@ -55,11 +62,11 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
     for segment in catalog.segments.values():
         if segment.subject == subject:
             words = segment.name.zh if language == "zh" else segment.name.en
-            yield {"n": f"segment.{segment.segment}", "k": "segment", "w": words}
+            yield {"n": f"segment.{segment.segment}", "k": "segment", "w": words, "s": _sounds(segment.name.zh)}
     for fact in world.facts.values():
         if subject not in fact.subjects:
             continue
-        yield {"n": fact.name, "k": "fact", "w": named(fact.name, language)}
+        yield {"n": fact.name, "k": "fact", "w": named(fact.name, language), "s": _sounds(named(fact.name, "zh"))}
         for column in fact.names:
             if column != subject:
                 yield {"n": f"{fact.name}.{column}", "k": "column", "w": str(fact.column(column) or "")}

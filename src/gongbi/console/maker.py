@@ -70,6 +70,7 @@ class MakerForm:
         self.taken = {} if tag is not None else taken
         #: What a condition about the subject can be about.
         self.known = known
+        self.boxes: dict[str, ui.input] = {}
 
     def show(self) -> None:
         """Put the form on the page."""
@@ -163,7 +164,7 @@ class MakerForm:
     def _fill(self, given: Mapping[str, Any]) -> None:
         maker = self.makers[self.maker]
         example = yaml.safe_load(maker["example"])["maker"][self.maker]
-        self.values = dict(given)
+        self.values, self.boxes = dict(given), {}
         self.fields.clear()
         with self.fields:
             if self.as_text:
@@ -204,6 +205,7 @@ class MakerForm:
             box = ui.input(label, value=_text(value), placeholder=_text(hint)).props("outlined dense stack-label")
             box.classes("g-wide" + (" g-mono" if field["takes"] in ("member", "row", "fact", "condition") else ""))
             box.props["spellcheck"] = "false"
+            self.boxes[key] = box
             if field["takes"] in ("fact", "row", "member"):
                 self._offer(box, field["takes"])
             box.on_value_change(lambda e: self._put(key, _read(field["takes"], e.value or "")))
@@ -262,14 +264,21 @@ class MakerForm:
             if not self.as_text:
                 self.text = found["expr"]
             self._say(lambda: self._answer(found))
+            self._mark(None)
         except Cancelled:
             return
         except GongbiError as error:
             problem = error
             self._say(lambda: parts.problem(self.page, problem))
+            self._mark(getattr(error, "field", None))
         except RuntimeError:
             if not parts.gone(self.result):
                 raise
+
+    def _mark(self, wrong: str | None) -> None:
+        """Show which field is at fault, and none where none is."""
+        for key, box in self.boxes.items():
+            box.props(add="error" if key == wrong else None, remove=None if key == wrong else "error")
 
     def _shown(self) -> Sequence[Mapping[str, Any]]:
         return self.makers[self.maker]["fields"]  # type: ignore[no-any-return]

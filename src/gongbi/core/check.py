@@ -276,11 +276,7 @@ class _Checker:
         if entry.kind == "rank" and (at.inside or at.raw is not None):
             raise InvalidExpression(f"`{entry.name}` compares members and cannot stand inside an aggregate.")
         self.no_fact(entry, node, at)
-        if entry.name in COMPARING and any(_is_absent(arg) for arg in node.args):
-            raise InvalidExpression(
-                "What is absent neither equals a value nor differs from one: the comparison is never true.",
-                hint="Write `is absent` or `is not absent`.",
-            )
+        self.no_null(entry, node)
         args = [self.of(arg, at) for arg in node.args]
         if entry.kind in ("time", "place"):
             args = (self.timed if entry.kind == "time" else self.placed_at)(entry, args, at)
@@ -367,6 +363,15 @@ class _Checker:
             raise InvalidExpression(
                 f"`{entry.name}` takes the time of the row by itself, and no name of a fact.",
                 hint=f"Write {entry.name}({rest}).",
+            )
+
+    @staticmethod
+    def no_null(entry: Function, node: Apply) -> None:
+        """Refuse a comparison with a written `null`."""
+        if entry.name in COMPARING and any(_is_absent(arg) for arg in node.args):
+            raise InvalidExpression(
+                "What is absent neither equals a value nor differs from one: the comparison is never true.",
+                hint="Write `is absent` or `is not absent`.",
             )
 
     def own_id(self, entry: Function, at: Setting) -> Expr:

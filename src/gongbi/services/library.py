@@ -127,8 +127,19 @@ def save_segment(
 def _checked(ctx: Context, drafts: Sequence[Definition]) -> None:
     """Check what is to come against what is in force and the other drafts of the same hand-over."""
     after = in_force_after(ctx, drafts)
-    assembled(ctx, after, drafts)
+    try:
+        assembled(ctx, after, drafts)
+    except GongbiError as error:
+        unknown = error if isinstance(error, UnknownName) else error.__cause__
+        if isinstance(unknown, UnknownName) and _is_open(ctx, unknown):
+            error.hint = f"{unknown.name!r} is a draft so far: have it approved first."
+        raise
     check_expired(ctx, drafts, after)
+
+
+def _is_open(ctx: Context, unknown: UnknownName) -> bool:
+    kind = unknown.what.split()[0]
+    return any(d.kind == kind and d.name == unknown.name for d in ctx.store.definitions.open_versions())
 
 
 def _note(ctx: Context, action: str, key: Key, why: str, **details: Any) -> None:
@@ -309,7 +320,8 @@ def tag_versions(ctx: Context, name: str) -> dict[str, Any]:
     -------
     dict
         ``kind``, ``name``, ``current`` (the version in force, or None), ``versions``: each with ``version``, ``state``,
-        ``actor``, ``at``, ``why``, ``file``, ``expr``, ``changes`` (against the one before) and ``events``.
+        ``actor``, ``at``, ``why``, ``file``, ``title`` and ``about`` (in both languages), ``expr``, ``changes``
+        (against the one before) and ``events``.
     """
     key = key_from(name)
     kept = ctx.store.definitions.history(*key)
@@ -337,6 +349,8 @@ def tag_versions(ctx: Context, name: str) -> dict[str, Any]:
                 "at": item.applied_at.isoformat(),
                 "why": item.why,
                 "file": item.file,
+                "title": definition.name.to_json(),
+                "about": definition.about.to_json(),
                 "expr": definition.expression if isinstance(definition, TagDef) else getattr(definition, "expr", ""),
                 "changes": [one.to_json() for one in differences(before[0], definition)] if before else [],
                 "events": events,

@@ -274,11 +274,15 @@ async def _only_draft(page: Page, name: str, known: Sequence[str]) -> None:
         found = await page.call("tag_versions", name=name)
     except UnknownName:
         raise UnknownName("tag", name, known) from None
-    with parts.title(page, name, page.t(f"state.{found['versions'][0]['state']}")):
+    newest = found["versions"][0]
+    state, title = page.t(f"state.{newest['state']}"), page.words(newest["title"], name)
+    with parts.title(page, title, state if title == name else f"{name} · {state}"):
         _edit(page, name)
     with ui.element("div").classes("g-grid"):
         with parts.card(page.t("tags.expression"), classes="s5"):
-            parts.code(found["versions"][0]["expr"], label=page.t("tags.expression"))
+            if about := page.words(newest["about"]):
+                ui.label(about)
+            parts.code(newest["expr"], label=page.t("tags.expression"))
         await library.versions(page, name)
 
 

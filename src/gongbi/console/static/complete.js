@@ -34,6 +34,7 @@ window.gongbiComplete = (id, entries, words) => {
     if (name.startsWith(typed)) return 0;
     if (name.split(".").some((part) => part.startsWith(typed))) return 1;
     if (name.includes(typed)) return 2;
+    if (entry.s?.some((sound) => sound.startsWith(typed))) return 2;
     return entry.k !== "function" && entry.w.toLowerCase().includes(typed) ? 3 : 9;
   };
   const mark = () => {
