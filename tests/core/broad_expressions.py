@@ -17,7 +17,7 @@ NOT_DRAWN = {
     "cell": "named by a formula: test_lists holds its middle to the place it came from",
     "cell_lon": "see cell",
     "cell_lat": "see cell",
-    "home_of": "needs rows with a place: test_lists and test_relations",
+    "home_of": "needs rows with a place: test_lists has the place of each member by hand",
     "work_of": "see home_of",
     "wgs84_lon": "test_datums, against published positions",
     "wgs84_lat": "see wgs84_lon",

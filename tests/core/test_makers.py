@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections import defaultdict
@@ -155,6 +156,28 @@ def spread_over(rows: Rows) -> list[dict[str, Any]] | None:
     ] or None
 
 
+def average(rows: Rows) -> float | None:
+    """Of the amounts of this month and of the two before it."""
+    known = [row[2] for row in rows if row[2] is not None and row[1] >= datetime(2024, 5, 1, tzinfo=UTC)]
+    return float(sum(known, Decimal(0))) / len(known) if known else None
+
+
+def change(rows: Rows) -> float | None:
+    now, before = ([row[4] for row in last(rows, 70, ago)] for ago in (0, 70))
+    return statistics.mean(now) - statistics.mean(before) if now and before else None
+
+
+def disorder(weights: Mapping[str, float]) -> float | None:
+    """Shannon's entropy in nats."""
+    shares = [weight / sum(weights.values()) for weight in weights.values()]
+    return -sum(share * math.log(share) for share in shares) if shares else None
+
+
+def usual_gap(rows: Rows) -> float | None:
+    days = sorted({row[1].date() for row in rows})
+    return (days[-1] - days[0]).days / (len(days) - 1) if len(days) > 1 else None
+
+
 CUTS = "recency_cuts: [14, 60], frequency_cuts: [5, 20], monetary_cuts: [500, 2000]"
 CELLS = "names: ['111', '110', '101', '100', '011', '010', '001', '000']"
 
@@ -169,6 +192,20 @@ MEANINGS: dict[str, Callable[[Rows], Any]] = {
     "metric: {measure: days_since, of: order, where: units = 5}": lambda rows: min(
         (age(r[1]) for r in rows if r[4] == 5), default=None
     ),
+    "metric: {measure: avg, of: order.amount, within: 3 calendar_month}": lambda rows: average(rows),
+    "metric: {measure: median, of: order.units}": lambda rows: statistics.median(r[4] for r in rows) if rows else None,
+    "metric: {measure: min, of: order.amount, where: item <> 'oil'}": lambda rows: min(
+        (r[2] for r in rows if r[2] is not None and r[3] not in (None, "oil")), default=None
+    ),
+    "metric: {measure: max, of: order.units, within: 6 week}": lambda rows: max(
+        (r[4] for r in last(rows, 42)), default=None
+    ),
+    "metric: {measure: stddev, of: order.units, empty: -1}": lambda rows: (
+        statistics.stdev(r[4] for r in rows) if len(rows) > 1 else -1
+    ),
+    "first_last: {which: first, of: order.item, within: 100 day, where: units > 2 and item is not absent}": lambda rows: (
+        min(((r[1], r[3]) for r in last(rows, 100) if r[4] > 2 and r[3] is not None), default=(None, None))[1]
+    ),
     "first_last: {which: last, of: order.item, where: item is not absent}": lambda rows: max(
         ((r[1], r[3]) for r in rows if r[3] is not None), default=(None, None)
     )[1],
@@ -181,6 +218,9 @@ MEANINGS: dict[str, Callable[[Rows], Any]] = {
     ),
     "preference: {of: order.item, by: share, weight: order.units, least: 0.5, within: 365 day}": sure,
     "preference: {of: order.item, by: recency, half_life: 30}": half_lives,
+    "preference: {of: order.item, by: recency, half_life: 20, weight: order.units, within: 200 day}": lambda rows: best(
+        weighted(last(rows, 200), lambda row: row[4] * 0.5 ** (age(row[1]) / 20))
+    ),
     "tiers: {of: 'sum(order.amount) / 2 + 1', cuts: [100, 500.5], names: [low, mid, high]}": lambda rows: tier(
         None if money(rows) is None else (money(rows) or 0) / 2 + 1, (100, 500.5), ("low", "mid", "high")
     ),
@@ -203,6 +243,15 @@ MEANINGS: dict[str, Callable[[Rows], Any]] = {
     ),
     "trend: {measure: count, of: order, over: 30 day, by: ratio}": lambda rows: (
         len(last(rows, 30)) / len(last(rows, 30, 30)) if last(rows, 30, 30) else None
+    ),
+    "trend: {measure: avg, of: order.units, over: 10 week, by: change, where: item is not absent}": lambda rows: change(
+        [r for r in rows if r[3] is not None]
+    ),
+    "distribution: {of: order.item, part: spread, within: 365 day}": lambda rows: disorder(
+        weighted(last(rows, 365), lambda row: 1)
+    ),
+    "periodicity: {fact: order, by: interval, least: 2, within: 180 day, where: units > 1}": lambda rows: usual_gap(
+        [r for r in last(rows, 180) if r[4] > 1]
     ),
     "periodicity: {fact: order, by: interval}": lambda rows: statistics.mean(gaps(rows)) if gaps(rows) else None,
     "periodicity: {fact: order, by: spread}": spread,
@@ -270,12 +319,31 @@ def ranks(rows: Mapping[int, Rows]) -> dict[str, dict[int, Any]]:
     def scored(value: Decimal) -> int:
         return min(4, int(4 * sum(other < value for other in known) / len(known)) + 1)
 
+    def placed(values: Mapping[int, Any]) -> dict[int, int | None]:
+        """The score from 1 to 3 in equal groups of those who have a value."""
+        there = [value for value in values.values() if value is not None]
+        return {
+            m: None if v is None else min(3, int(3 * sum(other < v for other in there) / len(there)) + 1)
+            for m, v in values.items()
+        }
+
+    newest = {m: max((row[1] for row in mine), default=None) for m, mine in rows.items()}
+    years = {m: last(mine, 365) for m, mine in rows.items()}
+    scores = [
+        placed(newest),
+        placed({m: len(y) for m, y in years.items()}),
+        placed({m: money(y) for m, y in years.items()}),
+    ]
     seed = "seed: count(order) > 20, figures: [count(order), sum(order.amount)]"
     return {
         f"similarity: {{{seed}}}": alike(rows),
         f"similarity: {{{seed}, by: cosine}}": alike(rows, cosine=True),
         "similarity: {seed: count(order) > 20, figures: [sum(order.amount)], by: gower,"
         " traits: [mode(order.item), max(order.units) > 4]}": mixed(rows),
+        "rfm: {fact: order, amount: order.amount, part: recency, scores: 3}": scores[0],
+        "rfm: {fact: order, amount: order.amount, part: cell, scores: 3}": {
+            m: None if r is None else f"{r}{scores[1][m]}{scores[2][m] or 1}" for m, r in scores[0].items()
+        },
         "rank: {of: sum(order.amount)}": {
             m: None if v is None else 1 + sum(other > v for other in known) for m, v in spent.items()
         },
@@ -311,6 +379,17 @@ def test_makers_mean_what_they_say(engine: Engine) -> None:
         assert len({str(v) for v in values.values()}) > 1, f"every member has the same: {text}"
     found = bench.answers(engine, {text: made(text) for text in wanted}, WORLD, subject="customer", as_of=AS_OF)
     assert not bench.differing(found, wanted)
+
+
+def test_every_choice_of_every_maker_has_a_meaning_above() -> None:
+    texts = [*MEANINGS, *ranks({member: [row for row in ROWS if row[0] == member] for member in MEMBERS})]
+    chosen: set[tuple[str, str, str]] = set()
+    for text in texts:
+        (tag,) = read_text(f"tag: a.b\nmaker:\n  {text}\n")
+        maker = tag.maker  # type: ignore[union-attr]
+        chosen |= {(maker.name, one.key, str(getattr(maker.maker, one.key))) for one in form(maker.name) if one.choices}
+    offered = {(name, one.key, choice) for name in MAKERS for one in form(name) for choice in one.choices}
+    assert {name for name, _, _ in offered - chosen} <= {"manual", "imported"}  # Types of given values: test_given.
 
 
 def test_an_expansion_is_what_a_person_would_write() -> None:

@@ -107,6 +107,15 @@ def test_what_is_printed_names_nobody_and_goes_on_record(ws: Workspace, tmp_path
     assert (entry.action, entry.details["sha256"]) == ("print_yearbook", done["sha256"])
 
 
+def test_a_year_is_a_pdf_too_in_the_language_asked_for_and_the_same_however_often_it_is_printed(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    pytest.importorskip("weasyprint", reason="the extra `print` is not installed")
+    done = [ws.print_yearbook(10, 2024, tmp_path / f"{name}.pdf", language=name[:2]) for name in ("en1", "en2", "zh1")]
+    assert (tmp_path / "en1.pdf").read_bytes().startswith(b"%PDF")
+    assert done[0]["sha256"] == done[1]["sha256"] != done[2]["sha256"]
+
+
 def test_few_others_are_not_compared_with(shop: Path) -> None:
     (shop / "definitions/year.yaml").write_text(BOOK, "utf-8")
     with gongbi.open(shop) as ws:

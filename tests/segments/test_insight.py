@@ -136,6 +136,15 @@ def test_every_number_is_that_of_the_members_lists(ws: gongbi.Workspace, base: s
         tgi = 100 * Fraction(x, len(group)) / Fraction(y, len(below))
         assert row["tgi"] == pytest.approx(float(tgi))
         assert row["low"] <= row["tgi"] <= row["high"]
+    # The most different first, in standard errors; what the group is defined by comes after what is a finding.
+    apart = [row for row in found["rows"] if row["defining"] is None]
+    assert found["rows"][: len(apart)] == apart
+    pooled = [(row["share"] + row["base_share"]) / 2 for row in apart]
+    distances = [
+        (row["share"] - row["base_share"]) ** 2 / (p * (1 - p)) if 0 < p < 1 else 0
+        for row, p in zip(apart, pooled, strict=True)
+    ]
+    assert distances == pytest.approx(sorted(distances, reverse=True), rel=1e-6)
     for tag in COMPARED:
         own = [row for row in found["rows"] if row["tag"] == tag]
         assert sum(row["support"] for row in own) == len(group), tag

@@ -82,6 +82,7 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
         ws.ingest()
         as_of = ws.build()["as_of"][:10]
         due = ws.worklist("deposits_due", limit=None)["table"]
+        rich = ws.worklist("rich_companies", limit=None)["table"]
         sleeping = ws.segment("segment.sleeping").members()["id"].to_pylist()
         neglected = ws.segment("tag.manager.neglected > 0", subject="manager").members(["tag.manager.neglected"])
         (cast,) = ws.personas("companies", make=True)
@@ -96,6 +97,15 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
             and maturity < {today} + 30 group by all""",
     )
     assert {(row["id"], row["part"], row["到期金额"]) for row in due.to_pylist()} == set(wanted)
+    averages = f"""with days as (select unnest(generate_series({today} - 90, {today} - 1, interval 1 day))::date as d),
+        ends as (select account_id, d, balance from balance join days on day <= d
+                 qualify row_number() over (partition by account_id, d order by day desc, balance) = 1),
+        a as (select account_id, avg(balance)::double as mean from ends group by 1)
+        select customer_id, sum(mean) as total from owning join a using (account_id) join customers using (customer_id)
+        where since < {today} and kind = 'company' group by 1 having total >= 1000000 order by 2 desc"""
+    told_rich = [(row["id"], float(row["近90天日均余额"])) for row in rich.to_pylist()]
+    assert told_rich
+    assert told_rich == [(id_, pytest.approx(total)) for id_, total in ask(to / "data", averages)]
     asleep = f"""with a as (select account_id, max("at") as last from payment
                             where "at" < {today} - interval 8 hour group by 1)
         select customer_id from owning left join a using (account_id) where since < {today} group by 1
