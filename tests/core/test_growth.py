@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gongbi.catalog.catalog import assemble
+from gongbi.catalog.yaml import read_text
 from gongbi.core.expr import Call, Constant, Expr
 from gongbi.core.functions import CATALOGUE
 from gongbi.core.growth import OF_A_COLUMN, bounded, growth
 from gongbi.core.types import TEXT
-from gongbi.errors import InvalidExpression
+from gongbi.errors import InvalidDefinition, InvalidExpression
 
 SHORT = st.text("ab", min_size=1, max_size=4)
 
@@ -40,6 +42,22 @@ def test_a_few_characters_may_be_written_as_longer_ones() -> None:
     for old, new in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
         expr = call("replace", expr, text(old), text(new))
     assert bounded(expr) is expr
+
+
+def test_texts_that_double_from_tag_to_tag_are_refused_at_the_tag_where_it_is_too_much() -> None:
+    text = "subject: customer\n---\nsource: people\nfrom: {file: p.csv}\nattributes: customer\nkey: [id]\nid: id\n"
+    text += "columns: {town: text}\n---\ntag: t.n0\nexpr: customer.town\n"
+    for n in range(1, 14):
+        text += f"---\ntag: t.n{n}\nexpr: tag.t.n{n - 1} || tag.t.n{n - 1}\n"
+    assert len(assemble(read_text(text)).tags) == 14, "8,192 times as long"
+    short = "---\ntag: t.short\nexpr: length(tag.t.n13)\n---\ntag: t.twice\nexpr: to_text(tag.t.short) || 'x'\n"
+    assemble(read_text(text + short))
+    more = "---\ntag: t.more\nexpr: \"list_join(list_of(tag.t.n13, tag.t.n12), ',')\"\n"
+    with pytest.raises(
+        InvalidDefinition, match=r"Tag 't\.more' could make a text 12,288 times as long, by the tags"
+    ) as told:
+        assemble(read_text(text + more, "tags.yaml"))
+    assert str(told.value.place).startswith("tags.yaml:")
 
 
 def test_nesting_that_multiplies_is_refused_with_how_much() -> None:

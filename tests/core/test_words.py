@@ -170,6 +170,38 @@ def test_names_of_definitions_are_used() -> None:
     )
 
 
+VALUES = Titles(
+    values={
+        "sample.category": {"A": ("甲类", "first class"), "B": ("乙类", "second class")},
+        "tag.x.kind": {"A": ("冠军", "Champions"), "1": ("一", "One")},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "zh", "en"),
+    [
+        ("mode(sample.category) = 'A'", "「甲类」", "“first class”"),
+        ("mode(sample.category) in ('A', 'C')", "「甲类」、「C」", "“first class”, “C”"),
+        ("'B' <> last(sample.category)", "「乙类」", "“second class”"),
+        ("count(sample) filter (where category = 'B')", "「乙类」", "“second class”"),
+        ("coalesce(mode(sample.category), 'A') = 'B'", "「甲类」", "“first class”"),
+        ("has(list(sample.category), 'B')", "「乙类」", "“second class”"),
+        ("case when sum(sample.amount) > 1 then 'A' else 'Z' end", "「冠军」", "“Champions”"),
+        ("if(sum(sample.amount) > 1, 'A', coalesce(null, 'A'))", "「冠军」", "“Champions”"),
+        # What only looks like a value is none: part of a text, a number that is counted, a seed.
+        ("contains(mode(sample.category), 'A')", "「A」", "“A”"),
+        ("if(count(sample) > 1, 'A', 'Z')", "大于 1", "more than 1"),
+        ("if(mode(sample.category) = 'A', 'A', 'Z')", "等于「甲类」时为「冠军」", "“Champions” if"),
+    ],
+)
+def test_values_are_called_as_people_call_them_where_they_stand_for_values(text: str, zh: str, en: str) -> None:
+    expr = check_expression(text, WORLD, "member")
+    said_zh, said_en = (sentence(expr, VALUES, language, "tag.x.kind") for language in ("zh", "en"))  # type: ignore[arg-type]
+    assert zh in said_zh
+    assert en in said_en
+
+
 def test_blanks_and_signs_inside_a_text_stay_as_they_are() -> None:
     zh, en = said("trim('  a （ b')")
     assert "「  a （ b」" in zh

@@ -116,8 +116,10 @@ def test_accepting_publishes_the_build_that_was_held_back_also_where_now_is_late
         (held,) = ws.context.store.builds.list(subject="customer", status="refused")
         assert current(ws) == first
         live["at"] += timedelta(hours=2)
-        (built,) = ws.build(subjects=["customer"], accept="nobody buys in spring")["builds"]
+        done = ws.build(subjects=["customer"], accept="nobody buys in spring")
+        (built,) = done["builds"]
         assert (built["build"], built["reused"]) == (held.id, True)
+        assert done["as_of"] == built["as_of"] == held.as_of.isoformat(), "the instant of that build, not of now"
         assert current(ws) == held.id
 
 

@@ -50,6 +50,33 @@ def test_a_tag_on_tags_is_explained_down_to_the_rows(gongbi: Run, built_shop: Pa
     assert gongbi("lineage", "spend.meen").returncode == 2
 
 
+KIND = """tag: spend.kind
+name: {zh: 类别, en: Kind}
+category: 消费特征/价值
+expr: case when tag.spend.orders >= 2 then 'often' else 'seldom' end
+labels: {often: {zh: 常来, en: Comes often}, seldom: {zh: 偶来, en: Comes seldom}}
+---
+tag: spend.is_often
+name: {zh: 是否常来, en: Often}
+category: 消费特征/价值
+expr: tag.spend.kind = 'often'
+"""
+
+
+def test_values_are_said_as_people_call_them(gongbi: Run, built_shop: Path) -> None:
+    (built_shop / "definitions/kind.yaml").write_text(KIND, "utf-8")
+    gongbi("apply")
+    gongbi("build")
+    with package.open(built_shop) as ws:
+        found = ws.explain("spend.is_often", 10)
+        assert found["said"] == {"zh": "标签「类别」等于「常来」", "en": "the tag “Kind” is “Comes often”"}
+        kind = found["steps"][1]
+        assert (kind["value"], kind["label"]) == ("often", {"zh": "常来", "en": "Comes often"})
+        assert kind["said"]["en"] == "“Comes often” if the tag “Orders” is at least 2; otherwise “Comes seldom”"
+        assert "often" not in kind["said"]["zh"]
+    assert "spend.kind = often (Comes often)" in gongbi("explain", "spend.kind", "10").stdout
+
+
 AGAIN = """tag: spend.came_back
 name: {zh: 再次购买, en: Bought again}
 category: 消费特征/价值

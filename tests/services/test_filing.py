@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from gongbi.catalog.libraries import general
 from gongbi.catalog.yaml import InvalidDefinitions, read_definitions, read_text
 from gongbi.errors import GongbiError, InvalidDefinition, InvalidInput, Refused, UnknownName
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 BASE = """subject: customer
 identifiers: {card: {type: integer, primary: true}}
 ---
@@ -39,6 +42,25 @@ def test_the_general_five_ship_in_order() -> None:
         ("消费特征", "Consumption"),
         ("动态特征", "The moment"),
     ]
+
+
+def test_a_category_is_called_by_its_scheme_else_in_usual_words_and_a_path_as_a_whole_or_as_it_is_written(
+    gongbi: Run, built_shop: Path
+) -> None:
+    (built_shop / "definitions/more.yaml").write_text(
+        "tag: own.pace\nexpr: count(order)\ncategory: 消费特征/频率\n---\n"
+        "tag: own.tea\nexpr: count(order)\ncategory: 消费特征/喝茶\n",
+        "utf-8",
+    )
+    assert gongbi("apply").returncode == 0
+    with package.open(built_shop) as ws:
+        filed = {tag["tag"]: tag["category_name"] for tag in ws.call("tags")}
+    assert filed["own.pace"] == {"zh": "消费特征/频率", "en": "Consumption/Frequency"}
+    assert filed["own.tea"] == {"zh": "消费特征/喝茶", "en": "Consumption/喝茶"}, "part by part, for a tree"
+    shown = gongbi("tags").stdout
+    assert "Consumption/Frequency" in shown
+    assert "消费特征/喝茶" in shown
+    assert "Consumption/喝茶" not in shown
 
 
 def test_an_unknown_category_is_a_warning_with_the_nearest_unless_the_scheme_is_strict() -> None:

@@ -54,6 +54,7 @@ from gongbi.catalog.predictions import model_tags as model_tags
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr
+from gongbi.core.growth import MOST_TIMES, growth
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.world import (
     AttributeShape,
@@ -417,7 +418,7 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
             uses[tag.tag] = tags_mentioned(tag.expression, world.segments) & set(tags)
         except GongbiError as error:
             raise (error.at(tag.place) if tag.place else error) from None
-    types = dict(world.tags)
+    types, lengths = dict(world.tags), dict[str, int]()
     expressions: dict[tuple[str, str], Expr] = {}
     for name in _in_order(uses, tags):
         tag = tags[name]
@@ -435,9 +436,22 @@ def _checked_tags(tags: Mapping[str, TagDef], world: World) -> tuple[dict[tuple[
             raise InvalidDefinition(
                 f"Tag {name!r} uses the prediction {model!r}.", hint="Predictions are made after tags; use a segment."
             ).at(tag.place or Place(f"tag {tag.tag}"))
+        lengths[name] = _length(tag, expr, lengths)
         types[tag.subject, name] = tag.with_levels(expr.type)
         expressions[tag.subject, name] = expr
     return expressions, replace(world, tags=types, expressions=expressions)
+
+
+def _length(tag: TagDef, expr: Expr, lengths: Mapping[str, int]) -> int:
+    """At most so many times as long as the texts of rows and attributes are a tag's; `lengths` has those it uses."""
+    times = growth(expr, lengths)
+    if times > MOST_TIMES:
+        raise InvalidDefinition(
+            f"Tag {tag.tag!r} could make a text {times:,} times as long, by the tags that it uses;"
+            f" {MOST_TIMES:,} is the most.",
+            hint="Join or replace fewer texts here, or in the tags that it uses.",
+        ).at(expr_place(tag) or tag.place or Place(f"tag {tag.tag}"))
+    return times if expr.type.name in ("text", "list", "distribution") else 1
 
 
 def checked_tag(tag: TagDef, world: World) -> Expr:

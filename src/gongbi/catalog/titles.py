@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gongbi.catalog.called import tag_called
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.mapping import SourceDef
 from gongbi.catalog.naming import Words
@@ -13,7 +14,7 @@ END: Title = ("结束时间", "end")
 
 
 def titles_of(catalog: Catalog) -> Titles:
-    """The titles of all facts, columns, attributes, subjects, tags and relations that have one."""
+    """The titles of all facts, columns, attributes, subjects, tags, relations and values that have one."""
     facts: dict[str, Title] = {}
     columns: dict[tuple[str, str], Title] = {}
     attributes: dict[tuple[str, str], Title] = {}
@@ -32,7 +33,12 @@ def titles_of(catalog: Catalog) -> Titles:
         if source.relation is not None:
             ways |= _ways(source, subjects)
     tags = {t.tag: _title(t.name) for t in catalog.tags.values() if _named(t.name)}
-    return Titles(facts, subjects, tags, columns, attributes, ways)
+    labels = {f"tag.{tag}": tag_called(catalog, tag).labels for tag in catalog.tags}
+    for source in catalog.sources.values():
+        owner = source.attributes or source.fact or source.relation
+        labels |= {f"{owner}.{name}": column.labels for name, column in source.columns.items()}
+    values = {name: {v: (w.zh, w.en) for v, w in known.items()} for name, known in labels.items() if known}
+    return Titles(facts, subjects, tags, columns, attributes, ways, values)
 
 
 def score_title(catalog: Catalog, tag: str) -> dict[str, str]:

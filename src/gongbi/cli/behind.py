@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gongbi.cli.calls import call, emit
+from gongbi.cli.messages import language
 from gongbi.cli.options import HERE, As, Json, Reveal, Subject, Where
 from gongbi.cli.output import show
 from gongbi.cli.segment import segment_app
@@ -74,12 +75,15 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
     for step in found["steps"]:
         indent = "  " * step["depth"]
         before = f" (of build {old[step['tag']]}, before it was edited)" if step["tag"] in old else ""
-        print(f"{indent}{step['tag']} = {step['value']}{before}")
+        label = f" ({step['label'][language()]})" if step["label"] else ""
+        print(f"{indent}{step['tag']} = {step['value']}{label}{before}")
         for text in (*step["said"].values(), step["expr"]):
             print(f"{indent}  {' '.join(text.split())}")
         for name, value in step["attributes"].items():
             if not step["given"]:
                 print(f"{indent}  {name}: {value}")
+        for one in step["neighbours"]:
+            print(f"{indent}  {one['said'][language()]}: {one['value']}")
         for one in step["given"]:
             until = f" to {one['valid_to']}" if one["valid_to"] else ""
             why = f": {one['why']}" if one["why"] else ""

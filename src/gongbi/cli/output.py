@@ -23,6 +23,7 @@ from gongbi.cli.headings import heading
 from gongbi.cli.messages import language, told
 from gongbi.cli.moments import CLOCK, with_offset
 from gongbi.engine.watch import watching
+from gongbi.translation.categories import category
 
 #: Quick work shows nothing; what takes longer than this shows where it is.
 PATIENCE = 2.0
@@ -317,9 +318,10 @@ def _table(console: Console, rows: list[Any]) -> None:
         table.add_column(escape(heading(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         units = {name: row.get("unit") for name in _MEASURED}
-        # Categories are paths in Chinese; what their scheme calls them is said beside them.
+        # Categories are paths in Chinese; what they are called is said beside them.
         filed = row.get("category_name")
-        known = {**row, "category": filed} if isinstance(filed, Mapping) else row
+        named = {which: category(row["category"], which, said) for which, said in (filed or {}).items()}
+        known = {**row, "category": named} if named else row
         table.add_row(
             *(
                 _chance(known.get(n)) if n in _CHANCES else _cell(known.get(n), grouped=n in _COUNTS, unit=units.get(n))

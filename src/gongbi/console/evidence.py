@@ -97,9 +97,13 @@ def _steps(page: Page, subject: str, steps: Sequence[Mapping[str, Any]]) -> None
     read = {
         name: value for step in steps for name, value in step["attributes"].items() if not name.startswith("given.")
     }
-    if read:
-        shown = {name: page.value({"tag": f"{subject}.{name}"}, value) for name, value in read.items()}
-        parts.pairs([(column_name(page, name, subject), words) for name, words in shown.items()])
+    shown = [
+        (column_name(page, name, subject), page.value({"tag": f"{subject}.{name}"}, v)) for name, v in read.items()
+    ]
+    of_others = {page.words(one["said"]): one for step in steps for one in step["neighbours"]}
+    shown += [(said, page.value({"tag": one["of"]}, one["value"])) for said, one in of_others.items()]
+    if shown:
+        parts.pairs(shown)
     if len(steps) > 1:
         ui.label(page.t("evidence.uses")).classes("g-label")
         columns = [

@@ -11,7 +11,8 @@ from gongbi.catalog.finding import fit
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import category, named
+from gongbi.console.words import named
+from gongbi.translation.categories import category
 
 #: Results that are shown.
 MOST = 40
@@ -52,7 +53,7 @@ class Picker:
                 with row:
                     ui.label(title(self.page, field))
                     ui.label(field["name"]).classes("g-mono")
-                    ui.label(category(field["category"], self.page.language)).classes("g-about")
+                    ui.label(category(field["category"], self.page.language).replace("/", " / ")).classes("g-about")
 
     def _first(self) -> None:
         if self.shown:

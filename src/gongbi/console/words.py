@@ -1,4 +1,4 @@
-"""Words for what definitions name in one language only: units, kinds, categories, usual values.
+"""Words for what definitions name in one language only: kinds, usual values, desks.
 
 Whatever is not listed is shown as its definition says it.
 """
@@ -33,58 +33,6 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "undo": ("撤销加载", "Undo a load"),
     "repair": ("修复拒收行", "Repair"),
     "demo": ("演示", "Demo"),
-}
-
-#: Parts of categories: Chinese → English.
-CATEGORIES: Mapping[str, str] = {
-    "消费特征": "Consumption",
-    "固定特征": "Fixed traits",
-    "兴趣特征": "Interests",
-    "社会特征": "Social traits",
-    "动态特征": "The moment",
-    "阶段": "Stage",
-    "服务": "Service",
-    "评价": "Opinion",
-    "画像": "Portrait",
-    "相似度": "Likeness",
-    "价格与促销": "Price and promotion",
-    "销售表现": "Sales",
-    "经营": "Operations",
-    "时间": "Time",
-    "商品": "Goods",
-    "顾客": "Customers",
-    "客户": "Customers",
-    "价值": "Value",
-    "分级": "Grading",
-    "价格": "Price",
-    "促销": "Promotion",
-    "促销敏感": "Promotion sensitivity",
-    "优惠券": "Coupons",
-    "品牌": "Brand",
-    "品类偏好": "Category preference",
-    "品类广度": "Category breadth",
-    "营销响应": "Campaign response",
-    "购物篮": "Basket",
-    "频率": "Frequency",
-    "节奏": "Cadence",
-    "趋势": "Trend",
-    "门店": "Stores",
-    "出行": "Travel",
-    "家庭需要": "Household needs",
-    "生活": "Living",
-    "饮食": "Food",
-    "人口属性": "Demographics",
-    "客户关系": "Relationship",
-    "资料完整度": "Completeness",
-    "人生阶段": "Life stage",
-    "家庭": "Household",
-    "结构": "Mix",
-    "忠诚": "Loyalty",
-    "规模": "Size",
-    "客流": "Traffic",
-    "铺货": "Distribution",
-    "预测": "Predictions",
-    "模型": "Models",
 }
 
 #: Usual values of tags: as stored → Chinese.
@@ -180,9 +128,3 @@ def one_of(name: str, language: str) -> str:
     """Return the word for one member of a subject."""
     word = named(name, language)
     return word.removesuffix("s") if language == "en" and name in NAMES else word
-
-
-def category(path: str, language: str) -> str:
-    """Return a category path in a language."""
-    parts = path.split("/")
-    return " / ".join(parts if language == "zh" else [CATEGORIES.get(part, part) for part in parts])

@@ -18,6 +18,14 @@ Title = tuple[str, str]
 
 #: Stand for texts while a sentence is put together: signs for private use.
 HELD = 0xE000
+#: Functions whose result is one of their arguments, constants among them.
+PASSING = ("case", "if", "coalesce", "nullif", "greatest", "least", "list_of")
+#: Functions whose values are those of the column that they read.
+TAKING = ("mode", "first", "last", "min", "max", "arg_max", "arg_min", "top_by", "top_k", "list", "distribution",
+          "element_at", "top_of", "value_at", "value_before")  # fmt: skip
+#: Functions that set values beside each other.
+BESIDE = ("=", "<>", "<", "<=", ">", ">=", "in", "between", "has", "has_any", "has_all", "overlaps", "share_in",
+          "list_intersect", "list_except", "list_union")  # fmt: skip
 #: When a pair of a relation began, and when it ends.
 SPANS = {"valid_from": ("起始时间", "start"), "valid_to": ("结束时间", "end")}
 
@@ -38,6 +46,8 @@ class Titles:
     ways
         Key of a step along a relation (`core.world.Hop`) → what the neighbours are called, and of which subject they
         are.
+    values
+        ``tag.NAME``, ``subject.attribute`` or ``fact.column`` → its values as they are stored → what they are called.
     """
 
     facts: Mapping[str, Title] = field(default_factory=dict)
@@ -46,6 +56,7 @@ class Titles:
     columns: Mapping[tuple[str, str], Title] = field(default_factory=dict)
     attributes: Mapping[tuple[str, str], Title] = field(default_factory=dict)
     ways: Mapping[str, tuple[Title, str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Title]] = field(default_factory=dict)
 
 
 class Said(str):
@@ -81,10 +92,12 @@ class Voice:
     ----------
     texts
         Texts of the expression, for which signs stand while a sentence is put together.
+    called
+        What constants are called at this place: those that stand beside a tag, as its values are.
     """
 
-    def __init__(self, titles: Titles, language: Language) -> None:
-        self.titles, self.language = titles, language
+    def __init__(self, titles: Titles, language: Language, called: Mapping[str, Title]) -> None:
+        self.titles, self.language, self.called = titles, language, called
         self.zh = language == "zh"
         self.texts: list[str] = []
 
@@ -112,6 +125,8 @@ class Voice:
             return self.pick(("缺失", "absent"))
         if isinstance(value, bool):
             return self.pick(("真", "true") if value else ("假", "false"))
+        if str(value) in self.called:
+            value = self.pick(self.called[str(value)]) or str(value)
         if isinstance(value, str):
             self.texts.append(f"「{value}」" if self.zh else f"“{value}”")
             return chr(HELD + len(self.texts) - 1)
@@ -139,6 +154,26 @@ class Voice:
         # A kind of part that this printer has not met: its own name, with what it is made of.
         parts = [self.say(part) for part in ir.children(expr)]
         return f"{type(expr).__name__} ({', '.join(parts)})" if parts else str(expr)
+
+    def values_of(self, expr: Expr) -> Mapping[str, Title]:
+        """What the values of a leaf are called, or of what passes its values on; nothing where nobody said."""
+        known = self.titles.values
+        if isinstance(expr, Call):
+            passed = map(self.values_of, expr.args) if expr.function.name in (*PASSING, *TAKING) else ()
+            return next(filter(None, passed), {})
+        if isinstance(expr, TagValue):
+            return known.get(f"tag.{expr.tag}", {})
+        if isinstance(expr, FactColumn):
+            return known.get(f"{expr.fact.split('/')[-1].split('.')[0]}.{expr.column}", {})
+        if isinstance(expr, Attribute | RelatedColumn):
+            *way, last = expr.attribute.split("/")
+            if isinstance(expr, RelatedColumn) and "." in expr.fact and not way:
+                way = expr.fact.split("/")[: int(expr.subject[1:])]
+            if last.startswith(("tag.", "given.")):
+                return known.get(f"tag.{last.partition('.')[2]}", {})
+            subject = self.titles.ways.get(way[-1], (("", ""), ""))[1] if way else expr.subject
+            return known.get(f"{subject}.{last}", {})
+        return {}
 
     def tag(self, tag: str) -> str:
         name = self.title(self.titles.tags, tag, tag)

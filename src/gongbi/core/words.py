@@ -10,7 +10,7 @@ from gongbi.core.expr import Call, Constant, Expr, FactColumn
 from gongbi.core.functions.places import CODES, POSITIONS, is_code, rings
 from gongbi.core.functions.words import BINDING, PERIODS, UNITS, WEEKDAYS, WORDS
 from gongbi.core.relations import TIMES
-from gongbi.core.voice import HELD, Language, Said, Title, Titles, Voice, ordinal
+from gongbi.core.voice import BESIDE, HELD, PASSING, Language, Said, Title, Titles, Voice, ordinal
 
 __all__ = ["Language", "Title", "Titles", "sentence"]
 
@@ -20,8 +20,8 @@ _OF_CONDITIONS = ("any", "all", "share", "if", "is_true", "is_false")
 _WIDE, _NARROW = r"[\u3400-\u9fff「」\ue000-\uf8ff]", r"[A-Za-z0-9]"
 
 
-def sentence(expr: Expr, titles: Titles, language: Language) -> str:
-    """Say an expression in words.
+def sentence(expr: Expr, titles: Titles, language: Language, of: str = "") -> str:
+    """Say an expression in words; `of` is whose values it makes, ``tag.NAME``, which says what these are called.
 
     >>> from gongbi.core.functions.sample import WORLD
     >>> from gongbi.core.language import check_expression
@@ -31,7 +31,7 @@ def sentence(expr: Expr, titles: Titles, language: Language) -> str:
     >>> sentence(seen, Titles(), "zh")
     '近 30 天内 sample 的次数'
     """
-    speaker = _Speaker(titles, language)
+    speaker = _Speaker(titles, language, titles.values.get(of, {}))
     text = speaker.say(expr)
     if language == "zh":
         text = re.sub(f"({_WIDE})({_NARROW})", r"\1 \2", re.sub(f"({_NARROW})({_WIDE})", r"\1 \2", text))
@@ -54,7 +54,9 @@ class _Speaker(Voice):
             return self.leaf(expr)
         if expr.function.convert is not None:
             return self.say(expr.args[0], inside=inside)
+        outer, self.called = self.called, self.beside(expr)
         text = self.call(expr)
+        self.called = outer
         if inside and expr.function.name in BINDING:
             return f"（{text}）" if self.zh else f"({text})"
         return text
@@ -65,6 +67,14 @@ class _Speaker(Voice):
         if isinstance(expr, Call | Constant):
             return text
         return f"{text} 为真" if self.zh else f"{text} is true"
+
+    def beside(self, call: Call) -> Mapping[str, Title]:
+        """What constants among the arguments are called."""
+        name = call.function.name
+        if name in PASSING and self.called:
+            return self.called
+        known = map(self.values_of, call.args) if name in (*PASSING, *BESIDE) else ()
+        return next(filter(None, known), {})
 
     def call(self, call: Call) -> str:
         if call.wrote is not None:

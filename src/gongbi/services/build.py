@@ -66,8 +66,8 @@ def build(
     Returns
     -------
     dict
-        ``as_of``, ``retired`` (tags that have expired and that nothing uses: they are retired first, where no `as_of`
-        is given), ``builds`` (one per subject), ``seconds``.
+        ``as_of`` (of the builds), ``retired`` (tags that have expired and that nothing uses: they are retired first,
+        where no `as_of` is given), ``builds`` (one per subject), ``seconds``.
 
     Raises
     ------
@@ -103,7 +103,8 @@ def build(
             inner.note(rows=0 if built[-1].reused else built[-1].members)
         inner.progress("build", len(wanted), len(wanted))
     return {
-        "as_of": instant.isoformat(),
+        # Who accepts what was held back gets that build, of an earlier instant than now.
+        "as_of": max(one.as_of for one in built).isoformat(),
         "retired": retired,
         "builds": [b.to_json() for b in built],
         "seconds": round(time.monotonic() - started, 3),

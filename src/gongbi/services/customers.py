@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -9,14 +10,15 @@ from gongbi.catalog.called import tag_called
 from gongbi.catalog.titles import score_title
 from gongbi.core import expr as ir
 from gongbi.core.evidence import evidence_plan, moments_plan
-from gongbi.core.expr import Call, Constant, Expr
+from gongbi.core.expr import Attribute, Call, Constant, Expr
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.runs import first_run
 from gongbi.errors import InvalidInput, NotYet, UnknownName
+from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
 from gongbi.services.privacy import Veil
-from gongbi.services.segments import instant
+from gongbi.services.segments import instant, request
 from gongbi.services.warnings import warn_of_tags
 
 
@@ -126,6 +128,17 @@ def attributes_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
         for row in ctx.engine.query(sql).to_pylist():
             found |= row
     return found
+
+
+def neighbours_of(ctx: Context, subject: str, member: Any, traits: Iterable[Attribute]) -> dict[str, Any]:
+    """What is known of the one neighbour that a member has along a relation: key → value, as of its own tags."""
+    columns: dict[str, Expr] = {trait.attribute: trait for trait in traits}
+    if not columns:
+        return {}
+    wanted = request(ctx, "true", subject, columns)
+    here = f"id = {ctx.engine.dialect.literal(member)}"
+    table = list_members(ctx.engine, ctx.catalog().world, wanted, where=here)
+    return next(iter(table.select(list(columns)).to_pylist()), {})
 
 
 def values_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:

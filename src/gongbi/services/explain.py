@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gongbi.catalog import lineage as graphs
@@ -9,11 +10,12 @@ from gongbi.catalog.called import tag_called
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr
+from gongbi.core.relations import trait_end
 from gongbi.core.voice import Titles
 from gongbi.core.words import sentence
 from gongbi.errors import InvalidInput
 from gongbi.services.context import Context
-from gongbi.services.customers import attributes_of, resolve, rows_behind, values_of
+from gongbi.services.customers import attributes_of, neighbours_of, resolve, rows_behind, values_of
 from gongbi.services.given import given_rows
 from gongbi.services.limits import checked
 from gongbi.services.privacy import Veil
@@ -26,10 +28,10 @@ def titles(ctx: Context) -> Titles:
     return ctx.remembered("titles", ctx.fingerprint(), lambda: titles_of(ctx.catalog()))  # type: ignore[no-any-return]
 
 
-def words(ctx: Context, expr: Expr) -> dict[str, str]:
-    """An expression in words, in both languages."""
-    known = titles(ctx)
-    return {"zh": sentence(expr, known, "zh"), "en": sentence(expr, known, "en")}
+def words(ctx: Context, expr: Expr, of: str = "") -> dict[str, str]:
+    """An expression in words, in both languages; `of` is the tag that it makes."""
+    known, made = titles(ctx), f"tag.{of}"
+    return {"zh": sentence(expr, known, "zh", made), "en": sentence(expr, known, "en", made)}
 
 
 def explain(
@@ -59,8 +61,10 @@ def explain(
     dict
         ``tag``, ``id``, ``subject``, ``value``, ``said`` (the definition in words: ``zh``, ``en``), ``as_of``,
         ``warnings``;
-        ``steps``: the tag and, after it, every tag that it uses, each with ``tag``, ``name``, ``value``, ``unit``,
-        ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant), ``given`` (see
+        ``steps``: the tag and, after it, every tag that it uses, each with ``tag``, ``name``, ``value``, ``label``
+        (what people call the value; None where nobody said), ``unit``,
+        ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant), ``neighbours`` (what is read of
+        the one that it has along a relation: ``said``, ``of`` which tag or attribute, ``value``), ``given`` (see
         `services.given.given_values`) and ``depth``;
         ``parts``: the rows of facts behind them, see `services.customers.evidence`.
     """
@@ -78,18 +82,22 @@ def explain(
     while queue:
         name, depth = queue.pop(0)
         expr, one = tags[name], catalog.tags[name]
-        read = {part.attribute for part in ir.walk(expr) if isinstance(part, Attribute) and part.attribute != "id"}
+        called, value = tag_called(catalog, name), veil.tag(name, values.get(name))
+        traits = [part for part in dict.fromkeys(ir.walk(expr)) if isinstance(part, Attribute)]
+        read = {part.attribute for part in traits if "/" not in part.attribute} - {"id"}
         uses = sorted(used for used in ir.tags_used(expr) if used in tags)
         steps.append(
             {
                 "tag": name,
                 "name": one.name.to_json(),
-                "value": veil.tag(name, values.get(name)),
-                "unit": tag_called(catalog, one.tag).unit,
+                "value": value,
+                "label": called.labels[str(value)].to_json() if str(value) in called.labels else None,
+                "unit": called.unit,
                 "expr": one.expression,
-                "said": words(ctx, expr),
+                "said": words(ctx, expr, name),
                 "uses": uses,
                 "attributes": {name: veil.attribute(name, attributes.get(name)) for name in sorted(read)},
+                "neighbours": _neighbours(ctx, member, [part for part in traits if "/" in part.attribute], veil),
                 "given": [
                     {**row, "value": veil.tag(name, row["value"])}
                     for row in (given_rows(ctx, one, member) if one.maker is not None and one.maker.is_given else [])
@@ -110,6 +118,19 @@ def explain(
         "parts": parts,
         "warnings": [*warn_of_tags(ctx, subject, [definition.tag]), *veil.told()],
     }
+
+
+def _neighbours(ctx: Context, member: Any, traits: Sequence[Attribute], veil: Veil) -> list[dict[str, Any]]:
+    """What a tag reads of the one neighbour; see `explain`."""
+    catalog, subject = ctx.catalog(), traits[0].subject if traits else ""
+    values = neighbours_of(ctx, subject, member, traits)
+    found = []
+    for trait in traits:
+        owner, last = trait_end(catalog.world, subject, trait.attribute)
+        of = last.removeprefix("tag.") if last.startswith("tag.") else f"{owner}.{last}"
+        value = veil.attribute(trait.attribute, values.get(trait.attribute))
+        found.append({"said": words(ctx, trait), "of": of, "value": value})
+    return found
 
 
 def lineage(ctx: Context, name: str, *, steps: int | None = None) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from gongbi.catalog.base import Refresh, TagDef
 from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.naming import NO_WORDS
 from gongbi.catalog.scheme import SchemeDef, scheme_of
 from gongbi.errors import UnknownName
 from gongbi.services.context import Context
 from gongbi.store.builds import Build
+from gongbi.translation.categories import part_of
 
 #: What the tags that belong to no library are called.
 ENTERPRISE = "enterprise"
@@ -43,15 +45,14 @@ class Filing:
         return (paths.index(path) if path else len(paths), tag.category)
 
     def named(self, tag: TagDef) -> dict[str, str]:
-        """A tag's category in both languages; a part that no scheme names is as it is written."""
+        """A tag's category in both languages, part by part: as its scheme calls it, else in usual words."""
         scheme = scheme_of(tag.subject, self.schemes)
         names = {c.path: c.name for c in scheme.categories} if scheme is not None else {}
         parts = tag.category.split("/")
-        paths = ["/".join(parts[: i + 1]) for i in range(len(parts))]
-        both = [names.get(path) for path in paths]
+        filed = [(part, names.get("/".join(parts[: i + 1]), NO_WORDS)) for i, part in enumerate(parts)]
         return {
-            "zh": "/".join(name.zh or part if name else part for name, part in zip(both, parts, strict=True)),
-            "en": "/".join(name.en or part if name else part for name, part in zip(both, parts, strict=True)),
+            "zh": "/".join(name.zh or part for part, name in filed),
+            "en": "/".join(name.en or part_of(part, "en") for part, name in filed),
         }
 
 

@@ -13,8 +13,9 @@ from gongbi.console import parts, revealing
 from gongbi.console.evidence import column_name, show_evidence
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.timeline import show_timeline
-from gongbi.console.words import category, named, one_of
+from gongbi.console.words import named, one_of
 from gongbi.errors import GongbiError
+from gongbi.translation.categories import category
 
 EVENTS = 4000
 #: Elements of a list that are shown on its line.
@@ -180,16 +181,15 @@ class Tags:
             dimensions.setdefault(head, {}).setdefault(rest, []).append(tag)
         for dimension, grouped in sorted(dimensions.items(), key=lambda d: -sum(map(len, d[1].values()))):
             count = sum(map(len, grouped.values()))
-            heading = category(dimension, page.language)
             with (
                 ui.element("div") as whole,
-                parts.card(heading, page.t("tags.count", n=count)),
+                parts.card(dimension, page.t("tags.count", n=count)),
                 ui.element("div").classes("g-dims"),
             ):
                 for group, tags in grouped.items():
                     with ui.element("div").classes("g-tags") as part:
                         if group:
-                            ui.label(category(group, page.language)).classes("g-sub")
+                            ui.label(group.replace("/", " / ")).classes("g-sub")
                         for tag in tags:
                             self.shown.append((self._tag(tag), {tag["tag"]}))
                     self.shown.append((part, {tag["tag"] for tag in tags}))
@@ -197,7 +197,8 @@ class Tags:
 
     def _path(self, tag: Mapping[str, Any]) -> str:
         known = self.library.get(tag["tag"])
-        return str(known["category_name"][self.page.language]) if known is not None else str(tag["category"])
+        language = self.page.language
+        return str(known["category_name"][language]) if known is not None else category(tag["category"], language)
 
     def narrow(self, query: str) -> None:
         """Leave the tags that are called like what was typed: Chinese, pinyin, initials, English."""

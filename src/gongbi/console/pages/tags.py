@@ -15,8 +15,9 @@ from gongbi.console import behind, charts, given, library, listing, parts, trial
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import category, desk, named
+from gongbi.console.words import desk, named
 from gongbi.errors import UnknownName
+from gongbi.translation.categories import category
 from gongbi.translation.units import SHARES
 
 #: What the library can be narrowed down to.
@@ -127,6 +128,10 @@ def _fits(tag: Mapping[str, Any], state: Mapping[str, str], idle: Collection[str
     return inside and mine and own and named_so and states.get(state["state"], True)
 
 
+def _category(page: Page, tag: Mapping[str, Any]) -> str:
+    return category(tag["category"], page.language, tag["category_name"][page.language]).replace("/", " / ")
+
+
 def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str]) -> None:
     counts: dict[str, int] = {}
     for tag in tags:
@@ -139,7 +144,7 @@ def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str
         ordered = sorted(counts, key=lambda p: (heads.index(p.split("/")[0]), "/" in p, p))
         titles = {tag["category"]: tag["category_name"][page.language] for tag in tags}
         titles |= {path.split("/")[0]: name.split("/")[0] for path, name in titles.items()}
-        rows = [(path, category(titles[path], page.language).split(" / ")[-1], counts[path]) for path in ordered]
+        rows = [(path, titles[path].split("/")[-1], counts[path]) for path in ordered]
         rows.insert(0, ("", page.t("tags.all"), len(tags)))
         for path, name, count in rows:
             query = urlencode({"subject": state["subject"], "category": path})
@@ -172,7 +177,7 @@ def _table(page: Page, tags: Sequence[Mapping[str, Any]]) -> None:
             "name": page.words(t["name"], t["tag"]),
             "name_to": f"/tags/{quote(t['tag'])}",
             "tag": t["tag"],
-            "category": category(t["category_name"][page.language], page.language).split(" / ")[-1],
+            "category": t["category_name"][page.language].split("/")[-1],
             "coverage": page.format.percent(t["coverage"], 0),
             "coverage_share": t["coverage"] or 0,
             "coverage_sort": t["coverage"] or 0,
@@ -337,7 +342,7 @@ def _plain(value: Any) -> Any:
 def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (page.t("tags.subject"), named(tag["subject"], page.language)),
-        (page.t("tags.category"), category(tag["category_name"][page.language], page.language)),
+        (page.t("tags.category"), _category(page, tag)),
         (page.t("tags.type"), type_words(page, tag["type"])),
         (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
         (page.t("tags.owner"), desk(tag["owner"], page.language) or "—"),
