@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gongbi
+from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput, UnknownName
 from gongbi.services.overlap import shared
 
@@ -64,6 +65,44 @@ def test_saved_segments_are_compared_by_default_and_those_that_cannot_be_counted
     assert {s["segment"] for s in found["segments"]} == {"regulars", "buyers"}
     assert [(s["segment"], s["code"]) for s in found["skipped"]] == [("late", "not_yet")]
     assert ws.overlap() == found["pairs"]
+
+
+def test_a_large_build_keeps_how_saved_segments_lie_over_one_another(
+    ws: gongbi.Workspace, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gongbi.services.bins.KEPT_FROM", 0)
+    assert ws.context is not None
+    engine, file = ws.context.engine, shop / "definitions/segments.yaml"
+    before = file.read_text("utf-8")
+
+    def kept() -> list[str]:
+        return [name for name in engine.tables() if "_patterns_" in name]
+
+    def save(expr: str) -> None:
+        file.write_text(f"{before}---\nsegment: others\nexpr: {expr}\n", "utf-8")
+        ws.apply()
+
+    def check(expr: str) -> None:
+        found = ws.call("overlap")
+        assert {s["segment"]: s["count"] for s in found["segments"]}["others"] == len(ids(ws, expr))
+        (pair,) = found["pairs"]
+        assert pair["both"] == len(ids(ws, "segment.regulars") & ids(ws, expr))
+
+    save("tag.spend.total > 8")
+    ws.build(force=True)
+    (first,) = kept()  # Prepared by the build.
+    check("tag.spend.total > 8")
+    # A process that begins anew reads what is kept.
+    ws.context.memory.clear()
+    more = Plan().then("more", f"select pattern, n * 10 as n from {first}")
+    engine.build(more, f"{first}x")
+    engine.drop(first)
+    engine.rename(f"{first}x", first)
+    assert ws.call("overlap")["of"] == 10 * len(ids(ws, "true"))
+    save("customer.town = '上海' or count(order) > 1")
+    check("customer.town = '上海' or count(order) > 1")
+    assert len(kept()) == 1
+    assert kept() != [first]
 
 
 def test_a_waterfall_removes_one_condition_after_another(ws: gongbi.Workspace) -> None:

@@ -36,9 +36,12 @@ def count_members(engine: Engine, world: World, request: Request) -> int:
     return int(engine.value(plans.count_plan(request, world, engine.dialect)))
 
 
-def count_patterns(engine: Engine, world: World, request: Request) -> dict[int, int]:
-    """Pattern of the requested conditions → how many members answer so; see `plan.patterns_plan`."""
-    rows = engine.query(plans.patterns_plan(request, world, engine.dialect))
+def count_patterns(engine: Engine, world: World, request: Request, keep: str | None = None) -> dict[int, int]:
+    """Pattern of the requested conditions → how many members answer so; see `plan.patterns_plan`.
+
+    `keep` is how the name of the table begins in which the answer is kept, to be read from there the next time.
+    """
+    rows = _looked_up(engine, plans.patterns_plan(request, world, engine.dialect), keep)
     return dict(zip(rows["pattern"].to_pylist(), rows["n"].to_pylist(), strict=True))
 
 

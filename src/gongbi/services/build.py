@@ -20,6 +20,7 @@ from gongbi.services.given import ensure_tables
 from gongbi.services.governance import retire_expired
 from gongbi.services.history import keep, prepare
 from gongbi.services.judging import hold_back, judged
+from gongbi.services.overlap import prepare_overlap
 from gongbi.services.quality import acceptance, inspect, kept, put_on_record, refusal
 from gongbi.store.builds import Build, TagStats
 from gongbi.tags.amend import drop_build
@@ -176,7 +177,7 @@ def _build_subject(
             put_on_record(ctx, done, accepted, found.breaches)
     if leads:
         keep(ctx, done)
-        prepare_bins(ctx, subject)
+        _prepare(ctx, subject)
     drop_old(ctx, subject)
     return _built(done, reused=False, current=leads, made=made.to_json())
 
@@ -205,8 +206,14 @@ def _again(ctx: Context, build: Build, accepted: dict[str, Any] | None) -> Built
                 put_on_record(ctx, done, accepted, breaches)
         if build.status == "refused":
             keep(ctx, done)
-    prepare_bins(ctx, build.subject)
+    _prepare(ctx, build.subject)
     return _built(build, reused=True, current=True)
+
+
+def _prepare(ctx: Context, subject: str) -> None:
+    """Work out now what those who ask first of a large build would else wait for."""
+    prepare_bins(ctx, subject)
+    prepare_overlap(ctx, subject)
 
 
 def _made(

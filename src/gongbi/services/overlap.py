@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, combinations_with_replacement
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, compile_members
 from gongbi.core.expr import Expr
 from gongbi.core.language import check_condition
@@ -17,9 +19,11 @@ from gongbi.core.syntax import conjuncts
 from gongbi.errors import InvalidInput, NotYet
 from gongbi.segments.plan import MOST_PATTERN_BITS
 from gongbi.segments.run import count_patterns
+from gongbi.services import bins
 from gongbi.services.context import Context
 from gongbi.services.segments import condition, population, request
 from gongbi.services.warnings import warn_of_request
+from gongbi.tags.amend import read_off
 
 
 def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "customer") -> dict[str, Any]:
@@ -53,7 +57,8 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
     ctx.progress("overlap", 0)
     wanted = _requested(ctx, subject, conditions.values())
     # Without a condition everybody answers alike.
-    patterns = _answers(ctx, wanted) if names else {0: population(ctx, subject, wanted.as_of)}
+    kept = None if segments else _kept(ctx, wanted)
+    patterns = _answers(ctx, wanted, kept) if names else {0: population(ctx, subject, wanted.as_of)}
     known = sum(patterns.values())
     together = shared(patterns, len(names))
     pairs = []
@@ -80,6 +85,14 @@ def overlap(ctx: Context, segments: Sequence[str] = (), *, subject: str = "custo
         "skipped": skipped,
         "warnings": warn_of_request(ctx, wanted),
     }
+
+
+def prepare_overlap(ctx: Context, subject: str) -> None:
+    """Work out now how the saved segments of a large build lie over one another, so that nobody waits for it."""
+    wanted = _requested(ctx, subject, _conditions(ctx, (), subject)[0].values())
+    if 2 <= len(wanted.columns) <= MOST_PATTERN_BITS and (kept := _kept(ctx, wanted)) is not None:
+        ctx.progress("overlap of the saved segments", 0)
+        _answers(ctx, wanted, kept)
 
 
 def shared(patterns: Mapping[int, int], groups: int) -> list[list[int]]:
@@ -210,6 +223,33 @@ def _requested(ctx: Context, subject: str, conditions: Iterable[Expr]) -> Reques
     return replace(request(ctx, "true", subject, columns), where=None)
 
 
-def _answers(ctx: Context, wanted: Request) -> dict[int, int]:
+def _answers(ctx: Context, wanted: Request, keep: str | None = None) -> dict[int, int]:
     """How many members answer alike: pattern of the conditions that hold → members."""
-    return count_patterns(ctx.engine, ctx.catalog().world, wanted)
+    engine, world = ctx.engine, ctx.catalog().world
+    if keep is None:
+        return count_patterns(engine, world, wanted)
+    # Two who ask at once need one table; what was kept before a segment was edited is no answer any more.
+    with ctx.memory.setdefault(f"overlap {wanted.subject}", threading.Lock()):
+        before = [table for table in engine.tables() if table.startswith(keep)]
+        found = count_patterns(engine, world, wanted, keep)
+        kept = [table for table in engine.tables() if table.startswith(keep)]
+        for table in before if len(kept) > len(before) else ():
+            engine.drop(table)
+        return found
+
+
+def _kept(ctx: Context, wanted: Request) -> str | None:
+    """How the table begins that keeps the answer beside a large build; None where the answer may not stay the same.
+
+    It rests on the build and its data alone: scores, lists and values given by hand change without another build.
+    """
+    build = ctx.current_build(wanted.subject)
+    if build is None or wanted.known != build.table or (build.members or 0) < bins.KEPT_FROM:
+        return None
+    parts = [part for one in wanted.columns.values() for part in ir.walk(one)]
+    if any(isinstance(part, ir.Attribute) and part.attribute.startswith("given.") for part in parts):
+        return None
+    tags = {part.tag for part in parts if isinstance(part, ir.TagValue)}
+    if any(tag not in wanted.stored or wanted.stored[tag].table != build.table for tag in tags):
+        return None
+    return read_off(build.table, "patterns_")
