@@ -114,8 +114,9 @@ def test_a_bar_of_the_waterfall_leads_to_those_whom_it_removed(visit: Visit) -> 
     # A click as the drawing tells of it; where on the screen a bar ends is the drawing's own business.
     visit.script("""
         const found = document.querySelector('[role=img][aria-label="Condition by condition"]');
-        const bar = {componentType: 'series', seriesType: 'bar', seriesIndex: 1, dataIndex: 2, name: ''};
-        getElement(Number(found.id.slice(1))).chart.trigger('click', {...bar, seriesName: '', dataType: null, data: 1, value: 1});
+        const series = {componentType: 'series', seriesType: 'bar', seriesIndex: 1, seriesName: ''};
+        const bar = {...series, dataIndex: 2, name: '', dataType: null, data: 1, value: 1};
+        getElement(Number(found.id.slice(1))).chart.trigger('click', bar);
     """)
     until(lambda: visit.script(WRITTEN) == step["removed_are"], "the expression of those whom it removed", 20)
     until(lambda: visit.count() == str(step["removed"]), "how many they are")
