@@ -141,6 +141,32 @@ def shop(n: int = 300, *, seed: int = 1, signal: float = 2.0) -> Rows:
     return found
 
 
+TICKETS = """
+source: tickets
+from: {file: tickets.csv}
+fact: ticket
+key: [n]
+time: {column: at}
+subjects: {customer: customer}
+columns: {words: text, kind: text}
+"""
+WORDS = {"物流": "快递 物流 包裹 派送 驿站".split(), "话费": "话费 套餐 流量 账单 扣费".split()}
+ENDS = "太慢了，很失望", "很好，满意"
+
+
+def tickets(n: int = 300, seed: int = 11) -> list[dict[str, Any]]:
+    """What forty customers write in the last 120 days, two at a time: of two kinds, a third of them without a label."""
+    rng, found = np.random.default_rng(seed), []
+    for k in range(n):
+        kind = list(WORDS)[int(rng.integers(2))]
+        # One blank, which is no text.
+        words = "  " if k == 7 else "".join(rng.choice(WORDS[kind], 3, replace=False)) + ENDS[int(rng.integers(2))]
+        at = END - timedelta(days=120 - 120 * (k // 2) / (n / 2))
+        label = kind if k % 3 else None
+        found.append({"ts": at, "customer": 1 + k % 40, "words": words if k == 7 else f"{words}{k}", "kind": label})
+    return found
+
+
 def load(engine: Engine, catalog: Catalog, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Put rows into the tables of the facts, and find the members."""
     for name, source in catalog.sources.items():

@@ -145,7 +145,7 @@ def test_a_version_that_ranks_worse_than_the_champion_is_not_promoted(
     assert beside["version"] == 1
     assert beside["difference"]["high"] < 0
     assert not done["promoted"]
-    assert "below that of version 1, which is in use" in done["reason"]["en"]
+    assert "less than that of version 1, which is in use" in done["reason"]["en"]
     assert status(ports) == {1: "champion", 2: "candidate"}
 
 

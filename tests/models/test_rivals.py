@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.lifecycle import StageModel
 from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.estimators.sendtime import SendTimeModel
+from gongbi.estimators.text.complaints import ComplaintModel
 from gongbi.estimators.uplift import UpliftModel
 from gongbi.models import uplift
+from gongbi.models.base import Version
+from gongbi.models.reading import Work
+from gongbi.models.run import challenged
 from gongbi.services import models, promotion
 from gongbi.store import Store
 
@@ -111,6 +116,57 @@ def test_send_times(tmp_path: Path, registry: Store, duckdb_engine: Engine, monk
     assert (first["fair"], second["fair"]) == (True, False)
     assert first["loss"] == pytest.approx(check["champion"]["loss"])
     assert second["difference"]["estimate"] == pytest.approx(second["loss"] - first["loss"])
+
+
+VOICE = f"""
+{shop.TICKETS.strip()}
+---
+model: voice
+estimator: texts
+fact: ticket
+text: words
+label: kind
+holdout_days: 40
+fewest: 2
+most: 2
+---
+model: plain
+estimator: texts
+fact: ticket
+text: words
+"""
+
+
+def test_labels_of_texts(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = shop.shop(60) | {"tickets": shop.tickets()}
+    ports = ports_of(shop.definitions(models=VOICE), rows, tmp_path, registry, duckdb_engine)
+    models.train(ports, "voice", as_of="2024-07-01")
+    real = ComplaintModel.fit
+
+    def turned(self: ComplaintModel, texts: Any, labels: Any) -> ComplaintModel:
+        return real(self, texts, labels[::-1])
+
+    monkeypatch.setattr(ComplaintModel, "fit", turned)
+    labels = waits(ports, "voice")["labels"]
+    # The last texts with a label, which the version in use has not seen; it labels them all as they are.
+    since = shop.END - timedelta(days=40)
+    assert labels["judged_on"] == sum(row["ts"] >= since and row["kind"] is not None for row in rows["tickets"])
+    assert labels["champion"]["loss"] == 0
+    assert labels["champion"]["difference"]["estimate"] == pytest.approx(1 - labels["accuracy"], abs=0.1)
+    first, second = compared(ports, "voice")
+    assert (first["fair"], second["fair"]) == (True, False)
+    assert first["loss"] == 0
+    assert second["difference"]["low"] > 0
+    # Other labels cannot be held against these, and without any there is nothing to tell versions by.
+    fitted = real(ComplaintModel(), ["一样的话"] * 4, [("这",), ("那",)] * 2)
+    other = Version(3, {"labels": fitted.to_json()}, None)
+    work = Work(duckdb_engine, ports.definitions.model("voice"), ports.definitions, shop.END)
+    assert challenged(work, [other])[1] == [{"version": 3, "fair": False}]
+    with pytest.raises(InvalidInput, match="are not compared") as refused:
+        promotion.compare_models(ports, "plain")
+    assert "Without `label`" in (refused.value.hint or "")
 
 
 def test_an_uplift_of_one_trial_is_judged_on_those_whom_neither_version_knows(

@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.metrics import f1_score
 
 import gongbi
 from gongbi.catalog.catalog import assemble
 from gongbi.catalog.yaml import read_text
 from gongbi.errors import GongbiError, InvalidInput, NotYet, UnknownName
 from gongbi.folder import init
-from gongbi.models import texts
+from gongbi.models import text_labels, texts
 
 BEGIN = datetime(2024, 1, 1, 9)  # noqa: DTZ001  (facts hold UTC without a zone)
 DAYS = 120
@@ -206,6 +207,14 @@ def test_the_card_of_texts_says_how_labels_were_judged_and_why_so_many_topics(ws
 
 def _late(card: Any) -> datetime:
     return datetime.fromisoformat(card["window"]["as_of"]).replace(tzinfo=None) - timedelta(days=30)
+
+
+def test_macro_f1_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    # Three labels: one that never is, one that is never said, and sometimes something else is said.
+    truth, said_ = rng.choice([0, 1], 60), rng.choice([1, 2, 3], 60)
+    wanted = f1_score(truth, said_, labels=[0, 1, 2], average="macro", zero_division=0)
+    assert text_labels.macro_f1(truth, said_, 3) == pytest.approx(wanted)
 
 
 def test_hot_topics_are_plain_counts_of_weeks_and_the_burst_of_the_last_is_told(ws: Any) -> None:

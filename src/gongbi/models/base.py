@@ -81,6 +81,33 @@ class Judgement:
         return {"promoted": self.promoted, "reason": self.reason.to_json()}
 
 
+def worse(figures: Mapping[str, Any], what: Words, *, more_is_better: bool = False) -> Judgement | None:
+    """That a model stays a candidate, where the version in use does better beyond the interval; else None.
+
+    Parameters
+    ----------
+    figures
+        May hold a ``champion``: its ``version``, and the ``difference`` of the new one to it, paired on the same rows.
+    what
+        Names the measure: a loss, or one of which more is better.
+    """
+    champion = figures.get("champion")
+    if champion is None:
+        return None
+    gap, version = champion["difference"], champion["version"]
+    if (gap["high"] >= 0) if more_is_better else (gap["low"] <= 0):
+        return None
+    zh, en = ("小", "less") if more_is_better else ("大", "more")
+    return Judgement(
+        False,
+        Words(
+            f"{what.zh}比在用的第 {version} 版{zh} {abs(gap['estimate']):.3g}，区间不含 0。",
+            f"Its {what.en} is {abs(gap['estimate']):.3g} {en} than that of version {version}, which is in use, with an"
+            " interval without 0.",
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A model that has learned, with everything the registry keeps about it.

@@ -35,6 +35,7 @@ from gongbi.models import (
     rivals,
     sendtime,
     stages,
+    text_labels,
     texts,
     traits,
     uplift,
@@ -424,14 +425,17 @@ class Clusters(OfTags):
 class Texts:
     """What texts of a fact say; each text's answer becomes a row of a fact of its own."""
 
-    compare = None
-
-    def train(self, work: Work, champion: Version | None) -> Trained:  # noqa: ARG002
-        """Read the texts, learn, judge labels on the last ones."""
+    def train(self, work: Work, champion: Version | None) -> Trained:
+        """Read the texts, learn, judge labels on the last ones, beside the `champion` where it knows none of them."""
         work.stage("texts")
         rows = self._read(work)
         work.stage("fit")
-        return texts.learn(work.model, rows, work.as_of)
+        return texts.learn(work.model, rows, work.as_of, champion)
+
+    def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
+        """Label the last texts by each."""
+        work.stage("texts")
+        return text_labels.compare(work.model, texts.learned_from(self._read(work)), work.as_of, versions)
 
     def said(self, work: Work, artifact: Mapping[str, Any]) -> pa.Table:
         """What a kept model says of every text that was known at the instant."""
@@ -472,7 +476,7 @@ def _circle_scores(model: ModelDef, artifact: Mapping[str, Any], facts: Facts) -
     return {name: found[name] for name in found.column_names}
 
 
-#: Why versions of a kind are not looked at side by side.
+#: Why versions of a kind are not looked at side by side; those of texts are by their labels, where they have some.
 INCOMPARABLE: Mapping[str, str] = {
     "recurring": "It learns nothing: each scoring finds anew what recurs.",
     "life_event": "Each version learns from all whose event is known, so nobody is left to judge two of them by.",
@@ -480,7 +484,7 @@ INCOMPARABLE: Mapping[str, str] = {
     "circles": "Each scoring finds the circles anew in the ties of that instant.",
     "clusters": "Clusters foretell nothing that could come true.",
     "trait": "Each version learns from all who declared, so nobody is left by whom to judge two of them fairly.",
-    "texts": "Labels are judged at each training, on the last texts; without labels nothing tells versions apart.",
+    "texts": "Without `label` nothing tells versions apart.",
 }
 
 

@@ -13,9 +13,9 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import OnFold
 from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.models import drift, propensity
-from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.propensity import SEED, CohortRows
-from gongbi.models.rivals import beside, mean_interval, side_by_side, told_beside, worse
+from gongbi.models.rivals import beside, mean_interval, side_by_side, told_beside
 from gongbi.models.sections import stat, stats, table
 
 #: Fewer members of the test, or fewer buyers among them, judge nothing.

@@ -26,7 +26,7 @@ from gongbi.estimators.stats import (
     lift_table,
     wilson_interval,
 )
-from gongbi.models.base import Figures, Judgement
+from gongbi.models.base import Figures, Judgement, worse
 from gongbi.models.features import feature_frame
 from gongbi.models.groups import Labels, labels, order_of, split_figures
 
@@ -320,17 +320,8 @@ def judge(tests: Sequence[Figures]) -> Judgement:
                     f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of {tag}, with an interval without 0.",
                 ),
             )
-        champion = test.get("champion")
-        if champion is not None and champion["difference"]["high"] < 0:
-            gap, version = champion["difference"], champion["version"]
-            return Judgement(
-                False,
-                Words(
-                    f"在 {cohort} 上 AUC 比在用的第 {version} 版低 {-gap['estimate']:.3f}，区间不含 0。",
-                    f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of version {version}, which is in use,"
-                    " with an interval without 0.",
-                ),
-            )
+        if (waits := worse(test, Words(f"{cohort} 上的 AUC ", f"AUC on {cohort}"), more_is_better=True)) is not None:
+            return waits
         if test["auc"]["high"] < 0.5:
             return Judgement(
                 False,

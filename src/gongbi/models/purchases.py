@@ -19,7 +19,7 @@ from gongbi.estimators.pareto import ParetoNBDModel
 from gongbi.estimators.purchases import BetaGeoModel, ModifiedBetaGeoModel
 from gongbi.estimators.spend import AverageSpend, GammaGammaModel
 from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
-from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.propensity import interval_json
 from gongbi.models.rivals import fair
 
@@ -333,17 +333,9 @@ def _headline(check: Figures | None) -> Figures | None:
 
 
 def _judge(check: Figures, days: int) -> Judgement:
-    champion = check.get("champion")
-    if champion is not None and champion["difference"]["low"] > 0:
-        gap, version = champion["difference"], champion["version"]
-        return Judgement(
-            False,
-            Words(
-                f"在最后 {days} 天里，每人平均误差比在用的第 {version} 版大 {gap['estimate']:.3f}，区间不含 0。",
-                f"In the last {days} days its mean error per member is {gap['estimate']:.3f} more than that of version"
-                f" {version}, which is in use, with an interval without 0.",
-            ),
-        )
+    error = Words(f"最后 {days} 天的每人平均误差", f"mean error per member in the last {days} days")
+    if (waits := worse(check, error)) is not None:
+        return waits
     gap = check["error_minus_naive"]
     if gap["low"] > 0:
         return Judgement(

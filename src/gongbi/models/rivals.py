@@ -11,7 +11,7 @@ import numpy as np
 from gongbi.catalog.base import Words
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.stats import bootstrap_interval
-from gongbi.models.base import Figures, Judgement, Version
+from gongbi.models.base import Figures, Version
 from gongbi.models.plan import last_day
 from gongbi.models.propensity import SEED, interval_json
 
@@ -59,25 +59,6 @@ def side_by_side(
             told |= {"loss": float(loss.mean()), "difference": mean_interval(loss - first, units)}
         found.append(told)
     return found
-
-
-def worse(figures: Mapping[str, Any], what: Words) -> Judgement | None:
-    """That a model stays a candidate, where it loses more than the version in use beyond the interval; else None.
-
-    `figures` may hold a ``champion``, as `beside` gives it; `what` names the loss.
-    """
-    champion = figures.get("champion")
-    if champion is None or champion["difference"]["low"] <= 0:
-        return None
-    gap, version = champion["difference"]["estimate"], champion["version"]
-    return Judgement(
-        False,
-        Words(
-            f"{what.zh}比在用的第 {version} 版大 {gap:.4f}，区间不含 0。",
-            f"Its {what.en} is {gap:.4f} more than that of version {version}, which is in use, with an interval without"
-            " 0.",
-        ),
-    )
 
 
 def told_beside(sentence: Words, figures: Mapping[str, Any], what: Words) -> Words:

@@ -92,7 +92,7 @@ def with_cohorts(work: Work) -> ModelDef:
 
 def check_comparable(model: ModelDef) -> None:
     """Refuse a kind of model whose versions no outcome tells apart, with the reason."""
-    if (why := INCOMPARABLE.get(model.estimator)) is not None:
+    if model.label is None and (why := INCOMPARABLE.get(model.estimator)) is not None:
         raise InvalidInput(f"Versions of a model of {model.estimator} are not compared.", hint=why)
 
 

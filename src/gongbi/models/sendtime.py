@@ -20,10 +20,10 @@ from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.sendtime import SendTimeModel
-from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.plan import scored_plan
 from gongbi.models.propensity import SEED
-from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside, worse
+from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside
 from gongbi.models.sections import stat, stats, table
 
 #: What versions are compared by.

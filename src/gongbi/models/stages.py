@@ -16,11 +16,11 @@ from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.lifecycle import DORMANT, SLEEPS, STAGES, StageModel, hidden_value
 from gongbi.estimators.purchase_log import PurchaseLog
 from gongbi.estimators.stats import wilson_interval
-from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.plan import last_day
 from gongbi.models.propensity import SEED, interval_json
 from gongbi.models.purchases import Histories, PurchaseModels
-from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside, worse
+from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside
 from gongbi.models.sections import stat, stats, table
 
 FORMAT = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,26 +15,21 @@ from gongbi.core.dialect import Dialect
 from gongbi.core.grouping import rows_as_of
 from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
-from gongbi.estimators.stats import bootstrap_interval
 from gongbi.estimators.text.complaints import ComplaintModel
 from gongbi.estimators.text.moods import moods
 from gongbi.estimators.text.sentiment import Sentiment
 from gongbi.estimators.text.topics import Number, TopicModel, choose_topics, words
-from gongbi.models.base import Figures, Judgement, Trained
-from gongbi.models.propensity import interval_json
+from gongbi.models import text_labels
+from gongbi.models.base import Figures, Trained, Version
+from gongbi.models.propensity import SEED
+from gongbi.models.rivals import told_beside
 from gongbi.models.sections import stat, stats, table
 
 FORMAT = 1
-SEED = 20170101
-RESAMPLES = 1000
 #: Fewer texts bear no topics.
 FEWEST_TEXTS = 50
 #: Of more texts the newest are learned from.
 MOST_TEXTS = 50_000
-#: A label of fewer texts is not learned, nor judged.
-FEWEST_OF_LABEL = 10
-#: Between the levels of a label: 物流/破损.
-LEVEL = "/"
 GOOD, BAD = "good", "bad"
 
 
@@ -47,7 +41,7 @@ def texts_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datet
     """
     fact, quote = catalog.world.fact(model.fact or ""), dialect.ident
     who, said = quote(model.subject), quote(model.text or "")
-    label = f"cast({quote(model.label)} as {dialect.types['text']})" if model.label else "cast(null as varchar)"
+    label = f"cast({quote(model.label) if model.label else 'null'} as {dialect.types['text']})"
     rows = rows_as_of(fact, catalog.world, dialect, as_of)
     return Plan().then(
         "texts",
@@ -56,8 +50,8 @@ def texts_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datet
     )
 
 
-def learn(model: ModelDef, rows: pa.Table, as_of: datetime) -> Trained:
-    """Learn from the newest texts; labels are judged on those of the last `holdout_days`.
+def learn(model: ModelDef, rows: pa.Table, as_of: datetime, champion: Version | None = None) -> Trained:
+    """Learn from the newest texts; labels are judged on those of the last `holdout_days`, beside the `champion`.
 
     Raises
     ------
@@ -69,13 +63,13 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime) -> Trained:
             f"There are {len(rows)} texts in {model.fact}.{model.text}; {FEWEST_TEXTS} are the least to learn from.",
             hint="Load more, or name another column with `text`.",
         )
-    newest = rows.slice(max(0, len(rows) - MOST_TEXTS))
+    newest = learned_from(rows)
     texts = newest["text"].to_pylist()
     cut = words(texts)
     number = choose_topics(cut, model.fewest, model.most, seed=SEED)
     topics = TopicModel(number.chosen.number, seed=SEED).fit_words(cut)
     sentiment = Sentiment(seed=SEED).fit(texts)
-    labels, judged = (None, None) if model.label is None else _labels(model, newest, as_of)
+    labels, judged = (None, None) if model.label is None else text_labels.learn(model, newest, as_of, champion)
     kept = {
         "format": FORMAT,
         "sentiment": sentiment.to_json(),
@@ -83,7 +77,7 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime) -> Trained:
         "labels": labels.to_json() if labels is not None else None,
     }
     found = said(kept, newest)
-    judgement = _judge(judged)
+    judgement = text_labels.judge(judged)
     share = float(np.mean([one == BAD for one in found["sentiment"].to_pylist()]))
     metrics: Figures = {
         "headline": {
@@ -98,13 +92,18 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime) -> Trained:
         "taught_by_words": sentiment.taught_,
         "labels": judged,
         "topics": _topic_figures(topics, found),
-        "sentence": reason(number).to_json(),
+        "sentence": told_beside(reason(number), judged or {}, text_labels.LOSS).to_json(),
         "judgement": judgement.to_json(),
     }
     metrics["sections"] = _sections(metrics, number, topics)
     window = {"as_of": as_of.isoformat(), "horizon_days": model.horizon_days, "holdout_days": model.holdout_days}
     params = {"topics": topics.number, "seed": SEED}
     return Trained(model.model, "NMF, self-trained sentiment", kept, metrics, params, window, judgement)
+
+
+def learned_from(rows: pa.Table) -> pa.Table:
+    """The newest of the texts, as many as are learned from."""
+    return rows.slice(max(0, len(rows) - MOST_TEXTS))
 
 
 def said(artifact: Mapping[str, Any], rows: pa.Table) -> pa.Table:
@@ -126,7 +125,7 @@ def said(artifact: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     }
     if artifact["labels"] is not None:
         ways = ComplaintModel.from_json(artifact["labels"]).predict(texts)
-        columns["label"] = pa.array([LEVEL.join(path) for path, _ in ways], pa.string())
+        columns["label"] = pa.array([text_labels.LEVEL.join(path) for path, _ in ways], pa.string())
         columns["sure"] = pa.array([chance for _, chance in ways], pa.float64())
     return pa.table(columns)
 
@@ -168,93 +167,6 @@ def reason(number: Number) -> Words:
         f"（连贯度 {one.coherence:.2f}，稳定度 {one.stability:.2f}）。",
         f"Of {first} to {last} topics {one.number} were chosen: of the numbers that come again in other texts, the one"
         f" whose words hold together best (coherence {one.coherence:.2f}, stability {one.stability:.2f}).",
-    )
-
-
-def _labels(model: ModelDef, rows: pa.Table, as_of: datetime) -> tuple[ComplaintModel, Figures | None]:
-    """Learn labels of all texts that have one; judge those who learned from what came before the last days."""
-    every = rows["label"].to_pylist()
-    counted = Counter(label for label in every if label)
-    enough = {label for label, n in counted.items() if n >= FEWEST_OF_LABEL}
-    if len(enough) < 2:
-        raise InvalidInput(
-            f"{len(enough)} labels in {model.fact}.{model.label} have {FEWEST_OF_LABEL} texts or more;"
-            " two are the least.",
-            hint="Leave out `label`, or label more texts.",
-        )
-    known = np.array([label in enough for label in every])
-    texts = np.asarray(rows["text"].to_pylist(), dtype=object)[known]
-    label = np.asarray(every, dtype=object)[known]
-    since = np.datetime64(as_of.replace(tzinfo=None) - timedelta(days=model.holdout_days), "us")
-    late = rows["ts"].to_numpy(zero_copy_only=False).astype("datetime64[us]")[known] >= since
-    judged = _judged(texts, label, late)
-    return ComplaintModel(seed=SEED).fit(texts.tolist(), [tuple(str(one).split(LEVEL)) for one in label]), judged
-
-
-def _judged(texts: Any, label: Any, late: Any) -> Figures | None:
-    """Macro F1 on late texts beside a plain machine; None where either side has too little to say anything."""
-    from sklearn.metrics import f1_score
-
-    from gongbi.models.evaluation.text import plain_machine
-
-    # Equal texts on both sides would be judged by heart.
-    late = late & ~np.isin(texts.astype(str), texts[~late].astype(str))
-    both = [name for name, n in Counter(label[~late]).items() if n >= FEWEST_OF_LABEL]
-    seen, later = ~late & np.isin(label, both), late & np.isin(label, both)
-    if len(both) < 2 or later.sum() < FEWEST_TEXTS or len(set(label[later])) < 2:
-        return None
-    paths = [tuple(str(one).split(LEVEL)) for one in label[seen]]
-    ways = ComplaintModel(seed=SEED).fit(texts[seen].tolist(), paths).predict(texts[later].tolist())
-    names, kind = np.unique(label[seen].astype(str), return_inverse=True)
-    own = np.asarray([LEVEL.join(path) for path, _ in ways])
-    plain = names[plain_machine(texts[seen], kind, texts[later])]
-    truth = label[later].astype(str)
-    # A text that stops at an upper level is not right: the figure is of whole labels.
-    score = {"labels": list(names), "average": "macro", "zero_division": 0}
-    commonest = np.full(len(truth), names[np.bincount(kind).argmax()])
-
-    def macro(right: Any, said_: Any) -> float:
-        return float(f1_score(right, said_, **score))
-
-    def gap(right: Any, one: Any, other: Any) -> float:
-        return macro(right, one) - macro(right, other)
-
-    return {
-        "learned_from": int(seen.sum()),
-        "judged_on": int(later.sum()),
-        "labels": list(names),
-        "macro_f1": interval_json(bootstrap_interval(macro, truth, own, seed=SEED, resamples=RESAMPLES)),
-        "accuracy": float((truth == own).mean()),
-        "baseline": {"what": "svm", "macro_f1": macro(truth, plain), "commonest": macro(truth, commonest)},
-        "difference": interval_json(bootstrap_interval(gap, truth, own, plain, seed=SEED, resamples=RESAMPLES)),
-    }
-
-
-def _judge(judged: Figures | None) -> Judgement:
-    if judged is None:
-        return Judgement(
-            True,
-            Words(
-                "没有可供检验的标签：情感与话题未与人工判断对照。",
-                "No labels to judge by: sentiment and topics were not held against people's judgement.",
-            ),
-        )
-    gap = judged["difference"]
-    if gap["high"] < 0:
-        return Judgement(
-            False,
-            Words(
-                f"在最后的文本上宏平均 F1 比普通线性支持向量机低 {-gap['estimate']:.3f}，区间不含 0。",
-                f"On the last texts its macro F1 is {-gap['estimate']:.3f} below a plain linear machine's, with an"
-                " interval without 0.",
-            ),
-        )
-    return Judgement(
-        True,
-        Words(
-            "在最后的文本上不显著差于普通线性支持向量机。",
-            "On the last texts it is not shown to be worse than a plain machine.",
-        ),
     )
 
 

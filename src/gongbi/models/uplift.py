@@ -28,7 +28,7 @@ from gongbi.estimators.stats.uplift import (
 )
 from gongbi.estimators.uplift import TLearner, UpliftModel
 from gongbi.models import drift
-from gongbi.models.base import Figures, Judgement, Trained, Version
+from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.propensity import SEED, CohortRows, interval_json
 
 FORMAT = 1
@@ -41,6 +41,8 @@ BY_LOT = "by_lot"
 POINTS = 50
 #: What is judged beside the model: a T-learner of the same rows, and the version in use.
 BASELINE, CHAMPION = "t_logistic", "champion"
+#: What versions are compared by.
+QINI = Words("Qini 面积", "Qini area")
 #: Gives the effect that a kept version foretells of each member of a cohort, shape (n,).
 OnCohort = Callable[[CohortRows], FloatArray]
 
@@ -291,17 +293,8 @@ def judge(figures: Figures, randomised: bool) -> Judgement:
                 f"Its Qini area is {-gap:.2f} below that of a logistic regression per arm, with an interval without 0.",
             ),
         )
-    champion = figures.get(CHAMPION)
-    if champion is not None and champion["difference"]["high"] < 0:
-        gap, version = champion["difference"]["estimate"], champion["version"]
-        return Judgement(
-            False,
-            Words(
-                f"Qini 面积比在用的第 {version} 版低 {-gap:.2f}，区间不含 0。",
-                f"Its Qini area is {-gap:.2f} below that of version {version}, which is in use, with an interval"
-                " without 0.",
-            ),
-        )
+    if (waits := worse(figures, QINI, more_is_better=True)) is not None:
+        return waits
     return Judgement(
         True,
         Words(
