@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shop
@@ -27,6 +30,13 @@ fact: visit
 amount: amount
 horizon_days: 30
 holdout_days: 30
+---
+model: life
+estimator: stages
+fact: visit
+amount: amount
+period_days: 28
+horizon_days: 28
 """
 
 
@@ -65,6 +75,32 @@ def test_a_card_is_written_in_both_languages_with_the_figures_on_record(ports: s
         cards.print_model_card(ports, "returns", str(tmp_path / "fr.html"), language="fr")
     with pytest.raises(InvalidInput, match="no known format"):
         cards.print_model_card(ports, "returns", str(tmp_path / "card.doc"))
+
+
+def test_figures_and_tables_of_the_page_are_printed_and_days_are_those_of_the_zone(
+    ports: shop.Ports, tmp_path: Path
+) -> None:
+    models.train(ports, "life", as_of="2024-08-15")
+    card = models.model_card(ports, "life")
+    told = {}
+    for language in ("zh", "en"):
+        path = tmp_path / f"life-{language}.html"
+        cards.print_model_card(ports, "life", str(path), language=language)
+        told[language] = path.read_text("utf-8")
+        for one in card["metrics"]["sections"]:
+            named = [i["label"] for i in one["items"]] if one["kind"] == "stats" else [one["title"], *_labels(one)]
+            assert all(escape(name[language]) in told[language] for name in named)
+        # Midnight of the shop, which is later in the day of UTC.
+        assert "2024-08-15 00:00" in told[language]
+    sleepers = card["metrics"]["stages"]["dormant"] + card["metrics"]["stages"]["lost"]
+    assert f"<td>{sleepers:,}</td>" in told["en"]
+    assert "马尔可夫链" in told["zh"]
+    assert "Markov chain" in told["en"]
+    assert "不是客户说的" in told["zh"]
+
+
+def _labels(table: Mapping[str, Any]) -> list[Any]:
+    return [column["label"] for column in table["columns"]]
 
 
 def test_the_card_is_printed_as_pdf(ports: shop.Ports, tmp_path: Path) -> None:

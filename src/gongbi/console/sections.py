@@ -10,6 +10,9 @@ from nicegui import ui
 from gongbi.console import charts, parts
 from gongbi.console.frame import Page
 
+#: A table of so many columns takes the whole width.
+WIDE = 6
+
 
 def figures(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
     """The figures in rows."""
@@ -47,7 +50,7 @@ def tables(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
             cells = {f"c{i}": written(page, cell, kinds[i]) for i, cell in enumerate(row)}
             order = {f"c{i}_sort": cell for i, cell in enumerate(row) if kinds[i] != "text"}
             rows.append({"id": n, **cells, **order})
-        with parts.card(title, page.words(one["about"]), classes="s6"):
+        with parts.card(title, page.words(one["about"]), classes="s6" if len(columns) < WIDE else "s12"):
             parts.table(page, columns, rows, label=title)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from typing import Any
 
+from gongbi.core import clock
 from gongbi.models.evaluation.page import STYLE, drawn
 
 Data = Mapping[str, Any]
@@ -22,6 +24,14 @@ _WORDS = {
     "everybody": ("所有人", "everybody"),
     "as_of": ("数据截至", "Data up to"),
     "days": ("预测天数", "Days ahead"),
+    "days_back": ("回看天数", "Days back"),
+    "fact": ("学习自事实", "Learned from the fact"),
+    "relation": ("学习自关系", "Learned from the relation"),
+    "trait": ("推断什么", "What is inferred"),
+    "signs": ("迹象", "Signs"),
+    "payee": ("给谁、为什么", "To whom or for what"),
+    "answered": ("怎样算回应", "What counts as an answer"),
+    "text": ("文本列", "Column of the texts"),
     "tags": ("写入的标签", "Tags it writes"),
     "said": ("一句话", "In a word"),
     "figures": ("指标（95% 区间）", "Figures (95% interval)"),
@@ -50,7 +60,10 @@ _WORDS = {
     "baseline": ("基线", "Baseline"),
     "difference": ("与基线之差", "Less the baseline"),
     "strongest": ("最强的单个标签", "Strongest single tag"),
-    "champion": ("与在用版本之差", "Less the version in use"),
+    "beside": ("与在用版本之差", "Less the version in use"),
+    "champion": ("在用", "in use"),
+    "candidate": ("候选", "a candidate"),
+    "retired": ("退役", "retired"),
     "effect": ("平均效果", "Mean effect"),
     "half": ("处理得分高的一半，比随机一半每人多得", "Treating the better half, not a random half, per member"),
     "t_logistic": ("与每组一个逻辑回归的 Qini 之差", "Qini less that of a logistic regression per arm"),
@@ -63,48 +76,57 @@ _WORDS = {
     "sha": ("模型文件 SHA-256", "SHA-256 of the model's file"),
 }
 #: Pairs of a name and a text, which is read from the left.
-_PAIRS = "<style>table.pairs td:nth-child(1){width:34%;color:#5c6a74}table td{vertical-align:top}</style>"
+_LOOK = (
+    "<style>table.pairs td:nth-child(1){width:34%;color:#5c6a74}table td{vertical-align:top}"
+    "h2,h3{break-after:avoid}tr,li,section{break-inside:avoid}"
+    "table .n{text-align:right!important}table .w{text-align:left!important}</style>"
+)
 
 
-def body(card: Data, language: str) -> list[str]:
-    """The card in one language, from `services.models.model_card`."""
+def body(card: Data, language: str, zone: str) -> list[str]:
+    """The card in one language, from `services.models.model_card`; days are said in the zone."""
     at = 0 if language == "zh" else 1
     words = {name: both[at] for name, both in _WORDS.items()}
     metrics, name = card["metrics"], card["name"].get(language) or card["model"]
-    parts = [STYLE, _PAIRS, f"<h1>{escape(name)}</h1>"]
+    parts = [STYLE, _LOOK, f"<h1>{escape(name)}</h1>"]
     if about := card["about"].get(language):
         parts.append(f'<p class="about">{escape(about)}</p>')
-    parts += [f"<h2>{words['about']}</h2>", _pairs(_facts(card, words))]
+    parts += [f"<h2>{words['about']}</h2>", _pairs(_facts(card, words, language, zone))]
     said = [metrics.get("sentence"), card["calibration"], (metrics.get("judgement") or {}).get("reason")]
     parts += [f"<h2>{words['said']}</h2>", _list([one[language] for one in said if one])]
-    parts += [f"<h2>{words['figures']}</h2>", _pairs(_figures(metrics, words))]
+    if limits := [*card["limits"], *metrics.get("caveats", [])]:
+        parts += [f"<section><h2>{words['limits']}</h2>", _list([one[language] for one in limits]), "</section>"]
+    if figures := [*_figures(metrics, words), *_stats(metrics.get("sections", []), language)]:
+        parts += [f"<h2>{words['figures']}</h2>", _pairs(figures)]
     for chart in _charts(metrics):
         title = chart["title"][language]
         parts.append(f'<div class="chart"><h3>{escape(title)}</h3>{drawn(chart, language)}</div>')
-    parts += _tables(metrics, words)
+    parts += [*_sections(metrics.get("sections", []), language), *_tables(metrics, words, zone)]
     if drift := card["drift"]:
         most = ", ".join(f"{one['tag']} {one['psi']:.3f}" for one in drift["features"][:3])
         rows = [(words["psi"], f"{drift['score']['psi']:.3f}"), (words["moved"], most)]
         parts += [f"<h2>{words['drift']}</h2>", _pairs(rows)]
-    limits = [*card["limits"], *metrics.get("caveats", [])]
-    parts += [f"<h2>{words['limits']}</h2>", _list([one[language] for one in limits])]
     parts.append(f"<footer>{words['sha']}: {escape(card['artifact']['sha256'])}</footer>")
     return parts
 
 
-def _facts(card: Data, words: Mapping[str, str]) -> Iterator[Row]:
+def _facts(card: Data, words: Mapping[str, str], language: str, zone: str) -> Iterator[Row]:
     made = card["definition"]
     yield words["model"], card["model"]
-    yield words["version"], f"{card['version']} ({card['status']})"
-    yield words["algorithm"], card["algorithm"]
-    yield words["trained"], card["trained_at"][:10]
-    yield words["as_of"], card["window"]["as_of"][:10]
+    yield words["version"], f"{card['version']} ({words[card['status']]})"
+    yield words["algorithm"], card["method"][language]
+    yield words["trained"], f"{_moment(card['trained_at'], zone):%Y-%m-%d}"
+    yield words["as_of"], f"{_moment(card['window']['as_of'], zone):%Y-%m-%d %H:%M}"
     cohorts = made.get("test") or made.get("train") or [{}]
     if target := made.get("target") or cohorts[-1].get("target"):
         yield words["target"], target
-    yield words["population"], made.get("population") or cohorts[-1].get("population") or words["everybody"]
-    if "horizon_days" in card["metrics"]:
-        yield words["days"], str(card["metrics"]["horizon_days"])
+    for key in ("fact", "relation", "trait", "signs", "payee", "answered", "text"):
+        if made.get(key):
+            yield words[key], made[key]
+    asked = made.get("population") or cohorts[-1].get("population") or made.get("score")
+    yield words["population"], asked or words["everybody"]
+    if "horizon_days" in card["window"]:
+        yield words["days_back" if made["estimator"] == "texts" else "days"], str(card["window"]["horizon_days"])
     yield words["tags"], ", ".join(card["tags"])
 
 
@@ -118,7 +140,7 @@ def _figures(metrics: Data, words: Mapping[str, str]) -> Iterator[Row]:
         if strongest := test.get("strongest_tag"):
             yield f"{words['strongest']} {strongest['tag']}", _interval(strongest["auc"])
         if champion := test.get("champion"):
-            yield words["champion"], _interval(champion["difference"])
+            yield words["beside"], _interval(champion["difference"])
         yield "Brier", f"{test['brier']:.4f} / {test['brier_of_the_rate']:.4f}"
     elif figures := metrics.get("uplift"):
         yield words["effect"], _interval(figures["effect"])
@@ -126,7 +148,7 @@ def _figures(metrics: Data, words: Mapping[str, str]) -> Iterator[Row]:
         if plain := figures.get("t_logistic"):
             yield words["t_logistic"], _interval(plain["difference"])
         if champion := figures.get("champion"):
-            yield words["champion"], _interval(champion["difference"])
+            yield words["beside"], _interval(champion["difference"])
         yield words["half"], _interval(figures["half"])
     elif check := metrics.get("holdout"):
         yield words["foretold"], f"{check['predicted']:,.0f} / {check['actual']:,.0f}"
@@ -134,7 +156,7 @@ def _figures(metrics: Data, words: Mapping[str, str]) -> Iterator[Row]:
         yield words["naive"], f"{check['naive']['mean_absolute_error']:.3f}"
         yield words["gap"], _interval(check["error_minus_naive"])
         if champion := check.get("champion"):
-            yield words["champion"], _interval(champion["difference"])
+            yield words["beside"], _interval(champion["difference"])
 
 
 def _charts(metrics: Data) -> Iterator[Data]:
@@ -181,7 +203,7 @@ def _both(name: str) -> dict[str, str]:
     return dict(zip(("zh", "en"), _WORDS[name], strict=True))
 
 
-def _tables(metrics: Data, words: Mapping[str, str]) -> Iterator[str]:
+def _tables(metrics: Data, words: Mapping[str, str], zone: str) -> Iterator[str]:
     if cohorts := metrics.get("cohorts"):
         heads = [words["cohort"], "", words["as_of"], words["members"], words["positives"], words["rate"]]
         yield f"<h2>{words['cohorts']}</h2>" + _table(
@@ -190,7 +212,7 @@ def _tables(metrics: Data, words: Mapping[str, str]) -> Iterator[str]:
                 [
                     one["name"],
                     words[one["role"]],
-                    one["as_of"][:10],
+                    f"{_moment(one['as_of'], zone):%Y-%m-%d}",
                     f"{one['members']:,}",
                     f"{one['positives']:,}",
                     "" if one["rate"] is None else f"{one['rate']:.1%}",
@@ -216,6 +238,41 @@ def _tables(metrics: Data, words: Mapping[str, str]) -> Iterator[str]:
             yield f"<h2>{words[title]}</h2>" + _table(heads, rows)
 
 
+def _stats(sections: Sequence[Data], language: str) -> Iterator[Row]:
+    for item in (item for one in sections if one["kind"] == "stats" for item in one["items"]):
+        told = _written(item["value"], item["format"], language)
+        if span := item["interval"]:
+            low, high = (_written(span[end], item["format"], language) for end in ("low", "high"))
+            told += f" ({low} ~ {high})"
+        yield item["label"][language], told
+
+
+def _sections(sections: Sequence[Data], language: str) -> Iterator[str]:
+    """The tables; of a network the table beside it says as much on paper."""
+    for one in sections:
+        if one["kind"] == "table":
+            formats = [column["format"] for column in one["columns"]]
+            rows = [
+                [_written(cell, kind, language) for cell, kind in zip(row, formats, strict=True)] for row in one["rows"]
+            ]
+            told = _table([column["label"][language] for column in one["columns"]], rows, formats)
+            about = f'<p class="about">{escape(one["about"][language])}</p>'
+            yield f"<section><h2>{escape(one['title'][language])}</h2>{about}{told}</section>"
+
+
+def _written(value: Any, kind: str, language: str) -> str:
+    """A figure as people read it; a dash where there is nothing."""
+    if value is None or isinstance(value, str):
+        return "–" if value is None else value
+    if isinstance(value, Mapping):
+        return str(value[language])
+    return f"{value:.1%}" if kind == "percent" else f"{value:,.{0 if kind == 'count' else 2}f}"
+
+
+def _moment(text: str, zone: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(clock.zone_of(zone))
+
+
 def _interval(found: Data) -> str:
     values = [found[name] for name in ("estimate", "low", "high")]
     return "{:.3f} ({:.3f} ~ {:.3f})".format(*values)
@@ -226,10 +283,15 @@ def _pairs(rows: Iterator[Row] | Sequence[Row]) -> str:
     return f'<table class="pairs">{told}</table>'
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
-    told = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{told}</table>"
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], kinds: Sequence[str] = ()) -> str:
+    """A table; `kinds` are the formats of its columns, numbers to the right."""
+    sides = [f' class="{"w" if kind == "text" else "n"}"' for kind in kinds] or [""] * len(heads)
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        told = (f"<{tag}{side}>{escape(cell)}</{tag}>" for cell, side in zip(cells, sides, strict=True))
+        return f"<tr>{''.join(told)}</tr>"
+
+    return f"<table><thead>{line(heads, 'th')}</thead>{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def _list(said: Sequence[str]) -> str:

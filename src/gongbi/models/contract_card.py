@@ -12,11 +12,14 @@ from gongbi.catalog.base import Words
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats import wilson_interval
 from gongbi.models.base import Figures, Judgement
+from gongbi.models.groups import ranges
 from gongbi.models.propensity import interval_json
 from gongbi.models.sections import Format, stat, stats, table
 
 #: Values of a column, and columns, that are shown.
 SHOWN, SHOWN_COLUMNS = 6, 8
+#: Numbers of many values are cut into so many parts.
+THIRDS = 3
 #: The share that stays is told after so many horizons.
 HORIZONS = (1, 2, 4, 8, 16, 32)
 
@@ -38,11 +41,15 @@ def by_value(frame: Any, yes: NDArray[np.bool_], chance: FloatArray) -> list[Fig
     found: list[Figures] = []
     for name in list(frame.columns)[:SHOWN_COLUMNS]:
         values = frame[name].reset_index(drop=True)
-        if values.dtype != object and values.nunique() > SHOWN:
-            values = pd.qcut(values, 3, duplicates="drop", precision=4).astype(object)
-        elif values.dtype != object:
+        numbers = values.dtype != object
+        if numbers and values.nunique() > SHOWN:
+            values = pd.Series(ranges(values.tolist(), THIRDS)).where(values.notna())
+        elif numbers:
             values = values.map("{:g}".format, na_action="ignore")
-        for value, n in values.value_counts().head(SHOWN).items():
+        counts = values.value_counts().head(SHOWN)
+        if numbers:
+            counts = counts.sort_index(key=lambda names: [float(one.partition(" – ")[0]) for one in names])
+        for value, n in counts.items():
             mine = np.asarray(values == value, dtype=bool)
             seen = interval_json(wilson_interval(int(yes[mine].sum()), int(n)))
             told = {"column": name, "value": str(value), "contracts": int(n), "predicted": float(chance[mine].mean())}

@@ -31,6 +31,7 @@ from gongbi.models import contract_card
 from gongbi.models.base import Figures, Trained
 from gongbi.models.features import DAY_US, feature_frame
 from gongbi.models.propensity import SEED, interval_json, microseconds
+from gongbi.translation import in_language
 
 RESAMPLES = 1000
 #: More contracts than these tell coefficients no better; and more are not judged on.
@@ -249,7 +250,7 @@ def _checked(before: Contracts, model: ModelDef, then: float) -> tuple[Figures |
     try:
         fitted = _fit(before, then - model.grace_days)
     except InvalidInput as error:
-        return None, Words(f"无法检验：{error.message}", f"It could not be checked: {error.message}")
+        return None, Words(f"无法检验：{in_language(error.message, 'zh')}", f"It could not be checked: {error.message}")
     chance = _risk(fitted, before, which, then, model.horizon_days)
     alike = _by_time_alone(before, then - model.grace_days, then - before.start[which], model.horizon_days)
     gap = (chance - yes) ** 2 - (alike - yes) ** 2

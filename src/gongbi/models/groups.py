@@ -32,7 +32,7 @@ def labels(values: Sequence[Any], type_: Type) -> Labels:
     """One label per member: the value itself, or for numbers of many values their range; shape (n,)."""
     told = {value for value in values if value is not None}
     if type_.is_number and len(told) > LEVELS:
-        return _ranges(values)
+        return ranges(values)
     common = {value for value, _ in Counter(v for v in values if v is not None).most_common(LEVELS)}
     return np.array(
         [ABSENT if v is None else _said(v) if v in common else OTHERS for v in values],
@@ -59,11 +59,12 @@ def _said(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _ranges(values: Sequence[Any]) -> Labels:
+def ranges(values: Sequence[Any], parts: int = BINS) -> Labels:
+    """The range that each number lies in, of so many that are about equally full; `ABSENT` where there is none."""
     plain = np.array([np.nan if v is None else float(v) for v in values])
     known = ~np.isnan(plain)
     found = np.full(len(plain), ABSENT, dtype=object)
-    bins, inside = quantile_bins(plain[known], BINS), plain[known]
+    bins, inside = quantile_bins(plain[known], parts), plain[known]
     names = np.empty(len(inside), dtype=object)
     for one in np.unique(bins):
         held = bins == one

@@ -10,6 +10,60 @@ from gongbi.catalog.base import ModelDef, Words
 FEW = 500
 #: So many names are told.
 NAMED = 5
+#: What no figure of a kind can show, however good it is.
+OF_KINDS: Mapping[str, Words] = {
+    "propensity": Words(
+        "分数说明谁更可能，不说明联系谁会改变什么：那要用增益（uplift）模型和对照实验。",
+        "The score says who tends to do it, not whom a contact changes: that takes an uplift model and a randomised"
+        " trial.",
+    ),
+    "newcomers": Words(
+        "少数人带来大部分价值：用它排序和估总数，不要当作某一个人会花的钱。",
+        "A few bring most of the value: order and add up by it, do not read it as what one person will spend.",
+    ),
+    "stages": Words(
+        "阶段是按购买的节奏定的规则，不是客户说的；转移只说明过去的周期。",
+        "Stages are a rule about the rhythm of purchases, not what customers say; transitions tell of past periods.",
+    ),
+    "contracts": Words(
+        "只看合同开始时已知的；说明谁可能离开，不说明挽留谁会有用。",
+        "It knows what was known when a contract began; it says who tends to leave, not whom an offer would keep.",
+    ),
+    "recurring": Words(
+        "日期是按以往的节奏推算的：停下来的人，要过了日期才看得出来。",
+        "Dates follow the rhythm so far: who has stopped is seen only once a date has passed.",
+    ),
+    "life_event": Words(
+        "哪些购买是迹象由定义说了算；买了是否就意味着此事，数字说明不了。事情的结束不作推断。",
+        "The definition says which purchases are signs; whether buying them means the event, the figures cannot show."
+        " The end of an event is not told.",
+    ),
+    "send_time": Words(
+        "只从发过消息的时段学习：从未发过的时段是靠邻近时段推的。得到回应不等于多卖出。",
+        "It learns from the hours at which something was sent; others lean on those near them. An answer is no sale.",
+    ),
+    "trait": Words(
+        "用已申报的人检验：没有申报的人可能是另一类人。",
+        "It is judged by those who declared; those who did not may be of another kind.",
+    ),
+    "uplift": Words(
+        "说的是这次处理、这群人：换一个优惠或换一批人，要再做实验。",
+        "It tells of this treatment and these members: another offer, or others, take another trial.",
+    ),
+    "clusters": Words(
+        "分群是描述，不是预测：一群人相像，不等于会有一样的反应。",
+        "Clusters describe and foretell nothing: to be alike is not to answer alike.",
+    ),
+    "texts": Words(
+        "情感与心情没有逐条由人核对；反话和含蓄的话常被看错。话题的名字只是它最常见的词。",
+        "Sentiment and mood were not checked by people one by one; irony is often misread. A topic's name is no more"
+        " than its commonest words.",
+    ),
+    "circles": Words(
+        "只看得见登记在册的关系；边上的人属于哪个圈子会随每次打分变化。",
+        "It sees the ties on record alone; to which circle those at the edge belong may change with each scoring.",
+    ),
+}
 
 
 def limits(model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
@@ -36,14 +90,8 @@ def limits(model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any]
                 "No protected tag is declared, so fairness was not looked at.",
             )
         )
-    if model.estimator == "propensity":
-        found.append(
-            Words(
-                "分数说明谁更可能，不说明联系谁会改变什么：那要用增益（uplift）模型和对照实验。",
-                "The score says who tends to do it, not whom a contact changes: that takes an uplift model and a"
-                " randomised trial.",
-            )
-        )
+    if model.estimator in OF_KINDS:
+        found.append(OF_KINDS[model.estimator])
     return [words.to_json() for words in found]
 
 

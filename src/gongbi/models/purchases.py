@@ -22,6 +22,7 @@ from gongbi.estimators.stats import Interval, bootstrap_interval, quantile_bins
 from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.propensity import interval_json
 from gongbi.models.rivals import fair
+from gongbi.translation import in_language
 
 FORMAT = 1
 DAYS = 7.0
@@ -357,7 +358,11 @@ def _judge(check: Figures, days: int) -> Judgement:
 
 def _unchecked(error: GongbiError) -> Judgement:
     return Judgement(
-        False, Words(f"无法做留出检验：{error.message}", f"No hold-out check could be made: {error.message}")
+        False,
+        Words(
+            f"无法做留出检验：{in_language(error.message, 'zh')}",
+            f"No hold-out check could be made: {error.message}",
+        ),
     )
 
 

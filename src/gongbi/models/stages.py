@@ -22,6 +22,7 @@ from gongbi.models.propensity import SEED, interval_json
 from gongbi.models.purchases import Histories, PurchaseModels
 from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside
 from gongbi.models.sections import stat, stats, table
+from gongbi.translation import in_language
 
 FORMAT = 1
 #: What versions are compared by.
@@ -162,7 +163,8 @@ def _waking_checked(known: Log, model: ModelDef) -> tuple[dict[str, Any] | None,
         then = _asleep(known, model, _models_at(known, cut), cut)
     except (InvalidInput, DidNotConverge) as error:
         return None, Words(
-            f"无法估计唤醒价值：{error.message}", f"What waking is worth cannot be told: {error.message}"
+            f"无法估计唤醒价值：{in_language(error.message, 'zh')}",
+            f"What waking is worth cannot be told: {error.message}",
         )
     woke = known.log.between(cut, known.cut, then["customer"])[0] > 0
     return {

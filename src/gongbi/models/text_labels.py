@@ -221,7 +221,7 @@ def _numbers(labels: NDArray[np.object_], names: NDArray[Any]) -> IntArray:
 
 
 def macro_f1(truth: IntArray, said: IntArray, labels: int) -> float:
-    """Mean F1 of the labels below `labels`, 0 of one that neither is nor was said; cheap enough for a thousand draws."""
+    """Mean F1 of the labels below `labels`, 0 of one that neither is nor was said; cheap enough to draw often."""
     right = np.bincount(truth[truth == said], minlength=labels + 1)[:labels]
     both = (np.bincount(truth, minlength=labels + 1) + np.bincount(said, minlength=labels + 1))[:labels]
     return float((2 * right / np.maximum(both, 1)).mean())

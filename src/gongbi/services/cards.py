@@ -35,7 +35,7 @@ def print_model_card(
     path = Path(to).expanduser()
     check_writable(path, (".html", ".pdf"), overwrite=overwrite)
     card = model_card(ctx, name)
-    digest = write_page(document(card["name"].get(language) or name, body(card, language), language), path)
+    digest = write_page(document(card["name"].get(language) or name, body(card, language, ctx.zone), language), path)
     details = {"version": card["version"], "path": str(path), "sha256": digest}
     ctx.store.audit.append(
         actor=ctx.actor, action="print_model_card", object=f"model {name}", now=ctx.now(), details=details

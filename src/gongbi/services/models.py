@@ -23,6 +23,7 @@ from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
 from gongbi.models.base import Trained, Version, canonical_json, digest
 from gongbi.models.limits import limits
+from gongbi.models.methods import method_words
 from gongbi.models.reading import Work
 from gongbi.models.run import learn, scored, with_cohorts, write_scores
 from gongbi.models.tables import score_table_name
@@ -174,6 +175,7 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "version": shown.version,
         "status": shown.status,
         "algorithm": shown.algorithm,
+        "method": method_words(shown.algorithm).to_json(),
         "trained_at": shown.trained_at.isoformat(),
         "window": {name: value for name, value in shown.window.items() if name != "made_from"},
         "params": shown.params,

@@ -68,12 +68,13 @@ def _model(page: Page, card: Mapping[str, Any]) -> None:
     with ui.element("div").style("margin-top:4px"):
         with ui.element("h2").style("font-size:18px"):
             ui.label(page.words(card["name"], card["model"]))
-        ui.label(f"{card['algorithm']} · {state} · {when}").classes("g-about")
-        _hand_out(page, card["model"])
-        if card["definition"]["estimator"] == "texts":
-            to = f"/models/topics?model={quote(card['model'])}"
-            hot = ui.button(page.t("topics.title"), icon="whatshot", on_click=lambda: ui.navigate.to(to))
-            hot.props("outline dense no-caps").classes("g-btn")
+        ui.label(f"{page.words(card['method'])} · {state} · {when}").classes("g-about")
+        with ui.element("div").classes("g-actions"):
+            _hand_out(page, card["model"])
+            if card["definition"]["estimator"] == "texts":
+                to = f"/models/topics?model={quote(card['model'])}"
+                hot = ui.button(page.t("topics.title"), icon="whatshot", on_click=lambda: ui.navigate.to(to))
+                hot.props("outline dense no-caps").classes("g-btn")
     parts.warnings(page, card["warnings"])
     if page.words(card["about"]):
         ui.label(page.words(card["about"])).style("max-width:900px")
@@ -166,9 +167,10 @@ def _propensity(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any])
 def _plain(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
     sections.figures(page, metrics["sections"])
     _honest(page, card, metrics)
-    with ui.element("div").classes("g-grid"):
+    # Narrow cards fill the places beside those that take a whole line.
+    with ui.element("div").classes("g-grid").style("grid-auto-flow:dense"):
         sections.tables(page, metrics["sections"])
-        with parts.card(page.t("models.tags"), classes="s6"):
+        with parts.card(classes="s6"):
             _tags(page, card)
         proofs.limits(page, card)
         proofs.versions(page, card)
@@ -321,6 +323,7 @@ def _purchases(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) 
         with parts.card(page.t("models.caveats"), classes="s5"):
             parts.sentences([page.words(words) for words in metrics.get("caveats", [])])
             _tags(page, card)
+        proofs.versions(page, card)
 
 
 def _by_frequency(page: Page, groups: list[Mapping[str, Any]]) -> None:
