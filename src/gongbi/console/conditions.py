@@ -126,7 +126,7 @@ class Conditions:
                 get = partial(rows.__getitem__, i)
                 self._negation(row, get, setter(i))
                 self._row(row, get, setter(i), fact)
-                off = ui.button(icon="close", on_click=partial(remove, i)).props("flat dense round size=sm")
+                off = ui.button(icon="close", on_click=partial(remove, i), color=None).props("flat dense round size=sm")
                 off.classes("g-off").props["aria-label"] = t("form.remove")
         if not rows and top:
             ui.label(t("form.none")).classes("g-about")
@@ -182,8 +182,8 @@ class Conditions:
         if isinstance(row, Compare):
             return
         t = self.page.t
-        # Off, a sign and no word: a word would be read as part of the sentence.
-        button = ui.button(t("form.not")) if row.negated else ui.button(icon="remove_circle_outline")
+        # Off, a sign and no word: a word would be read as part of the sentence. Colours are those of the class.
+        button = ui.button(t("form.not"), color=None) if row.negated else ui.button(icon="block", color=None)
         button.props(f"dense no-caps size=sm {'unelevated' if row.negated else 'flat'}")
         button.props["aria-label"] = t("form.not_about")
         button.classes("g-not" + (" on" if row.negated else "")).props["aria-pressed"] = str(row.negated).lower()
@@ -392,7 +392,7 @@ class Conditions:
                     self.select(facts, one.fact, partial(moved, i), "form.fact")
                     self.group(one.where, partial(turned, i), fact=one.fact)
                     if len(row.steps) > 2:
-                        off = ui.button(icon="close", on_click=partial(drop, i))
+                        off = ui.button(icon="close", on_click=partial(drop, i), color=None).classes("g-off")
                         off.props("flat dense round size=sm").props["aria-label"] = t("form.remove")
             last = row.steps[-1].fact if row.steps else next(iter(self.facts), "")
             more = ui.button(t("form.step"), icon="add").props("outline dense no-caps size=sm").classes("g-btn g-add")
