@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -135,6 +136,35 @@ def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, di
     seen(visit, speaking[0]["name"][language])
     visit.open(f"/personas/{cast['cast']}/{speaking[0]['key']}")
     until(lambda: any(name in visit.body() for name in made), "the sentence")
+    assert visit.complaints() == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_grades_worklists_and_a_year_are_shown_wide_and_on_a_phone(visit: Visit, language: str) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        (grading,) = ws.call("gradings")
+        graded = ws.call("grading", name=grading["grading"])
+        lists = ws.call("worklists")
+        busiest = max(ws.segment("true").members(["value.trips"]).to_pylist(), key=lambda row: row["value.trips"] or 0)
+        year = (datetime.fromisoformat(ws.call("overview")["as_of"]) - timedelta(days=1)).year
+        book = ws.yearbook(busiest["id"], year)
+    wanted = {
+        "/grading": [f"{cell['members']:,}" for cell in graded["cells"]],
+        "/worklists": [one["name"][language] for one in lists],
+        f"/yearbook/{busiest['id']}?year={year}": [one["words"][language] for one in book["figures"]],
+    }
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    for path, words in wanted.items():
+        assert words
+        visit.open(path, language)
+        for word in words:
+            seen(visit, word)
+        assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
+        visit.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        try:
+            assert visit.script("return document.documentElement.scrollWidth") <= 390, path
+        finally:
+            visit.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert visit.complaints() == []
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import random_expressions as made
@@ -205,6 +206,26 @@ def test_a_constant_is_read_as_the_one_that_was_filled_in(value: forms.Value) ->
     (row,) = forms.read(forms.write(Group("and", (Compare(Field("x"), "=", (value,)),)))).rows
     assert isinstance(row, Compare)
     assert (row.values, type(row.values[0])) == ((value,), type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "whole"),
+    [
+        ("customer.age > 3", "and", "customer.age > 3 and segment.young"),
+        ("customer.age > 3", "or", "customer.age > 3 or segment.young"),
+        ("customer.age > 3 and tag.t.b", "minus", "customer.age > 3 and tag.t.b and not segment.young"),
+        ("customer.age > 3 or tag.t.b", "and", "(customer.age > 3 or tag.t.b) and segment.young"),
+        ("customer.age > 3 or tag.t.b", "or", "customer.age > 3 or tag.t.b or segment.young"),
+        ("customer.age > 3 or tag.t.b", "minus", "(customer.age > 3 or tag.t.b) and not segment.young"),
+        ("customer.age > 3 and tag.t.b", "or", "(customer.age > 3 and tag.t.b) or segment.young"),
+        ("not (customer.age > 3 or tag.t.b)", "or", "not (customer.age > 3 or tag.t.b) or segment.young"),
+        ("not (customer.age > 3 and tag.t.b)", "and", "not (customer.age > 3 and tag.t.b) and segment.young"),
+        ("", "minus", "not segment.young"),
+    ],
+)
+def test_a_saved_group_is_set_beside_what_is_written(text: str, how: Any, whole: str) -> None:
+    form = forms.read(text) if text else Group()
+    assert meaning(forms.write(forms.combine(form, how, "young"))) == meaning(whole)
 
 
 def test_a_sequence_is_written_with_its_steps_and_bounds() -> None:
