@@ -66,7 +66,7 @@ def test_pasted_phones_become_a_group_and_what_was_not_found_is_told(visit: Visi
 
 def test_a_column_of_an_excel_file_becomes_a_group(visit: Visit, tmp_path: Path) -> None:
     book = Workbook()
-    for row in (["phone", "姓名"], *([phones.phone(card), "王小明"] for card in range(3, 10))):
+    for row in (["序号", "姓名", "手机"], *([card, "王小明", phones.phone(card)] for card in range(3, 10))):
         book.active.append(row)
     book.save(tmp_path / "people.xlsx")
     hand_in(visit)
@@ -74,6 +74,8 @@ def test_a_column_of_an_excel_file_becomes_a_group(visit: Visit, tmp_path: Path)
     visit.driver.find_element("css selector", ".g-dialog input[type=file]").send_keys(str(tmp_path / "people.xlsx"))
     told = "return document.querySelector('.q-notification')?.innerText ?? ''"
     until(lambda: "7" in visit.script(told), "it is read", 20)
+    assert texts.text("zh", "list.column") in visit.script(DIALOG)
+    assert "手机" in visit.script(DIALOG)
     use(visit, 7, 0)
 
 

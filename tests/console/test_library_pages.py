@@ -97,6 +97,8 @@ def test_the_first_shares_of_the_look_alikes_are_previewed_and_one_is_taken(visi
         reasons = {one["reason"][language] for one in found["excluded"]}
         assert reasons
         assert all(reason in visit.body() for reason in reasons)
+        again = "return [...document.querySelectorAll('button:enabled')].some(b => b.innerText.includes(arguments[0]))"
+        until(lambda: visit.script(again, button), "it can be asked again", 20)  # noqa: B023
     visit.script("document.querySelectorAll(`[aria-label='${arguments[0]}'] tbody tr`)[2].click()", TIERS["en"])
     taken = (
         f"return [...document.querySelectorAll('input')].some(box => box.value === '{found['tiers'][2]['members']}')"

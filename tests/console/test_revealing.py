@@ -6,6 +6,7 @@ from typing import Any
 
 import phones
 import pytest
+from openpyxl import load_workbook
 from test_browser import Visit, until
 
 pytestmark = pytest.mark.browser
@@ -51,6 +52,36 @@ def test_a_worklist_is_shown_in_the_clear_to_ana_with_her_reason(visit: Visit) -
     until(lambda: all(name in visit.body() for name in names), "names in the clear", 30)
     assert "王*" not in visit.body()
     assert "On record: ana, because 'calls of May'" in visit.body()
+
+
+def test_a_worklist_is_handed_out_as_a_workbook_with_values_masked(visit: Visit) -> None:
+    visit.open("/worklists", "en")
+    until(lambda: "王*" in visit.body(), "the list, masked", 30)
+    press(visit, "main", "Export Excel")
+    told = "return document.querySelector('.q-notification')?.innerText ?? ''"
+    until(lambda: "exported" in visit.script(told), "it is written", 30)
+    (file,) = (visit.served.root / "exports").glob("calls-*.xlsx")
+    heading, *rows = next(iter(load_workbook(file))).iter_rows(values_only=True)
+    assert heading[0] == "id"
+    assert len(rows) == 6
+    assert all("*" in str(row) for row in rows)
+
+
+def test_a_file_that_cannot_be_written_is_told_and_not_passed_over(visit: Visit) -> None:
+    exports, aside = visit.served.root / "exports", visit.served.root / "aside"
+    if exports.exists():
+        exports.rename(aside)
+    exports.write_text("in the way", "utf-8")
+    try:
+        visit.open("/worklists", "en")
+        until(lambda: "王*" in visit.body(), "the list, masked", 30)
+        press(visit, "main", "Export Excel")
+        told = "return document.querySelector('.q-notification.bg-negative')?.innerText ?? ''"
+        until(lambda: "exports" in visit.script(told), "why there is no file", 30)
+    finally:
+        exports.unlink()
+        if aside.exists():
+            aside.rename(exports)
 
 
 def test_look_alikes_are_named_to_ana_with_her_reason(visit: Visit) -> None:

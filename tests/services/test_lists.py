@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gongbi
-from gongbi.catalog.lists import column_of, normal, pasted, spellings, table_of_text
+from gongbi.catalog.lists import column_of, columns_of, likely_column, normal, pasted, spellings, table_of_text
 from gongbi.errors import InvalidDefinition, InvalidInput, NotYet, Refused, UnknownName
 from gongbi.services.lists import read_values
 from gongbi.workspace import Workspace
@@ -173,9 +173,28 @@ def test_a_column_of_a_file_is_read(tmp_path: Path) -> None:
         read_values(str(tmp_path / "none.csv"))
     with pytest.raises(InvalidInput, match="neither text"):
         table_of_text(b"\x00\x01")
+    assert read_values("-", column="2", body=b"1,2\n3,4") == ["2", "4"]
     assert read_values("-", body=b"1,2;3\n4") == ["1", "2", "3", "4"]
     assert pasted("1 3，4\n\n5") == ["1 3", "4", "5"]
     assert column_of([["1"], ["2"]], None, None) == ["1", "2"]
+
+
+def test_the_column_that_is_likely_to_hold_the_phones_is_taken_and_every_one_can_be_named() -> None:
+    rows = [
+        ["序号", "姓名", "年龄", "手机", "到店日", "手机"],
+        *([i, "王小明", 20 + i % 7, f"1380000{i:04}", f"2024-05-0{i % 9}", None] for i in range(1, 40)),
+        [40, "李小芳", 31, "13800000001", "2024-05-01", None],
+    ]
+    phones = [str(row[3]) for row in rows[1:]]
+    assert columns_of(rows) == ["序号", "姓名", "年龄", "手机", "到店日", "手机"]
+    assert likely_column(rows, None) == likely_column(rows, "phone") == 4
+    assert column_of(rows, None, None) == column_of(rows, "手机", None) == column_of(rows, "4", None) == phones
+    assert likely_column(rows, "序号") == 1
+    assert column_of(rows, "6", None) == []
+    assert columns_of(rows[1:3]) == ["1", "2", "3", "4", "5", "6"]
+    assert column_of(rows[1:], None, None) == phones
+    assert likely_column([["姓名"], ["王小明"]], None) == 1
+    assert (columns_of([]), column_of([[None]], None, None)) == ([], [])
 
 
 @given(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gongbi.catalog.yaml import read_definitions
 from gongbi.errors import (
     AudienceIsEmpty,
     Cycle,
     DidNotConverge,
     GongbiError,
+    InvalidDefinition,
     InvalidInput,
     NotFitted,
     Place,
@@ -78,6 +81,16 @@ def test_what_cannot_travel_is_refused() -> None:
 
 def through(error: Exception) -> GongbiError:
     return raised(json.loads(json.dumps(describe(error))))
+
+
+def test_an_error_in_a_file_arrives_with_the_line_of_its_definition(tmp_path: Path) -> None:
+    (tmp_path / "tags.yaml").write_text("tag: trips\nexpr: count(trip)\n---\ntag: trips\nexpr: count(trip)\n", "utf-8")
+    with pytest.raises(InvalidDefinition) as sent:
+        read_definitions(tmp_path)
+    got = raised(json.loads(json.dumps(describe(sent.value))))
+    assert isinstance(got, InvalidDefinition)
+    assert str(got) == str(sent.value)
+    assert str(got.place) == f"{tmp_path / 'tags.yaml'}:4:1"
 
 
 def test_an_error_arrives_as_its_own_class_with_code_place_and_hint() -> None:

@@ -123,25 +123,63 @@ def column_of(rows: Sequence[Sequence[Any]], wanted: str | None, identifier: str
     rows
         With or without a heading.
     wanted
-        The column's name, or its number from 1. By default the one that is called like the identifier, the first
-        otherwise.
+        The column's name, or its number from 1; the likely one otherwise, see `likely_column`.
     """
-    rows = [row for row in rows if any(str(cell).strip() for cell in row if cell is not None)]
+    rows = _filled(rows)
     if not rows:
         return []
-    heading = [str(cell).strip() for cell in rows[0]]
-    # Identifiers have digits or an @; words above them have neither.
-    headed = not any(_looks_like_a_value(cell) for cell in heading)
-    names = {name.casefold(): i for i, name in enumerate(heading)} if headed else {}
-    if wanted is not None and wanted.casefold() in names:
-        place = names[wanted.casefold()]
-    elif wanted is not None and wanted.isdecimal() and 1 <= int(wanted) <= len(heading):
+    names = columns_of(rows)
+    if wanted is None:
+        wanted = str(likely_column(rows, identifier))
+    places = {name.casefold(): i for i, name in reversed(list(enumerate(names)))}
+    if wanted.casefold() in places:
+        place = places[wanted.casefold()]
+    elif wanted.isdecimal() and 1 <= int(wanted) <= len(names):
         place = int(wanted) - 1
-    elif wanted is not None:
-        raise UnknownName("column", wanted, heading if headed else [str(i + 1) for i in range(len(heading))])
     else:
-        place = names.get((identifier or "").casefold(), 0)
-    cells = (row[place] for row in rows[1 if headed else 0 :] if place < len(row))
+        raise UnknownName("column", wanted, names)
+    return _values(rows, place)
+
+
+def columns_of(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """What the columns of a table are called: the words above them, or their numbers from 1 where there are none."""
+    rows = _filled(rows)
+    width = max((len(row) for row in rows), default=0)
+    words = [_cell(cell) for cell in rows[0]] if rows and _headed(rows) else []
+    words += [""] * (width - len(words))
+    return [word or str(i) for i, word in enumerate(words, start=1)]
+
+
+def likely_column(rows: Sequence[Sequence[Any]], identifier: str | None) -> int:
+    """The number from 1 of the column that holds the identifiers, most likely.
+
+    The one that is called like the identifier. Otherwise the one whose different values are longest taken together, of
+    those where most cells look like identifiers: a phone has more digits than an age and more values than a day.
+    """
+    rows = _filled(rows)
+    names = columns_of(rows)
+    for number, name in enumerate(names, start=1):
+        if identifier is not None and name.casefold() == identifier.casefold():
+            return number
+    weights = []
+    for place in range(len(names)):
+        values = _values(rows, place)
+        like = sum(map(_looks_like_a_value, values)) * 2 > len(values)
+        weights.append(sum(map(len, set(values))) if like else 0)
+    return weights.index(max(weights)) + 1 if weights else 1
+
+
+def _filled(rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    return [row for row in rows if any(str(cell).strip() for cell in row if cell is not None)]
+
+
+def _headed(rows: Sequence[Sequence[Any]]) -> bool:
+    # Identifiers have digits or an @; words above them have neither.
+    return not any(_looks_like_a_value(_cell(cell)) for cell in rows[0])
+
+
+def _values(rows: Sequence[Sequence[Any]], place: int) -> list[str]:
+    cells = (row[place] for row in rows[1 if _headed(rows) else 0 :] if place < len(row))
     return [text for cell in cells if (text := _cell(cell))]
 
 

@@ -20,9 +20,9 @@ async def export_and_download(page: Page, expression: str, subject: str, columns
     await download(page, "export", f"{subject}-{stamp}.{kind}", **given)
 
 
-async def download(page: Page, verb: str, name: str, **given: Any) -> None:
+async def download(page: Page, verb: str, file: str, /, **given: Any) -> None:
     """Let a verb write a file of that name, put it on record, and hand it to the browser."""
-    path = private_folder(page.ws.root / "exports") / name
+    path = private_folder(page.ws.root / "exports") / file
     done = await page.call(verb, to=str(path), **given)
     ui.notify(page.t("box.exported", n=page.format.number(done["rows"]), number=done["export"]), type="positive")
     ui.download.file(path)

@@ -165,6 +165,11 @@ class Page:
             with container if container is not None else contextlib.nullcontext():
                 parts.problem(self, error)
 
+    def tell(self, error: Exception) -> None:
+        """Say what went wrong in the work of a button that had no place of its own for it; never nothing."""
+        told = error if isinstance(error, GongbiError) else parts.unforeseen(error)
+        ui.notify(self.said(told.message, told.hint), type="negative", multi_line=True, close_button="✕", timeout=0)
+
 
 class Console:
     """The console of one workspace."""
@@ -189,6 +194,7 @@ class Console:
             with body:
                 waiting = parts.waiting(page)
             client = ui.context.client
+            client.on_exception(page.tell)
             # From here on the browser shows the frame; what takes time is filled in.
             try:
                 await client.connected(timeout=30)

@@ -7,10 +7,10 @@ from typing import Any
 
 from nicegui import events, run, ui
 
-from gongbi.catalog.lists import pasted
+from gongbi.catalog.lists import column_of, columns_of, likely_column, pasted
 from gongbi.console import parts
 from gongbi.console.frame import Page
-from gongbi.services.lists import OUTCOMES, read_values
+from gongbi.services.lists import OUTCOMES, read_rows
 
 
 def dialog_of(heading: str, about: str) -> tuple[ui.dialog, ui.element]:
@@ -31,7 +31,7 @@ def hand_in(page: Page, subject: str, identifiers: list[str], done: Callable[[st
     """Make a group of pasted or uploaded identifiers; `done` is called with its expression."""
     t = page.t
     dialog, card = dialog_of(t("list.title"), t("list.about"))
-    state: dict[str, Any] = {"values": None}
+    state: dict[str, Any] = {"rows": []}
     with card:
         with ui.element("div").classes("g-form-row"):
             name = _field(t("list.name"))
@@ -44,18 +44,27 @@ def hand_in(page: Page, subject: str, identifiers: list[str], done: Callable[[st
         async def uploaded(event: events.UploadEventArguments) -> None:
             body = await event.file.read()
             with page.problems(answer):
-                found = await run.io_bound(read_values, event.file.name, identifier=kind.value or None, body=body)
-                state["values"] = found
-                ui.notify(t("list.read", n=page.format.number(len(found or []))))
+                rows = state["rows"] = await run.io_bound(read_rows, event.file.name, body) or []
+                names = {str(number): name for number, name in enumerate(columns_of(rows), start=1)}
+                column.set_options(names, value=str(likely_column(rows, kind.value or None)))
+                column.set_visibility(len(names) > 1)
 
         upload = ui.upload(label=t("list.upload"), auto_upload=True, on_upload=uploaded, max_files=1)
         upload.props("flat bordered accept=.csv,.txt,.xlsx,.xls").classes("g-wide")
+        column = ui.select([], label=t("list.column")).props("outlined dense options-dense")
+        column.set_visibility(False)
+        column.on_value_change(
+            lambda: ui.notify(t("list.read", n=page.format.number(len(uploads()))), position="top-right")
+        )
         replace = ui.checkbox(t("list.replace")).props("dense")
 
+        def uploads() -> list[str]:
+            return column_of(state["rows"], column.value, kind.value or None)
+
         async def save() -> None:
-            values = [*(state["values"] or []), *pasted(box.value or "")]
             answer.clear()
             with page.problems(answer):
+                values = [*uploads(), *pasted(box.value or "")]
                 found = await page.call(
                     "save_list",
                     name=name.value.strip(),

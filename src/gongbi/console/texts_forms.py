@@ -183,6 +183,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "list.why": ("用途", "What it is for"),
     "list.paste": ("粘贴到这里", "Paste here"),
     "list.upload": ("或上传 .xlsx、.csv、.txt", "Or upload .xlsx, .csv, .txt"),
+    "list.column": ("号码所在的列", "Column with the identifiers"),
     "list.read": ("读到 {n} 个值", "{n} values read"),
     "list.replace": ("已有同名名单时存为新版本", "Make a new version where the list is there"),
     "list.save": ("存为名单", "Keep the list"),

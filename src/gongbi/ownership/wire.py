@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -91,7 +90,8 @@ def describe(error: Exception) -> dict[str, Any]:
         "classes": [class_.__name__ for class_ in type(error).__mro__],
         "message": error.message,
         "hint": error.hint,
-        "place": list(astuple(error.place)) if error.place else None,
+        # Not `astuple`: a place of a definition has the places of its values too, and those cannot be written.
+        "place": [error.place.file, error.place.line, error.place.column] if error.place else None,
         "own": {k: v for k, v in own.items() if isinstance(v, str | int | float | bool | None)},
     }
 

@@ -53,23 +53,30 @@ STATIC = {
 def read_values(
     path: str, *, column: str | None = None, identifier: str | None = None, body: bytes | None = None
 ) -> list[str]:
-    """The values of a file's column: .xlsx and its like, or text.
+    """The values of a file's column: that of its name or number, the likely one otherwise."""
+    return column_of(read_rows(path, body, columns=column is not None), column, identifier)
+
+
+def read_rows(path: str, body: bytes | None = None, *, columns: bool = False) -> Sequence[Sequence[Any]]:
+    """The rows of a file: .xlsx and its like, or text.
 
     Parameters
     ----------
     body
         The file's content where it is at hand already; its name then only says what it is.
+    columns
+        Whether any text has columns; otherwise only .csv and .tsv do, and other text has a value a row.
     """
     try:
         content = Path(path).read_bytes() if body is None else body
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
     if Path(path).suffix.lower() in (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"):
-        return column_of(_sheet(path, content), column, identifier)
+        return _sheet(path, content)
     rows = table_of_text(content)
-    if column is None and (Path(path).suffix.lower() not in (".csv", ".tsv") or all(len(row) == 1 for row in rows)):
-        return column_of([[value] for row in rows for cell in row for value in pasted(cell)], None, identifier)
-    return column_of(rows, column, identifier)
+    if columns or (Path(path).suffix.lower() in (".csv", ".tsv") and any(len(row) > 1 for row in rows)):
+        return rows
+    return [[value] for row in rows for cell in row for value in pasted(cell)]
 
 
 def _sheet(path: str, content: bytes) -> Sequence[Sequence[Any]]:

@@ -392,14 +392,14 @@ class Look:
             button.disable()
             place.clear()
             with place:
-                waiting = parts.waiting(self.page)
+                parts.waiting(self.page)
             try:
                 draw(await self.page.call("lookalike", **given))
             except GongbiError as error:
+                place.clear()
                 with place:
                     parts.problem(self.page, error)
             if not parts.gone(place):
-                waiting.delete()
                 button.enable()
 
         button = ui.button(self.page.t("insight.alike_run"), icon="group_add", on_click=run)
