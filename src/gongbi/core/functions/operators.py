@@ -183,7 +183,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _comparison("<>", "不等于，也可写 !=。", "Not equal; != is the same.", Example("'a' <> 'b'", True)),
     _comparison("<", "小于。文本按字符编码比较。", "Less. Text compares by code point.", Example("'a' < 'B'", False)),
     _comparison("<=", "小于或等于。", "Less or equal.", Example("2 <= 2", True)),
-    _comparison(">", "大于。", "Greater.", Example("null > 1", None)),
+    _comparison(">", "大于。", "Greater.", Example("nullif(1, 1) > 1", None)),
     _comparison(">=", "大于或等于。", "Greater or equal.", Example("date('2017-09-01') >= '2017-08-31'", True)),
     Function(
         "between",
@@ -285,7 +285,7 @@ FUNCTIONS: tuple[Function, ...] = (
                 "is_true",
                 "为真；未知算作否。",
                 "True; unknown counts as no: x is true.",
-                Example("(null > 1) is true", False),
+                Example("(nullif(1, 1) > 1) is true", False),
                 "coalesce({0}, false)",
             ),
             (
