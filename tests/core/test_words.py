@@ -189,6 +189,8 @@ VALUES = Titles(
         ("has(list(sample.category), 'B')", "「乙类」", "“second class”"),
         ("case when sum(sample.amount) > 1 then 'A' else 'Z' end", "「冠军」", "“Champions”"),
         ("if(sum(sample.amount) > 1, 'A', coalesce(null, 'A'))", "「冠军」", "“Champions”"),
+        ("mode(case when sample.quantity > 1 then 'A' else 'B' end)", "「冠军」", "“Champions”"),
+        ("top_k(case when sample.quantity > 1 then 'A' else 'B' end, 1)", "1", "1"),
         # What only looks like a value is none: part of a text, a number that is counted, a seed.
         ("contains(mode(sample.category), 'A')", "「A」", "“A”"),
         ("if(count(sample) > 1, 'A', 'Z')", "大于 1", "more than 1"),

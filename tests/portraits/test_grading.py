@@ -114,6 +114,17 @@ def test_the_list_of_care_holds_who_is_due_and_a_post_sees_its_own(graded: Path,
         assert ws.segment("tag.grade.buying.level = 1").count() > 0
 
 
+def test_what_a_grade_is_made_of_is_said_as_people_call_it(graded: Path) -> None:
+    with gongbi.open(graded) as ws:
+        (tag,) = (one for one in ws.call("tags") if one["tag"] == "grade.buying.post")
+        assert tag["labels"] == {"manager": {"zh": "经理", "en": "Manager"}, "centre": {"zh": "中心", "en": "Centre"}}
+        member = ws.segment("true").members()["id"][0].as_py()
+        steps = {step["tag"]: step for step in ws.explain("grade.buying.post", member)["steps"]}
+    assert "则为「经理」" in steps["grade.buying.post"]["said"]["zh"]
+    assert "等于「随机」" in steps["grade.buying.post"]["said"]["zh"]
+    assert "“Planned” if" in steps["grade.buying.type"]["said"]["en"]
+
+
 def test_shares_put_the_largest_on_top(graded: Path) -> None:
     text = GRADING.replace("cuts: [20, 50, 100, 200]", "shares: [0.5, 0.7, 0.8, 0.9]")
     (graded / "definitions/learning.yaml").write_text(text, "utf-8")

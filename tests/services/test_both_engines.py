@@ -48,6 +48,13 @@ segment: twice
 history: keep
 expr: tag.seen.orders >= 2
 ---
+worklist: callers
+expr: tag.spend.orders >= 3
+columns: {tag.spend.total: {zh: 消费, en: Spend}, "max(order.ts)": {zh: 最近, en: Latest}}
+order: [tag.spend.total]
+by: customer.town
+limit: 3
+---
 grading: buying
 types: {planned: {zh: 计划, en: Planned}, occasional: {zh: 随机, en: Occasional}}
 first: tag.spend.orders >= 5
@@ -129,7 +136,47 @@ def told(ws: Workspace) -> dict[str, Any]:
         [ws.context.engine.query(sql).to_pylist() for sql in changed],
         ws.changes("twice", "2024-03-04", "2024-05-25"),
     ]
-    return found
+    return found | about_groups(ws)
+
+
+def about_groups(ws: Workspace) -> dict[str, Any]:
+    """What is asked of groups and members: part → all that was answered."""
+    coast, apples = "customer.town = '上海'", "count(order) filter (where item = 'apple') > 1"
+    often = "tag.spend.orders >= 5"
+    several = f"tag.spend.orders >= 2 and {coast} and {apples}"
+    tag = {"tag": "new.tag", "expr": "rank(sum(order.amount))"}
+    kept = ws.call("save_list", name="handed_in", values=["10", "12", " 13", "999"])
+    again = ws.call("save_list_of", name="largest", expression=coast, limit=4, order=["spend.total"])
+    listed = "segment.handed_in or segment.largest"
+    return {
+        "groups": [
+            ws.call("overlap", segments=[often, coast, apples]),
+            ws.call("waterfall", expression=several),
+            ws.call("insight", expression=often, base=coast, min_support=0),
+            ws.call("drill", expression=often, by=["customer.town", "visit.recent"]),
+            ws.call("hidden", expression=often, channel=coast, min_support=1),
+        ],
+        "lists": [
+            {key: kept[key] for key in ("given", "matched", "members", "unmatched")},
+            {key: again[key] for key in ("list", "members")},
+            *(
+                ws.call("members", expression=listed, **how)["table"].to_pylist()
+                for how in ({}, {"draw": "a", "limit": 3})
+            ),
+            ws.worklist("callers")["table"].to_pylist(),
+        ],
+        "trials": [
+            ws.call("sample", expression=coast, limit=5),
+            ws.call("try_segment", expression=several, n=12),
+            ws.call("try_tag", definition=tag, n=12),
+            ws.call("draft_tag", definition=tag),
+        ],
+        "behind": [
+            {**told, "parts": [{**part, "table": part["table"].to_pylist()} for part in told["parts"]]}
+            for told in (ws.explain(name, 15) for name in ("shop.like", "visit.recent", "spend.fruit_share"))
+        ],
+        "alike": ws.call("lookalike", expression=coast, repeats=2, kind="logistic", top=8),
+    }
 
 
 def cells(ws: Workspace) -> dict[Any, dict[str, Any]]:
@@ -144,7 +191,7 @@ def without_own(answer: Any) -> Any:
     """An answer without what no two runs have in common."""
     if isinstance(answer, dict):
         return {key: without_own(value) for key, value in answer.items() if key not in OWN}
-    return [without_own(value) for value in answer] if isinstance(answer, list) else answer
+    return [without_own(value) for value in answer] if isinstance(answer, list | tuple) else answer
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +210,7 @@ def stories(spark_session: object, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 PARTS = ("given", "advanced", "quality", "bins", "stayed", "grading", "yearbook", "flows", "history")
+PARTS += ("groups", "lists", "trials", "behind", "alike")
 
 
 @pytest.mark.parametrize("part", PARTS)

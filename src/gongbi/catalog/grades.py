@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from gongbi.catalog.base import CategoryType, TagDef
 from gongbi.catalog.naming import Words
 from gongbi.catalog.portraits import LEVELS, GradingDef
@@ -42,7 +45,7 @@ def grading_tags(grading: GradingDef) -> list[TagDef]:
         _tag(
             grading, "type", ("购买方式", "way of buying"),
             f"case when {grading.first} then '{one}' else '{other}' end",
-            CategoryType((one, other)),
+            CategoryType((one, other)), labels=grading.types,
         ),
         _tag(grading, "volume", ("规模", "volume"), f"coalesce({grading.volume}, 0)", unit=grading.unit),
         _tag(
@@ -51,7 +54,7 @@ def grading_tags(grading: GradingDef) -> list[TagDef]:
         ),
         _tag(
             grading, "post", ("责任岗位", "responsible post"), f"case {posts} end",
-            CategoryType(tuple(dict.fromkeys(grading.posts))),
+            CategoryType(tuple(dict.fromkeys(grading.posts))), labels=grading.posts,
         ),
         _tag(grading, "days", ("联系周期", "rhythm of care"), f"case {days} end", unit="days"),
         _tag(grading, "quiet", ("距上次联系", "days without contact"), f"days_since({grading.contact})", unit="days"),
@@ -66,6 +69,7 @@ def _tag(
     expr: str,
     type_: CategoryType | None = None,
     unit: str | None = None,
+    labels: Mapping[str, Words] = MappingProxyType({}),
 ) -> TagDef:
     zh, en = (grading.name.zh or grading.grading), (grading.name.en or grading.grading)
     about = ABOUT[part]
@@ -79,6 +83,7 @@ def _tag(
         unit=unit,
         owner=grading.owner,
         about=Words(*about),
+        labels=labels,
         place=grading.place,
     )
 

@@ -10,7 +10,7 @@ from gongbi.core.expr import Call, Constant, Expr, FactColumn
 from gongbi.core.functions.places import CODES, POSITIONS, is_code, rings
 from gongbi.core.functions.words import BINDING, PERIODS, UNITS, WEEKDAYS, WORDS
 from gongbi.core.relations import TIMES
-from gongbi.core.voice import BESIDE, HELD, PASSING, Language, Said, Title, Titles, Voice, ordinal
+from gongbi.core.voice import BESIDE, HELD, PASSING, TAKING, Language, Said, Title, Titles, Voice, ordinal
 
 __all__ = ["Language", "Title", "Titles", "sentence"]
 
@@ -73,6 +73,9 @@ class _Speaker(Voice):
         name = call.function.name
         if name in PASSING and self.called:
             return self.called
+        if name in TAKING:
+            # Their own numbers count or go back in time.
+            return {value: title for value, title in self.called.items() if not value.isdigit()}
         known = map(self.values_of, call.args) if name in (*PASSING, *BESIDE) else ()
         return next(filter(None, known), {})
 

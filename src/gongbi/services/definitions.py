@@ -292,16 +292,12 @@ def tags(
 
 
 def _labels(catalog: Catalog) -> dict[str, dict[str, dict[str, str]]]:
-    """Tag → its values → what people call them, where its definition or a grading says so."""
-    found = {
+    """Tag → its values → what people call them, where its definition says so."""
+    return {
         name: {value: words.to_json() for value, words in labels.items()}
         for name in catalog.tags
         if (labels := tag_called(catalog, name).labels)
     }
-    for grading in catalog.gradings.values():
-        for part, words in (("type", grading.types), ("post", grading.posts)):
-            found[f"grade.{grading.grading}.{part}"] = {value: word.to_json() for value, word in words.items()}
-    return found
 
 
 def _warnings(ctx: Context, subject: str) -> dict[str, list[dict[str, Any]]]:
