@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -20,6 +21,7 @@ from gongbi.core.types import INTEGER, TEXT
 from gongbi.engine import open_engine
 from gongbi.engine.base import Engine
 from gongbi.engine.duckdb import DuckDBEngine
+from gongbi.engine.duckdb_session import translated
 from gongbi.engine.spark import SparkEngine
 from gongbi.engine.spark_tables import SparkTables
 from gongbi.errors import EngineFailure, GongbiError, UnknownName, WorkspaceBusy, WorkspaceProblem
@@ -188,6 +190,16 @@ def test_a_full_disk_leaves_the_old_table_in_duckdb(small_disk: Path) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.parametrize("class_", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
+def test_a_full_disk_is_called_one_whenever_it_is_noticed(class_: type[duckdb.Error]) -> None:
+    # As DuckDB says it where the log cannot be written at the end of a transaction.
+    text = 'TransactionContext Error: Failed to commit: Could not write file "x.wal": No space left on device'
+    told = translated(class_(text))
+    assert isinstance(told, EngineFailure)
+    assert told.message == f"Out of disk space: {text}"
+    assert "Free some space" in str(told.hint)
+
+
 def test_a_full_disk_leaves_the_old_table_in_spark(small_disk: Path, spark_session: object) -> None:
     engine = SparkEngine(small_disk / "root", session=spark_session)
     fill(engine)

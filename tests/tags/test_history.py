@@ -87,6 +87,23 @@ def test_points_may_come_in_any_order_and_again(kept: Path, order: list[str]) ->
             assert found["values"][-1]["to"] is None
 
 
+def test_a_back_fill_that_was_stopped_goes_on_with_what_is_missing(kept: Path) -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage.startswith("history of") and done == 2:
+            raise KeyboardInterrupt
+
+    with package.open(kept, progress=stop) as ws, pytest.raises(KeyboardInterrupt):
+        ws.backfill("segment.twice", "2024-03-01", "2024-03-07", every="day")
+    with package.open(kept) as ws:
+        stopped = ws.call("runs")[0]
+        assert (stopped["kind"], stopped["status"]) == ("history", "cancelled")
+        done = ws.call("resume", id=stopped["id"])["result"]
+        assert (len(done["points"]), done["there"]) == (5, 2)
+        assert ws.backfill("segment.twice", "2024-03-01", "2024-03-07", every="day")["there"] == 7
+        found = ws.history("segment.twice", 10)
+        assert (found["points"], [value["value"] for value in found["values"]]) == (7, ["true"])
+
+
 def test_changes_are_facts_that_are_seen_after_their_instant_only(kept: Path) -> None:
     with package.open(kept) as ws:
         for day in DAYS:

@@ -170,6 +170,8 @@ class DuckDBSession:
 
 
 _SPACE = re.compile(r"no space left|max_temp_directory_size|disk full|disk quota", re.IGNORECASE)
+#: What a full disk can end in: in the middle of a statement, when a change is committed, and afterwards.
+_STOPPED = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException)
 _TOO_LARGE = re.compile(r"value is out of range")  # not "field value out of range", which is no date
 _CALLER = (
     duckdb.ProgrammingError,  # parser, binder, catalog, syntax
@@ -186,7 +188,7 @@ def translated(error: duckdb.Error) -> GongbiError:
         return Cancelled("The work was stopped on request.")
     if isinstance(error, duckdb.PermissionException):
         return Refused(text, hint="The engine reads and writes its own tables only.")
-    if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and _SPACE.search(str(error)):
+    if isinstance(error, _STOPPED) and _SPACE.search(str(error)):
         return EngineFailure(
             f"Out of disk space: {text}",
             hint="Free some space, or give the temp folder more (max_temp_directory_size).",

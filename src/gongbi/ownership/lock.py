@@ -51,7 +51,10 @@ class Lock:
             try:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError as error:
-                raise WorkspaceProblem(f"{self.path} cannot be opened: {error.strerror}.") from error
+                raise WorkspaceProblem(
+                    f"{self.path} cannot be opened: {error.strerror}.",
+                    hint="Gongbi writes in the folder of a workspace: ask for the right to, or copy the folder.",
+                ) from error
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

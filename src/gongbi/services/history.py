@@ -258,7 +258,7 @@ def backfill(
         day = clock.add_periods(day, 1, every)
     known = set(_points(ctx, subject).get(name, ()))
     wanted = [at for at in instants if again or at not in known]
-    with ctx.run("history", name, start=start, end=end, every=every) as inner:
+    with ctx.run("history", name, start=start, end=end, every=every, again=again) as inner:
         for i, at in enumerate(wanted):
             inner.progress(f"history of {name}", i, len(wanted))
             columns = _with_used(inner, subject, name)

@@ -95,7 +95,7 @@ def resume(ctx: Context, id: int) -> dict[str, Any]:  # noqa: A002
 
 def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
     """Kind → how its work is done again. Each recognises by content hash or build key what is done already."""
-    from gongbi.services import build, models, sources
+    from gongbi.services import build, history, models, sources
 
     def train(ctx: Context, run: Run) -> list[Any]:
         names = run.params.get("models") or [run.params.get("name")]
@@ -106,9 +106,13 @@ def _again() -> Mapping[str, Callable[[Context, Run], Any]]:
         given: dict[str, Any] = {name: run.params.get(name) for name in ("as_of", "full")}
         return build.build(ctx, subjects=subjects, force=bool(run.params.get("force")), **given)
 
+    def history_again(ctx: Context, run: Run) -> Any:
+        return history.backfill(ctx, run.subject, **run.params)
+
     return {
         "ingest": lambda ctx, run: sources.ingest(ctx, sources=run.params.get("sources")),
         "build": build_again,
+        "history": history_again,
         "train": train,
     }
 
