@@ -189,7 +189,6 @@ def test_a_full_disk_leaves_the_old_table_in_duckdb(small_disk: Path) -> None:
     again.close()
 
 
-@pytest.mark.spark
 @pytest.mark.parametrize("class_", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
 def test_a_full_disk_is_called_one_whenever_it_is_noticed(class_: type[duckdb.Error]) -> None:
     # As DuckDB says it where the log cannot be written at the end of a transaction.
@@ -200,6 +199,7 @@ def test_a_full_disk_is_called_one_whenever_it_is_noticed(class_: type[duckdb.Er
     assert "Free some space" in str(told.hint)
 
 
+@pytest.mark.spark
 def test_a_full_disk_leaves_the_old_table_in_spark(small_disk: Path, spark_session: object) -> None:
     engine = SparkEngine(small_disk / "root", session=spark_session)
     fill(engine)
