@@ -71,6 +71,26 @@ def test_a_click_on_a_value_says_why_and_tags_are_found_by_their_initials(visit:
     assert "purchases.csv" in body
 
 
+def test_tags_without_a_category_have_a_place_in_the_tree(visit: Visit) -> None:
+    file = visit.served.root / "definitions" / "unfiled.yaml"
+    try:
+        file.write_text("tag: loose.end\nname: {zh: 无类, en: Loose end}\nexpr: count(purchase)\n", "utf-8")
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+        for language in ("zh", "en"):
+            visit.open("/tags", language)
+            rows = "return [...document.querySelectorAll('.g-tree a')].map(a => a.innerText.split('\\n'))"
+            last = until(lambda: visit.script(rows), "the tree")[-1]  # noqa: B023
+            assert last == [texts.text(language, "tags.unfiled"), "1"]
+        visit.script("[...document.querySelectorAll('.g-tree a')].at(-1).click()")
+        found = "return [...document.querySelectorAll('.g-table tbody tr')].map(row => row.innerText.split('\\n')[0])"
+        until(lambda: len(visit.script(found)) == 1 and "Loose end" in visit.script(found)[0], "that tag alone", 20)
+    finally:
+        file.unlink()
+        with gongbi.open(visit.served.root) as ws:
+            ws.apply()
+
+
 def test_a_group_is_followed_between_two_days_and_through_a_funnel(visit: Visit) -> None:
     visit.open("/insight?e=champions", "en")
     until(lambda: visit.script("return !document.querySelector('.g-waiting')"), "all parts")

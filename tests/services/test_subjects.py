@@ -183,6 +183,7 @@ def test_what_is_read_of_the_one_neighbour_is_shown_with_its_value(homes: Homes)
         "the tag “Spend of the household” of the Household (Who lives where)",
     )
     assert float(read["value"]) == pytest.approx(homes.spend(home))
+    assert (read["unit"], read["label"]) == ("CNY", None)
 
 
 def test_a_card_of_a_household_has_its_attributes_and_tags(homes: Homes) -> None:

@@ -31,6 +31,12 @@ def column_called(catalog: Catalog, name: str) -> ColumnMap | None:
     return None
 
 
+def attribute_called(catalog: Catalog, name: str) -> Called:
+    """The unit and the values of an attribute, spelled ``customer.town``."""
+    column = column_called(catalog, name)
+    return Called(column.measured_in, column.labels) if column is not None else Called(None, {})
+
+
 def columns_called(catalog: Catalog) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each attribute and column of a fact that has a name, a unit or labels: how it is spelled, and these."""
     for source in catalog.sources.values():
@@ -51,10 +57,10 @@ def tag_called(catalog: Catalog, tag: str) -> Called:
     """The unit and the values of a tag: as its definition says, else as the attribute that it shows."""
     definition = catalog.tags[tag]
     expr = catalog.expressions.get((definition.subject, tag))
-    column = column_called(catalog, f"{expr.subject}.{expr.attribute}") if isinstance(expr, Attribute) else None
-    if column is None:
+    if not isinstance(expr, Attribute):
         return Called(definition.unit, definition.called)
-    return Called(definition.unit or column.measured_in, {**column.labels, **definition.called})
+    shown = attribute_called(catalog, f"{expr.subject}.{expr.attribute}")
+    return Called(definition.unit or shown.unit, {**shown.labels, **definition.called})
 
 
 def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:

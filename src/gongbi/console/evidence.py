@@ -101,7 +101,10 @@ def _steps(page: Page, subject: str, steps: Sequence[Mapping[str, Any]]) -> None
         (column_name(page, name, subject), page.value({"tag": f"{subject}.{name}"}, v)) for name, v in read.items()
     ]
     of_others = {page.words(one["said"]): one for step in steps for one in step["neighbours"]}
-    shown += [(said, page.value({"tag": one["of"]}, one["value"])) for said, one in of_others.items()]
+    for said, one in of_others.items():
+        shown.append(
+            (said, page.words(one["label"]) if one["label"] else page.value({"unit": one["unit"]}, one["value"]))
+        )
     if shown:
         parts.pairs(shown)
     if len(steps) > 1:

@@ -67,6 +67,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "tags.subject": ("主体", "Subject"),
     "tags.all_subjects": ("全部主体", "All subjects"),
     "tags.categories": ("分类", "Categories"),
+    "tags.unfiled": ("未归类", "Without a category"),
     "tags.all": ("全部标签", "All tags"),
     "tags.none": ("没有符合的标签", "No tag fits"),
     "tags.none.next": ("换一个词，或选择别的分类。", "Try another word or category."),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gongbi.catalog import lineage as graphs
-from gongbi.catalog.called import tag_called
+from gongbi.catalog.called import Called, attribute_called, tag_called
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr
@@ -64,8 +64,8 @@ def explain(
         ``steps``: the tag and, after it, every tag that it uses, each with ``tag``, ``name``, ``value``, ``label``
         (what people call the value; None where nobody said), ``unit``,
         ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant), ``neighbours`` (what is read of
-        the one that it has along a relation: ``said``, ``of`` which tag or attribute, ``value``), ``given`` (see
-        `services.given.given_values`) and ``depth``;
+        the one that it has along a relation: ``said``, ``of`` which tag or attribute, ``value``,
+        ``label``, ``unit``), ``given`` (see `services.given.given_values`) and ``depth``;
         ``parts``: the rows of facts behind them, see `services.customers.evidence`.
     """
     limit, catalog = checked(limit), ctx.catalog()
@@ -91,7 +91,7 @@ def explain(
                 "tag": name,
                 "name": one.name.to_json(),
                 "value": value,
-                "label": called.labels[str(value)].to_json() if str(value) in called.labels else None,
+                "label": _label(called, value),
                 "unit": called.unit,
                 "expr": one.expression,
                 "said": words(ctx, expr, name),
@@ -120,6 +120,11 @@ def explain(
     }
 
 
+def _label(called: Called, value: Any) -> dict[str, str] | None:
+    """What people call a value; None where nobody said."""
+    return called.labels[str(value)].to_json() if str(value) in called.labels else None
+
+
 def _neighbours(ctx: Context, member: Any, traits: Sequence[Attribute], veil: Veil) -> list[dict[str, Any]]:
     """What a tag reads of the one neighbour; see `explain`."""
     catalog, subject = ctx.catalog(), traits[0].subject if traits else ""
@@ -127,9 +132,11 @@ def _neighbours(ctx: Context, member: Any, traits: Sequence[Attribute], veil: Ve
     found = []
     for trait in traits:
         owner, last = trait_end(catalog.world, subject, trait.attribute)
-        of = last.removeprefix("tag.") if last.startswith("tag.") else f"{owner}.{last}"
+        tag = last.removeprefix("tag.") if last.startswith("tag.") else None
+        called = tag_called(catalog, tag) if tag is not None else attribute_called(catalog, f"{owner}.{last}")
         value = veil.attribute(trait.attribute, values.get(trait.attribute))
-        found.append({"said": words(ctx, trait), "of": of, "value": value})
+        told = {"value": value, "label": _label(called, value), "unit": called.unit}
+        found.append({"said": words(ctx, trait), "of": tag or f"{owner}.{last}", **told})
     return found
 
 

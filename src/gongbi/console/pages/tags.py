@@ -24,6 +24,8 @@ from gongbi.translation.units import SHARES
 STATES = ("published", "draft", "overdue", "unused")
 #: Chinese may break between any two characters; names and units should not.
 _ONE_LINE = {"style": "word-break: keep-all"}
+#: Stands in the tree for the category of tags that have none.
+UNFILED = "-"
 LABELS = {"owner": "tags.owner", "state": "library.state"}
 
 
@@ -116,7 +118,7 @@ async def build(page: Page) -> None:
 def _fits(tag: Mapping[str, Any], state: Mapping[str, str], idle: Collection[str]) -> bool:
     texts = (tag["tag"], tag["name"]["zh"], tag["name"]["en"], tag["category"], category(tag["category"], "en"))
     named_so = not state["search"].strip() or fit(state["search"], texts) is not None
-    inside = not state["category"] or f"{tag['category']}/".startswith(state["category"] + "/")
+    inside = not state["category"] or f"{tag['category'] or UNFILED}/".startswith(state["category"] + "/")
     mine = not state["library"] or (tag["library"] or "enterprise") == state["library"]
     own = not state["owner"] or tag["owner"] == state["owner"]
     states = {
@@ -135,14 +137,15 @@ def _category(page: Page, tag: Mapping[str, Any]) -> str:
 def _tree(page: Page, tags: Sequence[Mapping[str, Any]], state: Mapping[str, str]) -> None:
     counts: dict[str, int] = {}
     for tag in tags:
-        head, *_ = tag["category"].split("/")
-        for path in dict.fromkeys((head, tag["category"])):
+        filed = tag["category"] or UNFILED
+        for path in dict.fromkeys((filed.split("/")[0], filed)):
             counts[path] = counts.get(path, 0) + 1
     with ui.element("nav").classes("g-tree").props(f'aria-label="{page.t("tags.categories")}"'):
         # The verb gives tags in the order of the scheme, so that the first of a dimension is where it stands.
-        heads = list(dict.fromkeys(tag["category"].split("/")[0] for tag in tags))
+        heads = list(dict.fromkeys((tag["category"] or UNFILED).split("/")[0] for tag in tags))
         ordered = sorted(counts, key=lambda p: (heads.index(p.split("/")[0]), "/" in p, p))
         titles = {tag["category"]: tag["category_name"][page.language] for tag in tags}
+        titles[UNFILED] = page.t("tags.unfiled")
         titles |= {path.split("/")[0]: name.split("/")[0] for path, name in titles.items()}
         rows = [(path, titles[path].split("/")[-1], counts[path]) for path in ordered]
         rows.insert(0, ("", page.t("tags.all"), len(tags)))
