@@ -183,7 +183,7 @@ class Tags:
             count = sum(map(len, grouped.values()))
             with (
                 ui.element("div") as whole,
-                parts.card(dimension, page.t("tags.count", n=count)),
+                parts.card(dimension or page.t("tags.unfiled"), page.t("tags.count", n=count)),
                 ui.element("div").classes("g-dims"),
             ):
                 for group, tags in grouped.items():
