@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import model_tags
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Constant, Expr, FactColumn, RelatedColumn
 from gongbi.services.context import Context
@@ -22,7 +24,7 @@ def defining(ctx: Context, subject: str, conditions: Sequence[Expr]) -> dict[str
     """Tag → why it repeats the definition of a group; all others can be learned from.
 
     Two aggregates read the same where fact, columns (the time aside) and the texts that their filters name agree,
-    whatever they count or sum up, and over whatever stretch of time.
+    whatever they count or sum up, and over whatever stretch of time. A tag reads what the tags read that it uses.
     """
     catalog = ctx.catalog()
     expressions = catalog.tags_of(subject)
@@ -32,23 +34,37 @@ def defining(ctx: Context, subject: str, conditions: Sequence[Expr]) -> dict[str
     for expr in [*conditions, *below.values()]:
         read |= _read(expr)
     found: dict[str, Why] = {}
-    for tag, expr in expressions.items():
+    reads: dict[str, set[object]] = {}
+    for tag, expr in expressions.items():  # each after those it uses
+        used = ir.tags_used(expr)
+        reads[tag] = _read(expr).union(*(reads.get(one, set()) for one in used))
         if tag in named:
             found[tag] = "named"
-        elif tag in below or ir.tags_used(expr) & named:
+        elif tag in below or any(found.get(one) in ("named", "made_from") for one in used):
             found[tag] = "made_from"
-        elif _read(expr) & read:
+        elif reads[tag] & read:
             found[tag] = "same_rows"
-        elif any(found.get(used) == "made_from" and used not in below for used in ir.tags_used(expr)):
-            found[tag] = "made_from"
-    found |= {tag: "named" for tag in named if tag not in expressions}
-    return found
+    # A score says again what its model read of the definition, above all how lately and how often.
+    for model in catalog.models.values():
+        if model.subject == subject:
+            features = catalog.features(model.features, subject) if model.features else []
+            if any(found.get(tag) in ("named", "made_from") for tag in features):
+                found |= dict.fromkeys(model_tags(model), "made_from")
+            elif model.fact is not None and _is_read(model, read):
+                found |= dict.fromkeys(model_tags(model), "same_rows")
+    return found | {tag: "named" for tag in named if tag not in expressions}
 
 
 def _read(expr: Expr) -> set[object]:
     """What an expression reads: attributes, and for each aggregate its fact, columns and texts."""
     found: set[object] = {e for e in ir.walk(expr, into_aggregates=False) if isinstance(e, Attribute)}
     return found | {_rows(call) for call in ir.aggregates(expr)}
+
+
+def _is_read(model: ModelDef, read: set[object]) -> bool:
+    """Whether a definition reads rows of a model's fact, all of them, and of their columns the amount at most."""
+    of_all = [one[1] for one in read if isinstance(one, tuple) and one[0] == model.fact and not one[2]]
+    return any(all(isinstance(e, FactColumn) and e.column == model.amount for e in columns) for columns in of_all)
 
 
 def _rows(call: Call) -> tuple[str | None, frozenset[Expr], frozenset[str]]:
