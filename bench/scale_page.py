@@ -32,9 +32,7 @@ def rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bo
         text = f"{times} × ({r['scaled_seconds']} s, scaled from {r['tried']} tags by kind)"
         made.append(("tag by tag", text, "≥ 3 ×", times >= 3))
     if r := found.get("scale-advance"):
-        against = f"{r['seconds']} s against {r['full_seconds']} s, both within {r['memory']}"
-        text = f"{r['ratio']} of a whole build ({against}), {r['share']:.1%} of the customers touched, the same cells"
-        made.append(("one more day", text, "≤ 0.25", r["ratio"] <= 0.25))
+        made.extend(_of_advance(r))
     if r := found.get("scale-count"):
         made.append(
             ("count of 5 conditions", f"p50 {r['p50_ms']} ms, p95 {r['p95_ms']} ms", "≤ 150 ms", r["p95_ms"] <= 150)
@@ -43,9 +41,7 @@ def rows(found: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, bo
     if r := found.get("scale-insight"):
         made.append(("TGI over all tags", f"{r['tgi_seconds']} s", "≤ 3 s", r["tgi_seconds"] <= 3))
         made.extend(_of_first(r))
-        made.append(
-            (f"overlap of {r['segments']} segments", f"{r['overlap_seconds']} s", "≤ 1 s", r["overlap_seconds"] <= 1)
-        )
+        made.extend(_of_overlap(r))
     for part, what in (("sizes", "customers"), ("width", "tags")):
         if r := found.get(f"scale-{part}"):
             points = points_of(r["seconds"])
@@ -77,6 +73,30 @@ def _of_build(r: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None]]:
     if r["peak_gb"] is not None:
         made.append(("most memory, of that the build", f"{r['peak_gb']} GB", f"limit {r['memory']}", None))
     return made
+
+
+def _of_advance(r: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None]]:
+    """Rows of one more day; what is prepared after it is published stands apart."""
+    against = f"{r['seconds']} s against {r['full_seconds']} s, both within {r['memory']}"
+    text = f"{r['ratio']} of a whole build ({against}), {r['share']:.1%} of the customers touched, the same cells"
+    made: list[tuple[str, str, str, bool | None]] = [("one more day", text, "≤ 0.25", r["ratio"] <= 0.25)]
+    if one := r.get("command_seconds"):
+        both = r["full_command_seconds"]
+        text = f"{one / both:.3f} ({one} s against {both} s)"
+        made.append(("the same with what is prepared for those who compare", text, "—", None))
+    return made
+
+
+def _of_overlap(r: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None]]:
+    """Rows of the overlap; builds did not work it out before."""
+    what, seconds = f"overlap of {r['segments']} saved segments", r["overlap_seconds"]
+    if (computed := r.get("overlap_computed_seconds")) is None:
+        return [(what, f"{seconds} s", "≤ 1 s", seconds <= 1)]
+    return [
+        (f"{what}, worked out by the build", f"{r['overlap_prepared_seconds']} s", "—", None),
+        (f"{what}, in a process that just began", f"{seconds} s", "≤ 1 s", seconds <= 1),
+        ("the same conditions where nothing is kept", f"{computed} s", "—", None),
+    ]
 
 
 def _of_first(r: Mapping[str, Any]) -> list[tuple[str, str, str, bool | None]]:
