@@ -104,3 +104,16 @@ def test_new_words_do_not_load_the_data_anew(ws: Workspace) -> None:
     ws.apply()
     assert {load["outcome"] for load in ws.ingest()["loads"]} == {"unchanged"}
     assert ws.call("overview")["called"]["customer.town"]["labels"]["上海"]["en"] == "The City"
+
+
+def test_the_overview_tells_what_definitions_call_subjects_and_facts(shop: Path) -> None:
+    path = shop / "definitions" / "sources.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("source: orders\n", "source: orders\nname: {zh: 订单, en: Orders}\n")
+    )
+    with gongbi.open(shop) as ws:
+        ws.apply()
+        assert ws.call("overview")["things"] == {
+            "customer": {"zh": "顾客", "en": "Customer"},
+            "order": {"zh": "订单", "en": "Orders"},
+        }

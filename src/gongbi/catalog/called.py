@@ -63,6 +63,13 @@ def tag_called(catalog: Catalog, tag: str) -> Called:
     return Called(definition.unit or shown.unit, {**shown.labels, **definition.called})
 
 
+def things_called(catalog: Catalog) -> dict[str, dict[str, str]]:
+    """What people call subjects and facts that have names: how they are spelled → ``zh``, ``en``."""
+    named = {subject.subject: subject.name for subject in catalog.subjects.values()}
+    named |= {source.fact: source.name for source in catalog.sources.values() if source.fact is not None}
+    return {name: words.to_json() for name, words in named.items() if words.zh or words.en}
+
+
 def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
     """What stands over a column of a list: a tag's or an attribute's name with its unit; an expression as it is."""
     tag = text.strip().removeprefix("tag.")

@@ -11,7 +11,6 @@ from nicegui import ui
 
 from gongbi.console import charts, library, parts
 from gongbi.console.frame import Page
-from gongbi.console.words import named
 from gongbi.services.governance import given_reason
 
 COLOURS = {"green": "green", "amber": "gold", "red": "red", "grey": "grey"}
@@ -94,7 +93,7 @@ async def refused(page: Page, subject: str = "") -> None:
         names = {row["tag"]: page.words(row["name"], row["tag"]) for row in found["tags"]}
         held = build["status"] == "refused"
         about = page.t("behind.refused_about", n=build["current"]) if held and build["current"] is not None else ""
-        number, whom = page.format.number(build["build"]), named(build["subject"], page.language)
+        number, whom = page.format.number(build["build"]), page.named(build["subject"])
         heading = page.t("behind.refused" if held else "behind.stays", n=number, subject=whom)
         with parts.card(heading, about, classes="g-refused"):
             with ui.element("div").classes("g-chips"):
@@ -134,13 +133,13 @@ def _target(node: Mapping[str, Any]) -> str:
     return f"/segments?{urlencode({'e': 'segment.' + node['name']})}" if node["kind"] == "segment" else ""
 
 
-def _untitled(node: Mapping[str, Any], language: str) -> str:
+def _untitled(page: Page, node: Mapping[str, Any]) -> str:
     """What to call a node without a title: a raw column stands beside its file and is called by its own name."""
     if node["kind"] == "raw":
         return str(node["name"]).split(".", 1)[-1].replace("_", " ")
     if node["kind"] == "column":
-        return named(node["name"], language).replace("_", " ")
-    return named(node["name"], language)
+        return page.named(node["name"]).replace("_", " ")
+    return page.named(node["name"])
 
 
 def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
@@ -152,7 +151,7 @@ def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     nodes = []
     for stage, here in stages.items():
         for i, node in enumerate(here):
-            title = page.words(node["title"], "") or _untitled(node, page.language)
+            title = page.words(node["title"], "") or _untitled(page, node)
             whole = f"{page.t('behind.kind.' + node['kind'])} {title}"
             nodes.append(
                 {

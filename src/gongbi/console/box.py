@@ -18,7 +18,6 @@ from gongbi.console.counting import Counter
 from gongbi.console.exports import export_and_download
 from gongbi.console.frame import Page
 from gongbi.console.saying import said
-from gongbi.console.words import named, one_of
 from gongbi.core.parser import parse
 from gongbi.core.syntax import Name, conjuncts
 from gongbi.errors import Cancelled, GongbiError
@@ -74,7 +73,7 @@ class Box:
     def _input(self, fields: Mapping[str, Any]) -> None:
         t = self.page.t
         if len(self.subjects) > 1:
-            options = {s: named(s, self.page.language) for s in self.subjects}
+            options = {s: self.page.named(s) for s in self.subjects}
             chosen = (
                 ui.select(options, value=self.subject, label=t("tags.subject"))
                 .props("outlined dense options-dense")
@@ -347,7 +346,7 @@ class Box:
         page = self.page
         units = {t["tag"]: t["unit"] for t in self.tags}
         linked = any(row["key"] is not None for row in found["rows"])
-        label = one_of(self.subject, page.language) + " ID"
+        label = page.one_of(self.subject) + " ID"
         heads = [{"name": "id", "label": label, "kind": "link" if linked else "text"}]
         called = self.form.called if self.form is not None else str
         heads += [{"name": f"c{i}", "label": self.names.get(c) or called(c)} for i, c in enumerate(columns)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gongbi.catalog.called import things_called
 from gongbi.catalog.finding import spelled
 from gongbi.console.words import named
 from gongbi.core.functions import CATALOGUE
@@ -54,7 +55,7 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
     """Attributes, saved segments, facts with their columns and the attributes of the subjects they name."""
     assert ws.context is not None
     catalog = ws.context.catalog()
-    world = catalog.world
+    world, things = catalog.world, things_called(catalog)
     for name, attribute in world.subjects[subject].attributes.items():
         if name.startswith("given."):
             continue
@@ -66,7 +67,8 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
     for fact in world.facts.values():
         if subject not in fact.subjects:
             continue
-        yield {"n": fact.name, "k": "fact", "w": named(fact.name, language), "s": _sounds(named(fact.name, "zh"))}
+        words, sounds = (named(fact.name, which, things) for which in (language, "zh"))
+        yield {"n": fact.name, "k": "fact", "w": words, "s": _sounds(sounds)}
         for column in fact.names:
             if column != subject:
                 yield {"n": f"{fact.name}.{column}", "k": "column", "w": str(fact.column(column) or "")}
@@ -74,13 +76,13 @@ def _shapes(ws: Workspace, subject: str, language: str) -> Iterator[dict[str, An
             if other != subject:
                 for name, attribute in world.subjects[other].attributes.items():
                     yield {"n": f"{fact.name}.{other}.{name}", "k": "column", "w": str(attribute.type)}
-    yield from _neighbours(world, subject, language)
+    yield from _neighbours(world, subject, lambda other: named(other, language, things))
 
 
-def _neighbours(world: World, subject: str, language: str) -> Iterator[dict[str, Any]]:
+def _neighbours(world: World, subject: str, called: Callable[[str], str]) -> Iterator[dict[str, Any]]:
     """Whom relations lead to, with their attributes and tags."""
     for way in ways(world, subject):
-        yield {"n": way.role, "k": "relation", "w": named(way.subject, language)}
+        yield {"n": way.role, "k": "relation", "w": called(way.subject)}
         for name, attribute in world.subjects[way.subject].attributes.items():
             yield {"n": f"{way.role}.{name}", "k": "attribute" if way.to_one else "column", "w": str(attribute.type)}
         for name, type_ in world.tags_of(way.subject).items():

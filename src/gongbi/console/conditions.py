@@ -15,7 +15,6 @@ from gongbi.catalog.forms import Compare, Formula, Group, InSegment, Measure, Op
 from gongbi.console import entries, formulas
 from gongbi.console.frame import Page
 from gongbi.console.picker import Field, Picker, title
-from gongbi.console.words import named
 from gongbi.errors import InvalidExpression
 
 #: Puts a row in the place of another, and gives the one that is there: what was typed since the form was drawn counts.
@@ -170,7 +169,7 @@ class Conditions:
 
     def _behaviours(self, chosen: str) -> dict[str, str]:
         names = [name for name in self.facts if name in self.timed]
-        return {name: named(name, self.page.language) for name in dict.fromkeys((*names, chosen))}
+        return {name: self.page.named(name) for name in dict.fromkeys((*names, chosen))}
 
     def _timed(self, fact: str) -> str:
         return fact if fact in self.timed else next((name for name in self.facts if name in self.timed), fact)
@@ -285,7 +284,7 @@ class Conditions:
     def measure(self, what: Measure, get: Get, now: Callable[..., None]) -> Mapping[str, Any]:
         """The figure, the fact and its column; gives the kind of what comes out."""
         t = self.page.t
-        facts = {name: named(name, self.page.language) for name in (*self.facts, what.fact)}
+        facts = {name: self.page.named(name) for name in (*self.facts, what.fact)}
         figures = {
             name: t(f"form.measure.{name}") for name in FIGURES if name == what.function or self._fits(what, name)
         }
@@ -337,9 +336,7 @@ class Conditions:
     def _phrase(self, row: Phrase, get: Get, put: Put) -> None:
         t, about = self.page.t, bool(row.fact)
         if about:
-            facts = {
-                n: named(n, self.page.language) for n in (*self.facts, row.fact) if n in self.timed or n == row.fact
-            }
+            facts = {n: self.page.named(n) for n in (*self.facts, row.fact) if n in self.timed or n == row.fact}
             self.select(facts, row.fact, lambda v: again(fact=v), "form.fact")
         options = [name for name, spec in entries.PHRASES.items() if spec.about_fact == about]
         words = {name: t(f"form.phrase.{name}") for name in dict.fromkeys((*options, row.function))}
@@ -384,11 +381,7 @@ class Conditions:
             for i, one in enumerate(row.steps):
                 with ui.element("div").classes("g-row"):
                     ui.label(str(i + 1) if not i else t("form.then")).classes("g-word")
-                    facts = {
-                        n: named(n, self.page.language)
-                        for n in (*self.facts, one.fact)
-                        if n in self.timed or n == one.fact
-                    }
+                    facts = {n: self.page.named(n) for n in (*self.facts, one.fact) if n in self.timed or n == one.fact}
                     self.select(facts, one.fact, partial(moved, i), "form.fact")
                     self.group(one.where, partial(turned, i), fact=one.fact)
                     if len(row.steps) > 2:
@@ -397,7 +390,7 @@ class Conditions:
             last = row.steps[-1].fact if row.steps else next(iter(self.facts), "")
             more = ui.button(t("form.step"), icon="add").props("outline dense no-caps size=sm").classes("g-btn g-add")
             more.on_click(lambda: now(steps=(*get().steps, Step(last)), draw=True))
-        shared = {"": t("form.any_column")} | {name: named(name, self.page.language) for name in self._shared(row)}
+        shared = {"": t("form.any_column")} | {name: self.page.named(name) for name in self._shared(row)}
         ui.label(t("form.same")).classes("g-word")
         self.select(shared, row.same, lambda v: now(same=v), "form.same")
         ui.label(t("form.span")).classes("g-word")

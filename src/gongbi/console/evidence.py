@@ -11,7 +11,6 @@ from nicegui import ui
 
 from gongbi.console import charts, given, parts, revealing
 from gongbi.console.frame import Page
-from gongbi.console.words import named
 from gongbi.errors import GongbiError
 
 #: Columns of provenance, shown as file and row.
@@ -188,7 +187,7 @@ def course(values: Sequence[Mapping[str, Any]], heights: Sequence[float], until:
 
 def _part(page: Page, subject: str, tag: str, part: Mapping[str, Any], files: Mapping[int, str]) -> None:
     table = part["table"]
-    fact = named(part["fact"], page.language) if part["fact"] else ""
+    fact = page.named(part["fact"]) if part["fact"] else ""
     about = page.t("evidence.rows", n=page.format.number(table.num_rows))
     if part.get("step") is not None:
         about = page.t("evidence.step", n=part["step"])
@@ -243,5 +242,5 @@ def column_name(page: Page, name: str, owner: str = "") -> str:
         return called[:1].upper() + called[1:]
     if f"attribute.{name}" in TEXTS:
         return page.t(f"attribute.{name}")
-    words = named(name, page.language)
+    words = page.named(name)
     return words if words != name else name.replace("_", " ")

@@ -14,7 +14,6 @@ from gongbi.catalog import forms
 from gongbi.catalog.forms import Argument, Compare, Field, Formula, Group, Kind, Measure, Operand
 from gongbi.console import entries
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import named
 from gongbi.core.clock import CALENDAR, PERIODS, ROLLING, WORKDAY
 from gongbi.core.functions import CATALOGUE
 
@@ -158,7 +157,7 @@ def operand(c: Conditions, what: Operand, get: Get, put: Put, fact: str, *, cons
             c.measure(what, get, lambda *, what, draw=False, **_: put(what, draw=draw))
             where(c, what.where, lambda made: put(replace(get(), where=made)), what.fact)
         elif what.name in c.facts:
-            facts = {name: named(name, c.page.language) for name in c.facts}
+            facts = {name: c.page.named(name) for name in c.facts}
             c.select(facts, what.name, lambda name: put(Field(name)), "form.fact")
         else:
             c.field(what.name, fact, lambda field: put(Field(field["name"]), draw=True))

@@ -15,6 +15,7 @@ from gongbi.console import parts
 from gongbi.console.format import Format, shorter
 from gongbi.console.texts import DEFAULT, LANGUAGES, text
 from gongbi.console.who import actor_of, chooser
+from gongbi.console.words import named, one_of
 from gongbi.errors import GongbiError, NotYet
 from gongbi.jobs import JobHost
 from gongbi.translation import sentences
@@ -86,6 +87,8 @@ class Page:
         self.names: dict[str, str] = {}
         self.units: dict[str, str | None] = {}
         self.labels: dict[str, Mapping[str, Any]] = {}
+        #: What definitions call subjects and facts.
+        self.things: Mapping[str, Mapping[str, str]] = {}
         self.header_facts: ui.element | None = None
 
     def t(self, key: str, **values: Any) -> str:
@@ -103,6 +106,14 @@ class Page:
         other = "en" if self.language == "zh" else "zh"
         return str(words.get(self.language) or words.get(other) or fallback)
 
+    def named(self, name: str) -> str:
+        """The word for a subject, a fact or a kind."""
+        return named(name, self.language, self.things)
+
+    def one_of(self, name: str) -> str:
+        """The word for one member of a subject."""
+        return one_of(name, self.language, self.things)
+
     def learn(self, tags: Iterable[Mapping[str, Any]]) -> None:
         """Keep what tags of the library and their values are called."""
         for tag in tags:
@@ -112,7 +123,7 @@ class Page:
 
     def know(self, found: Mapping[str, Any]) -> None:
         """Keep the overview, and what attributes and columns of facts are called: spelled ``customer.town``."""
-        self.overview = dict(found)
+        self.overview, self.things = dict(found), found.get("things", {})
         for name, called in self.overview.get("called", {}).items():
             if any(called["name"].values()):
                 self.names[name] = self.words(called["name"])

@@ -18,7 +18,6 @@ from nicegui import ui
 from gongbi.console import parts, trials
 from gongbi.console.counting import Counter
 from gongbi.console.frame import Page
-from gongbi.console.words import named
 from gongbi.core.clock import CALENDAR, ROLLING, WORKDAY
 from gongbi.errors import Cancelled, GongbiError
 
@@ -89,7 +88,7 @@ class MakerForm:
         columns = [one for fact in self.known["facts"] for one in fact["columns"]]
         rows = []
         for one in self.known["facts"] if takes == "fact" else [*columns, *self.known["fields"]]:
-            title = self.page.words(one.get("title") or {}, named(one["name"], self.page.language))
+            title = self.page.words(one.get("title") or {}, self.page.named(one["name"]))
             rows.append(f'<option value="{escape(one["name"])}" label="{escape(title)}"></option>')
         # NiceGUI's input reads the list of this name; its own `autocomplete` has no titles.
         ui.html(f'<datalist id="{box.html_id}-datalist">{"".join(rows)}</datalist>', sanitize=False).style(
@@ -111,7 +110,7 @@ class MakerForm:
             name = ui.input(t("maker.name"), value=self.name).props("outlined dense")
             name.on_value_change(lambda e: self._set(name=e.value or ""))
         if len(self.subjects) > 1 and not self.base:
-            whom = {s: named(s, self.page.language) for s in self.subjects}
+            whom = {s: self.page.named(s) for s in self.subjects}
             self._select(whom, self.subject, t("tags.subject")).on_value_change(self._about)
 
     async def _turned(self) -> None:

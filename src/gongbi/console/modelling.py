@@ -8,7 +8,6 @@ from nicegui import ui
 
 from gongbi.console import parts
 from gongbi.console.frame import Page, PageDef
-from gongbi.console.words import named
 from gongbi.errors import GongbiError
 
 DAYS = (7, 14, 30, 60, 90, 180)
@@ -67,9 +66,7 @@ class _Form:
         """Draw the form."""
         page, t = self.page, self.page.t
         first = self.facts[0]["name"]
-        names = {
-            fact["name"]: page.words(fact.get("title") or {}, named(fact["name"], page.language)) for fact in self.facts
-        }
+        names = {fact["name"]: page.words(fact.get("title") or {}, page.named(fact["name"])) for fact in self.facts}
         with ui.element("div").classes("g-grid"):
             with parts.card(classes="s5"), ui.element("div").classes("g-form"):
                 self.kind = self._select("kind", {k: t(f"modelling.kind.{k}") for k in KINDS}, "propensity")

@@ -11,7 +11,6 @@ from gongbi.catalog.finding import fit
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import named
 from gongbi.translation.categories import category
 
 #: Results that are shown.
@@ -86,5 +85,5 @@ def title(page: Page, field: Field) -> str:
     own = said[:1].upper() + said[1:] if said else column_name(page, parts[-1])
     if field["group"] == "neighbour":
         last = field["of"].rpartition(".")[2]
-        return f"{named(last, page.language)} · {own}"
-    return f"{named(parts[1], page.language)} · {own}" if len(parts) == 3 else own
+        return f"{page.named(last)} · {own}"
+    return f"{page.named(parts[1])} · {own}" if len(parts) == 3 else own

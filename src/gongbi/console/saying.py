@@ -11,7 +11,6 @@ from gongbi.console.entries import tag_of
 from gongbi.console.formulas import fact_of
 from gongbi.console.formulas import said as formula_said
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import named
 from gongbi.errors import InvalidExpression
 
 
@@ -44,12 +43,12 @@ def _row(c: Conditions, row: Row, fact: str) -> str:
         case InSegment():
             body = f"{t('form.in_segment')} {c.segments.get(row.segment, row.segment)}"
         case Phrase():
-            about = named(row.fact, c.page.language) if row.fact else ""
+            about = c.page.named(row.fact) if row.fact else ""
             units = {v: t(f"maker.unit.{v}") for v in row.values if f"maker.unit.{v}" in TEXTS}
             body = f"{about} {t(f'form.phrase.{row.function}')} {' '.join(str(units.get(v, v)) for v in row.values)}"
             body += f" ({_group(c, row.where, row.fact)})" if row.where.rows else ""
         case forms.Sequence():
-            steps = f" {t('form.then')} ".join(named(step.fact, c.page.language) for step in row.steps)
+            steps = f" {t('form.then')} ".join(c.page.named(step.fact) for step in row.steps)
             body = f"{t(f'form.sequence.{row.function}')} {steps}"
         case Text():
             body = row.text
@@ -61,8 +60,8 @@ def _what(c: Conditions, what: Operand, fact: str) -> str:
         about = fact_of(c, what) or fact
         return formula_said(c, what, partial(_group, c, fact=about), partial(_what, c, fact=about))
     if not isinstance(what, Measure):
-        return named(what.name, c.page.language) if what.name in c.facts else c.called(what.name, fact)
-    about, figure = named(what.fact, c.page.language), c.page.t(f"form.measure.{what.function}")
+        return c.page.named(what.name) if what.name in c.facts else c.called(what.name, fact)
+    about, figure = c.page.named(what.fact), c.page.t(f"form.measure.{what.function}")
     column = f" {c.called(what.column, what.fact)}" if what.column else ""
     where = f" ({_group(c, what.where, what.fact)})" if what.where.rows else ""
     return f"{about}{column} {figure}{where}"

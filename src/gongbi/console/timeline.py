@@ -12,7 +12,6 @@ from nicegui import ui
 from gongbi.console import charts, parts
 from gongbi.console.evidence import cell, column_name
 from gongbi.console.frame import Page
-from gongbi.console.words import named
 
 DAYS = 12
 
@@ -83,7 +82,7 @@ def _day(page: Page, day: date, facts: Mapping[str, Sequence[Mapping[str, Any]]]
                 ui.label(page.format.number(total, 2)).classes("g-day-sum")
         for fact, events in facts.items():
             baskets = {e["basket"] for e in events if e.get("basket") is not None}
-            words = f"{named(fact, page.language)} × {page.format.number(len(events))}"
+            words = f"{page.named(fact)} × {page.format.number(len(events))}"
             if len(baskets) > 1 and len(baskets) < len(events):
                 words += " · " + page.t("timeline.baskets", n=len(baskets))
             with ui.element("div").classes("g-chips"):
@@ -101,7 +100,7 @@ def _rows(page: Page, day: date, fact: str, events: Sequence[Mapping[str, Any]])
     ]
     with ui.dialog() as dialog, ui.card().classes("g-dialog"):
         with ui.element("h2"):
-            ui.label(f"{page.format.date(day)} · {named(fact, page.language)}")
+            ui.label(f"{page.format.date(day)} · {page.named(fact)}")
         columns = [
             {"name": f"c{i}", "label": column_name(page, n, fact), "classes": "g-nowrap"} for i, n in enumerate(names)
         ]

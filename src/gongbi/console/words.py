@@ -6,6 +6,7 @@ Whatever is not listed is shown as its definition says it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 #: Subjects, facts, kinds of run, kinds of definition: name → (Chinese, English).
 NAMES: Mapping[str, tuple[str, str]] = {
@@ -109,12 +110,22 @@ STATUS_COLOURS: Mapping[str, str] = {
 }
 
 
-def named(name: str, language: str) -> str:
-    """Return the word for a subject, a fact or a kind."""
-    words = NAMES.get(name)
+def named(name: str, language: str, things: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> str:
+    """Return the word for a subject, a fact or a kind.
+
+    Parameters
+    ----------
+    things
+        What definitions call subjects and facts. Where the usual word is the same in Chinese it stands for both: it has
+        a plural.
+    """
+    words, own = NAMES.get(name), things.get(name, {})
+    if own and (words is None or words[0] != own.get("zh")):
+        other = "en" if language == "zh" else "zh"
+        return own.get(language) or own.get(other) or name
     if words is None and "." in name:
         # Neighbours of neighbours: the members of one's household.
-        return " · ".join(named(part, language) for part in name.removeprefix("relation.").split("."))
+        return " · ".join(named(part, language, things) for part in name.removeprefix("relation.").split("."))
     return words[0 if language == "zh" else 1] if words else name
 
 
@@ -124,7 +135,8 @@ def desk(owner: str | None, language: str) -> str:
     return words[0 if language == "zh" else 1] if words else owner or ""
 
 
-def one_of(name: str, language: str) -> str:
+def one_of(name: str, language: str, things: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> str:
     """Return the word for one member of a subject."""
-    word = named(name, language)
-    return word.removesuffix("s") if language == "en" and name in NAMES else word
+    word = named(name, language, things)
+    usual = name in NAMES and word == NAMES[name][1]
+    return word.removesuffix("s") if usual else word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from gongbi.catalog.called import columns_called
+from gongbi.catalog.called import columns_called, things_called
 from gongbi.errors import NotYet
 from gongbi.services.context import Context
 
@@ -19,7 +19,7 @@ def overview(ctx: Context) -> dict[str, Any]:
         ``as_of``, ``zone``, ``engine``, ``members`` (subject → how many), ``facts`` (fact → rows, first, newest),
         ``weekly`` (fact → list of {week, rows, members}), ``builds``, ``definitions`` (kind → how many), ``rejects``,
         ``called`` (attributes and columns of facts, as they are spelled → ``name``, ``unit``, ``labels``,
-        ``personal``).
+        ``personal``), ``things`` (subjects and facts that have names → ``zh``, ``en``).
     """
     catalog, there = ctx.catalog(), set(ctx.engine.tables())
     dialect = ctx.engine.dialect
@@ -65,6 +65,7 @@ def overview(ctx: Context) -> dict[str, Any]:
         },
         "rejects": ctx.rows("rejects") if "rejects" in there else 0,
         "called": dict(columns_called(catalog)),
+        "things": things_called(catalog),
     }
 
 

@@ -13,7 +13,6 @@ from gongbi.console import parts, revealing
 from gongbi.console.evidence import column_name, show_evidence
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.timeline import show_timeline
-from gongbi.console.words import named, one_of
 from gongbi.errors import GongbiError
 from gongbi.translation.categories import category
 
@@ -82,7 +81,7 @@ async def one(page: Page) -> None:
         return
     library = {t["tag"]: t for t in await page.call("tags", subject=subject)}
     page.learn(library.values())
-    heading = f"{one_of(subject, page.language)} {found['id']}"
+    heading = f"{page.one_of(subject)} {found['id']}"
     with parts.title(page, heading, page.t("customer.as_of", when=page.format.instant(found["as_of"]))):
         if subject == "customer":
             _search(page)
@@ -147,7 +146,7 @@ def _header(page: Page, found: Mapping[str, Any]) -> None:
                     parts.chip(f"{identifier['kind']}: {identifier['value']}", "blue")
                 for fact, count in found["facts"].items():
                     if count:
-                        parts.chip(f"{named(fact, page.language)} {page.format.number(count)}")
+                        parts.chip(f"{page.named(fact)} {page.format.number(count)}")
             known = {k: v for k, v in found["attributes"].items() if v is not None}
             with ui.element("div").style("display:flex;flex-wrap:wrap;gap:4px 26px;margin-top:9px"):
                 for name, value in known.items():

@@ -13,7 +13,7 @@ from nicegui import run, ui
 from gongbi.console import parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import STATUS_COLOURS, named
+from gongbi.console.words import STATUS_COLOURS
 
 
 async def build(page: Page) -> None:
@@ -63,12 +63,12 @@ def _sources(page: Page, sources: Sequence[Mapping[str, Any]]) -> None:
     ]
     rows = []
     for s in sources:
-        unmatched = ", ".join(f"{named(k, page.language)} {page.format.number(v)}" for k, v in s["unmatched"].items())
+        unmatched = ", ".join(f"{page.named(k)} {page.format.number(v)}" for k, v in s["unmatched"].items())
         rows.append(
             {
                 "id": s["source"],
                 "name": page.words(s["name"], s["source"]),
-                "target": f"{page.t('target.' + s['target'])} · {named(s['of'], page.language)}",
+                "target": f"{page.t('target.' + s['target'])} · {page.named(s['of'])}",
                 "rows": page.format.number(s["rows"]),
                 "rows_sort": s["rows"],
                 "rejected": page.format.number(s["rejected"]),

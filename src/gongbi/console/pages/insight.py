@@ -13,7 +13,6 @@ from gongbi.console import charts, parts, revealing
 from gongbi.console.contrast import Contrast
 from gongbi.console.evidence import column_name
 from gongbi.console.frame import Page, PageDef
-from gongbi.console.words import named, one_of
 from gongbi.core.world import World
 from gongbi.errors import GongbiError
 
@@ -264,7 +263,7 @@ class Look:
     async def funnel(self) -> None:
         """Up to four facts one after another: how many of the group take each step."""
         page, t = self.page, self.page.t
-        facts = {fact: named(fact, page.language) for fact in self._facts()}
+        facts = {fact: page.named(fact) for fact in self._facts()}
         if not facts:
             parts.empty(page, "insight.none", icon="filter_alt")
             return
@@ -556,8 +555,8 @@ class Look:
     def called(self, column: str) -> str:
         """A column of a fact, or of what it names, in words."""
         fact, *path = column.split(".")
-        words = [named(fact, self.page.language)]
-        words += [one_of(part, self.page.language) for part in path[:-1]]
+        words = [self.page.named(fact)]
+        words += [self.page.one_of(part) for part in path[:-1]]
         return " · ".join([*words, column_name(self.page, path[-1], path[-2] if path[1:] else fact)])
 
     def _columns(self) -> dict[str, str]:

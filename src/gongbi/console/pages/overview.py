@@ -11,7 +11,6 @@ from nicegui import ui
 from gongbi.console import charts, parts
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.pages.runs import run_row
-from gongbi.console.words import named
 from gongbi.errors import GongbiError
 
 ICONS = {"customer": "groups", "product": "inventory_2", "store": "storefront", "campaign": "campaign"}
@@ -49,7 +48,7 @@ def _stats(page: Page, found: Mapping[str, Any], rejects: Mapping[str, Any] | No
             note = page.t("overview.tags_each", n=built["tags"]) if built else page.t("overview.not_built")
             target = "/customer" if subject == "customer" else ""
             icon = ICONS.get(subject, "category")
-            parts.stat(named(subject, page.language), number(found["members"][subject]), note, icon=icon, target=target)
+            parts.stat(page.named(subject), number(found["members"][subject]), note, icon=icon, target=target)
         facts = found["facts"]
         total = sum(f["rows"] for f in facts.values())
         newest = max((f["newest"] for f in facts.values() if f["newest"]), default=None)
@@ -95,7 +94,7 @@ def _weekly(page: Page, found: Mapping[str, Any]) -> None:
         return
     fact = max(weekly, key=lambda name: sum(w["n"] for w in weekly[name]))
     weeks = weekly[fact]
-    title = named(fact, page.language)
+    title = page.named(fact)
     names = (page.t("overview.rows_of", fact=title), page.t("overview.active"))
     options = charts.weekly(
         [f"{w['week']:%Y-%m-%d}" for w in weeks],

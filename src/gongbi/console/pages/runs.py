@@ -10,7 +10,7 @@ from nicegui import ui
 
 from gongbi.console import behind, parts, trials
 from gongbi.console.frame import Page, PageDef
-from gongbi.console.words import STATUS_COLOURS, named
+from gongbi.console.words import STATUS_COLOURS
 from gongbi.services.runs import QUEUED
 
 AGAIN = ("ingest", "build", "train")
@@ -20,7 +20,7 @@ def run_row(page: Page, run: Mapping[str, Any]) -> dict[str, Any]:
     """A run as a row of a table."""
     return {
         "id": run["id"],
-        "kind": named(run["kind"], page.language),
+        "kind": page.named(run["kind"]),
         "subject": "" if run["kind"] == "apply" else run["subject"],
         "status": page.t(f"status.{run['status']}"),
         "status_colour": STATUS_COLOURS.get(run["status"], "grey"),
@@ -77,7 +77,7 @@ async def build(page: Page) -> None:
     async def start(verb: str) -> None:
         with page.problems(running):
             await background.io_bound(page.console.jobs.submit, verb, actor=page.who)
-            ui.notify(page.t("runs.began", what=named(verb, page.language)))
+            ui.notify(page.t("runs.began", what=page.named(verb)))
             await refresh()
 
     await refresh()
@@ -97,7 +97,7 @@ def _running(page: Page, run: Mapping[str, Any]) -> None:
         with ui.element("div"):
             told = page.t("runs.queued") if run["stage"] == QUEUED else page.said(run["stage"])
             stage = told or page.t("runs.starting")
-            ui.label(f"{named(run['kind'], page.language)} · {stage}").style("font-weight:600")
+            ui.label(f"{page.named(run['kind'])} · {stage}").style("font-weight:600")
             count = f"{page.format.number(done)} / {page.format.number(total)}" if total else page.format.number(done)
             ui.label(
                 f"{count} · {page.t('runs.since', when=page.format.instant(run['started_at'], seconds=True))}"

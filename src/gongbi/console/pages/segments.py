@@ -10,7 +10,7 @@ from nicegui import ui
 from gongbi.console import groups, library, listing, parts
 from gongbi.console.box import Box
 from gongbi.console.frame import Page, PageDef
-from gongbi.console.words import desk, named
+from gongbi.console.words import desk
 
 
 async def build(page: Page) -> None:
@@ -72,7 +72,7 @@ def _table(page: Page, segments: Sequence[Mapping[str, Any]], box: Box) -> None:
                 "name": page.words(s["name"], s["segment"]),
                 "name_to": box.address(f"segment.{s['segment']}", s["subject"]),
                 "segment": s["segment"],
-                "subject": named(s["subject"], page.language),
+                "subject": page.named(s["subject"]),
                 "size": page.format.number(s["count"]),
                 "size_sort": s["count"] or 0,
                 "share": page.format.percent(share),

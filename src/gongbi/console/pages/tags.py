@@ -15,7 +15,7 @@ from gongbi.console import behind, charts, given, library, listing, parts, trial
 from gongbi.console.frame import Page, PageDef
 from gongbi.console.maker import MakerForm
 from gongbi.console.texts import TEXTS
-from gongbi.console.words import desk, named
+from gongbi.console.words import desk
 from gongbi.errors import UnknownName
 from gongbi.translation.categories import category
 from gongbi.translation.units import SHARES
@@ -62,7 +62,7 @@ async def build(page: Page) -> None:
         search.style("width:250px").classes("g-search")
         with search.add_slot("prepend"):
             ui.icon("search").props("aria-hidden=true")
-        options = {s: named(s, page.language) for s in subjects} | {"": page.t("tags.all_subjects")}
+        options = {s: page.named(s) for s in subjects} | {"": page.t("tags.all_subjects")}
         chosen = (
             ui.select(options, value=state["subject"], label=page.t("tags.subject"))
             .props("outlined dense options-dense")
@@ -344,7 +344,7 @@ def _plain(value: Any) -> Any:
 
 def _facts(page: Page, tag: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
-        (page.t("tags.subject"), named(tag["subject"], page.language)),
+        (page.t("tags.subject"), page.named(tag["subject"])),
         (page.t("tags.category"), _category(page, tag)),
         (page.t("tags.type"), type_words(page, tag["type"])),
         (page.t("tags.unit"), page.format.unit(tag["unit"]) or "—"),
@@ -365,7 +365,7 @@ _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?")
 
 
 def _distribution(page: Page, tag: Mapping[str, Any]) -> None:
-    series = named(tag["subject"], page.language)
+    series = page.named(tag["subject"])
     if tag["top"]:
         top = tag["top"]
         if not tag["ordered"] and all(_NUMBER.fullmatch(str(v["value"])) for v in top):
@@ -400,7 +400,7 @@ def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
             if not found:
                 ui.label(page.t("tags.nothing")).classes("g-about")
 
-    names("tags.facts", [(named(f, page.language), "") for f in tag["facts"]])
+    names("tags.facts", [(page.named(f), "") for f in tag["facts"]])
     names("tags.uses", [(t, f"/tags/{quote(t)}") for t in tag["uses"]])
     users = []
     for user in tag["used_by"]:
