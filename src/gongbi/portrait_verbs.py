@@ -66,10 +66,11 @@ class PortraitVerbs(ABC):
         limit: int | None = 50,
         to: str | Path | None = None,
         overwrite: bool = False,
+        headings: str | None = None,
     ) -> dict[str, Any]:
         """Who is due for care by a grading: `due` and `table`, or the file that all of them were written to."""
         wanted = full(to) if to is not None else None
-        given = {"name": name, "post": post, "limit": limit, "to": wanted, "overwrite": overwrite}
+        given = {"name": name, "post": post, "limit": limit, "to": wanted, "overwrite": overwrite, "headings": headings}
         return told(self.call("care", **given))  # type: ignore[no-any-return]
 
     def personas(self, cast: str | None = None, *, make: bool = False) -> list[dict[str, Any]]:

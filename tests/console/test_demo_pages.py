@@ -11,7 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from test_browser import Visit, until
+from openpyxl import load_workbook
+from test_browser import Visit, press, until
+from test_library_pages import choose
 
 import gongbi
 from conftest import HERE, Served, start, stop
@@ -165,6 +167,24 @@ def test_grades_worklists_and_a_year_are_shown_wide_and_on_a_phone(visit: Visit,
             assert visit.script("return document.documentElement.scrollWidth") <= 390, path
         finally:
             visit.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert visit.complaints() == []
+
+
+def test_a_post_takes_its_list_of_care_away_as_a_workbook(visit: Visit) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        (grading,) = ws.call("gradings")
+        posts = ws.call("grading", name=grading["grading"])["posts"]
+        due = {post: ws.care(grading["grading"], post=post)["due"] for post in posts}
+    post = next(post for post, count in due.items() if count)
+    visit.open("/grading", "zh")
+    seen(visit, texts.text("zh", "worklists.excel"))
+    choose(visit, texts.text("zh", "grading.post"), posts[post]["zh"])
+    press(visit, texts.text("zh", "worklists.excel"))
+    files = visit.served.root / "exports"
+    file = until(lambda: next(files.glob(f"{grading['grading']}-*.xlsx"), None), "the file", 30)
+    heads, *rows = load_workbook(file).active.iter_rows(values_only=True)
+    assert len(rows) == due[post]
+    assert {posts[post]["zh"]} == {row[next(i for i, head in enumerate(heads) if "责任岗位" in head)] for row in rows}
     assert visit.complaints() == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 import gongbi
 from gongbi.catalog.yaml import read_text
@@ -112,6 +113,30 @@ def test_the_list_of_care_holds_who_is_due_and_a_post_sees_its_own(graded: Path,
         with pytest.raises(UnknownName, match="'boss'"):
             ws.care("buying", post="boss")
         assert ws.segment("tag.grade.buying.level = 1").count() > 0
+
+
+@pytest.mark.parametrize(
+    ("language", "post", "heading", "types"),
+    [
+        ("zh", "经理", "{}：责任岗位", {"计划", "随机"}),
+        ("en", "Manager", "{}: responsible post", {"Planned", "Occasional"}),
+        (None, "manager", "tag.grade.buying.post", {"planned", "occasional"}),
+    ],
+)
+def test_the_file_for_a_post_says_headings_and_values_as_people_do(
+    graded: Path, tmp_path: Path, language: str | None, post: str, heading: str, types: set[str]
+) -> None:
+    with gongbi.open(graded) as ws:
+        name = ws.grading("buying")["name"]
+        wanted = ws.care("buying", post="manager", limit=None)["table"].to_pylist()
+        ws.call("care", name="buying", post="manager", to=str(tmp_path / "due.xlsx"), headings=language)
+    heads, *rows = load_workbook(tmp_path / "due.xlsx").active.iter_rows(values_only=True)  # type: ignore[union-attr]
+    written = [dict(zip(heads, row, strict=True)) for row in rows]
+    head = heading.format(name[language] if language else "")
+    assert [row["id"] for row in written] == [row["id"] for row in wanted]
+    assert {row[head] for row in written} == {post}
+    assert {row[heads[1]] for row in written} <= types
+    assert [row[heads[2]] for row in written] == [row["tag.grade.buying.level"] for row in wanted]
 
 
 def test_what_a_grade_is_made_of_is_said_as_people_call_it(graded: Path) -> None:

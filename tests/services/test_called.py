@@ -92,6 +92,22 @@ def test_lists_stand_under_names_with_units(ws: Workspace, tmp_path: Path) -> No
         ws.call("export", expression="true", to=str(tmp_path / "x.csv"), headings="fr")
 
 
+def test_values_with_labels_are_said_by_them_under_headings_alone(ws: Workspace, tmp_path: Path) -> None:
+    towns = {}
+    for language in ("zh", "en", None):
+        path = tmp_path / f"{language}.csv"
+        given = {"headings": language} if language else {}
+        columns = ["customer.town", "tag.person.away"]
+        ws.call("export", expression="true", to=str(path), columns=columns, **given)
+        rows = [line.split(",") for line in path.read_text("utf-8-sig").replace('"', "").splitlines()[1:]]
+        towns[language] = {row[1] for row in rows}
+        assert {row[2] for row in rows} <= {"上海", "x"}, "an expression has no labels"
+    renamed = {"上海": ("上海市", "Shanghai")}
+    for place, language in enumerate(("zh", "en")):
+        assert towns[language] == {renamed.get(town, (town, town))[place] for town in towns[None]}
+    assert "上海" in towns[None]
+
+
 def test_two_columns_that_are_called_alike_stand_under_what_they_are(ws: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     ws.call("export", expression="true", to=str(path), columns=["customer.town", "town"], headings="en")

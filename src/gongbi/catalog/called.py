@@ -83,6 +83,14 @@ def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
     return f"{name} ({measured})" if name and measured else name or text
 
 
+def labels(catalog: Catalog, subject: str, text: str) -> Mapping[str, Words]:
+    """What people call the values of a column of a list: those of a tag or an attribute; an expression has none."""
+    tag = text.strip().removeprefix("tag.")
+    if (subject, tag) in catalog.expressions:
+        return tag_called(catalog, tag).labels
+    return attribute_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}").labels
+
+
 def headings(catalog: Catalog, subject: str, texts: Sequence[str], language: str) -> list[str]:
     """As `heading`, for columns of one list: two that are called alike stand under what they are."""
     said = [heading(catalog, subject, text, language) for text in texts]

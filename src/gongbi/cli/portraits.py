@@ -36,7 +36,8 @@ def grading(
         emit(call(workspace, None, "gradings"), as_json)
     elif due or post or to:
         file = str(to.resolve()) if to is not None else None
-        found = call(workspace, actor, "care", name=name, post=post, limit=limit, to=file, overwrite=overwrite)
+        given = {"name": name, "post": post, "limit": limit, "to": file, "overwrite": overwrite}
+        found = call(workspace, actor, "care", **given, headings=language())
         emit(found, as_json)
     else:
         emit(call(workspace, None, "grading", name=name, days=days), as_json, lambda found: _print(_matrix(found)))

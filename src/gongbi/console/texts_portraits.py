@@ -53,6 +53,8 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "grading.care": ("{post} · 每 {n} 天", "{post} · every {n} days"),
     "grading.days": ("{n} 天", "{n} days"),
     "grading.never": ("从未联系", "never"),
+    "grading.all_posts": ("全部岗位", "All posts"),
+    "grading.first": ("前 {n} 位，共 {of} 位；导出的文件里有全部。", "The first {n} of {of}; the file has all."),
     "grading.list": ("应联系的客户", "Due for care"),
     "grading.list_about": (
         "距上次联系超过周期，等级高者在前",

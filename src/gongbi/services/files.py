@@ -181,6 +181,10 @@ def sheet_names(names: Sequence[str]) -> list[str]:
     return found
 
 
+def _has_digits(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(type_) or pa.types.is_decimal(type_))
+
+
 def _write_sheet(book: Any, name: str, table: pa.Table, zone: str) -> None:
     sheet = book.add_worksheet(name)
     head = book.add_format({"bold": True})
@@ -188,7 +192,11 @@ def _write_sheet(book: Any, name: str, table: pa.Table, zone: str) -> None:
     instant = book.add_format({"num_format": f'yyyy-mm-dd hh:mm:ss "{zone}"'})
     for j, column in enumerate(table.column_names):
         sheet.write_string(0, j, column, head)
-    formats = [day if pa.types.is_date(f.type) else None for f in table.schema]
+    # Thousands apart from a thousand on; a share or a score keeps its digits.
+    large = book.add_format({"num_format": "[>=1000]#,##0.00;[<=-1000]-#,##0.00;General"})
+    formats = [day if pa.types.is_date(f.type) else large if _has_digits(f.type) else None for f in table.schema]
+    for j, column in enumerate(table.column_names):
+        sheet.set_column(j, j, min(max(12, 2 + sum(1 + (letter > "\u2e7f") for letter in column)), 40))
     at = 1
     for batch in table.to_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):

@@ -95,6 +95,7 @@ def care(
     limit: int | None = 50,
     to: str | None = None,
     overwrite: bool = False,
+    headings: str | None = None,
 ) -> dict[str, Any]:
     """Who is due for care: the last contact is longer ago than the rhythm, or there was none; the highest level first.
 
@@ -104,6 +105,8 @@ def care(
         Only those whom this post looks after.
     to
         Write the whole list to this file (csv, xlsx, parquet), which is put on record.
+    headings
+        As of `segments.export`.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def care(
     about = {"subject": one.subject, "columns": [f"tag.{one.prefix}.{part}" for part in SHOWN]}
     order = [f"tag.{one.prefix}.level", f"tag.{one.prefix}.quiet"]
     if to is not None:
-        return segments.export(ctx, condition, to, order=order, overwrite=overwrite, **about)  # type: ignore[arg-type]
+        written = {**about, "order": order, "overwrite": overwrite, "headings": headings}
+        return segments.export(ctx, condition, to, **written)  # type: ignore[arg-type]
     found = segments.members(ctx, condition, limit=limit, order=order, **about)  # type: ignore[arg-type]
     due = segments.count(ctx, condition, subject=one.subject)["count"]
     return {**found, "due": due, "expression": condition}

@@ -262,7 +262,8 @@ def export(
     reveal
         As in `members`.
     headings
-        ``zh`` or ``en``: tags and attributes stand under their names with their units, not under how they are spelled.
+        ``zh`` or ``en``: tags and attributes stand under their names with their units, not under how they are spelled,
+        and values that have labels are said by these.
 
     Returns
     -------
@@ -286,6 +287,7 @@ def export(
         builds = [build.id for build in ctx.store.builds.list(subject=found["subject"]) if build.table in tables]
         table: pa.Table = found["table"]
         if headings is not None:
+            table = in_words(ctx, about, table, headings)
             table = table.rename_columns(called.headings(ctx.catalog(), about, table.column_names, headings))
         done = hand_out(
             inner,
@@ -299,6 +301,16 @@ def export(
         )
         inner.note(rows=done["rows"])
     return {**done, "warnings": found["warnings"]}
+
+
+def in_words(ctx: Context, subject: str, table: pa.Table, language: str) -> pa.Table:
+    """Values of a list as people call them, where a tag or an attribute has labels for them."""
+    for place, text in enumerate(table.column_names):
+        if known := called.labels(ctx.catalog(), subject, text):
+            said = {value: words.in_(language) for value, words in known.items()}
+            values = [None if one is None else said.get(str(one)) or str(one) for one in table[text].to_pylist()]
+            table = table.set_column(place, text, pa.array(values, pa.string()))
+    return table
 
 
 def segments(ctx: Context, *, counted: bool = True) -> list[dict[str, Any]]:

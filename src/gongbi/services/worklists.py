@@ -180,7 +180,7 @@ def _rows(
         )
     else:
         found = _then(ctx, one, [*by, *one.columns], as_of, reveal)
-    table: pa.Table = found["table"]
+    table: pa.Table = segments.in_words(ctx, one.subject, found["table"], language)
     given = {
         text: words.in_(language) or heading(ctx.catalog(), one.subject, text, language)
         for text, words in one.columns.items()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from nicegui import ui
 
 from gongbi.console import parts
+from gongbi.console.exports import download
 from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError
 
@@ -94,7 +96,32 @@ def _cell(page: Page, found: Mapping[str, Any], cell: Mapping[str, Any], most: i
 
 
 async def _due(page: Page, found: Mapping[str, Any]) -> None:
-    listed = await page.call("care", name=found["grading"], limit=LIST)
+    """Who is due, of all posts or of one, and the file to hand out."""
+    posts = {"": page.t("grading.all_posts")} | {key: page.words(words, key) for key, words in found["posts"].items()}
+    with ui.row().classes("items-center"):
+        post = ui.select(posts, value="", label=page.t("grading.post")).props("outlined dense options-dense")
+        post.style("min-width:200px")
+
+        async def save() -> None:
+            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+            given = {"name": found["grading"], "post": post.value or None, "headings": page.language}
+            await download(page, "care", f"{found['grading']}-{stamp}.xlsx", **given)
+
+        ui.button(page.t("worklists.excel"), icon="download", on_click=save).props("outline no-caps").classes("g-btn")
+    place = ui.element("div").classes("g-form")
+
+    async def draw() -> None:
+        listed = await page.call("care", name=found["grading"], post=post.value or None, limit=LIST)
+        place.clear()
+        with place:
+            _listed(page, found, listed)
+
+    post.on_value_change(draw)
+    with page.problems(place):
+        await draw()
+
+
+def _listed(page: Page, found: Mapping[str, Any], listed: Mapping[str, Any]) -> None:
     rows = []
     prefix = f"tag.grade.{found['grading']}"
     for record in listed["table"].to_pylist():
@@ -126,7 +153,8 @@ async def _due(page: Page, found: Mapping[str, Any]) -> None:
     ]
     parts.table(page, columns, rows, label=page.t("grading.list"))
     if listed["due"] > len(rows):
-        parts.code(f"gongbi grading {found['grading']} --due --to due.xlsx")
+        number = page.format.number
+        ui.label(page.t("grading.first", n=number(len(rows)), of=number(listed["due"]))).classes("g-note")
 
 
 def number_of_days(page: Page, days: int) -> str:
