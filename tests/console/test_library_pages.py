@@ -10,6 +10,7 @@ import pytest
 from test_browser import Visit, press, until
 
 import gongbi
+from gongbi.catalog.makers import MAKERS, form
 from gongbi.console import texts
 
 pytestmark = pytest.mark.browser
@@ -38,6 +39,20 @@ def test_an_existing_tag_opens_in_the_form_that_writes_it_and_as_text(visit: Vis
     until(lambda: "metric:" in (visit.script(CODE) or [""])[-1], "the maker that writes it")
     assert "within: 9000 day" in visit.script(CODE)[-1]
     assert "name:\n  zh: 消费频率得分" in visit.script(CODE)[-1]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_maker_is_drawn_with_all_its_fields(visit: Visit, language: str) -> None:
+    # Every second maker in each language; the others are drawn by the same code.
+    for maker in [*MAKERS][language == "en" :: 2]:
+        visit.open(f"/tags/new?maker={maker}", language)
+        labels = (
+            "return [...document.querySelectorAll('.g-form *')].map(e => e.getAttribute('aria-label') || e.innerText)"
+        )
+        fields = [getattr(field.name, language) for field in form(maker)]
+        until(lambda: not [f for f in fields if not any(f in (t or "") for t in visit.script(labels))], maker, 20)  # noqa: B023
+        assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
+    assert visit.complaints() == []
 
 
 def test_what_no_form_writes_opens_as_text_and_is_tried_on_a_thousand(visit: Visit) -> None:
