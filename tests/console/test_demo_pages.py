@@ -188,6 +188,27 @@ def test_a_post_takes_its_list_of_care_away_as_a_workbook(visit: Visit) -> None:
     assert visit.complaints() == []
 
 
+def test_one_store_sees_and_takes_away_its_own_worklist(visit: Visit) -> None:
+    with gongbi.open(visit.served.root) as ws:
+        one = next(one for one in ws.call("worklists") if one["by"] and one["count"])
+        name = one["worklist"]
+        store = ws.call("worklist", name=name)["parts"][-1]
+        ids = ws.call("worklist", name=name, part=store["part"])["table"]["id"].to_pylist()
+    visit.open("/worklists", "en")
+    seen(visit, one["name"]["en"])
+    whose = texts.text("en", "worklists.whose")
+    until(lambda: visit.script(f"return !!document.querySelector('input[aria-label=\"{whose}\"]')"), "whose", 30)
+    choose(visit, whose, texts.text("en", "worklists.part").format(part=store["part"], n=store["count"]))
+    shown = "return [...document.querySelectorAll('main table tbody tr')].map(row => row.cells[0].innerText.trim())"
+    until(lambda: visit.script(shown) == [str(card) for card in ids], "its own members", 30)
+    press(visit, texts.text("en", "worklists.excel"))
+    file = until(lambda: next((visit.served.root / "exports").glob(f"{name}-*.xlsx"), None), "the file", 30)
+    book = load_workbook(file)
+    assert book.sheetnames == [store["part"]]
+    assert [row[0] for row in book.active.iter_rows(min_row=2, values_only=True)] == ids  # type: ignore[union-attr]
+    assert visit.complaints() == []
+
+
 def test_an_interview_entered_by_hand_is_evidence_on_the_page(visit: Visit) -> None:
     with gongbi.open(visit.served.root) as ws:
         (cast,) = ws.call("personas")["casts"]

@@ -118,7 +118,7 @@ PORTRAITS: dict[str, tuple[str, str]] = {
     "worklists.members": ("名单人数", "On the list"),
     "worklists.parts": ("负责人", "Parts"),
     "worklists.part": ("{part}：{n}", "{part}: {n}"),
-    "worklists.more": ("还有 {n} 位", "and {n} more"),
+    "worklists.everybody": ("全部", "Everybody"),
     "worklists.whose": ("负责人", "Whose work"),
     "worklists.nobody": ("名单上没有人", "Nobody is on the list"),
     "worklists.nobody.next": ("数据更新后再来看。", "Come back after new data."),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from nicegui import ui
+from nicegui import events, ui
 
 from gongbi.console import parts, revealing
 from gongbi.console.exports import download
 from gongbi.console.frame import Page, PageDef
 
-SHOWN, PARTS = 20, 12
+SHOWN = 20
 
 
 async def build(page: Page) -> None:
@@ -35,24 +35,34 @@ async def build(page: Page) -> None:
 
 
 async def _list(page: Page, one: Mapping[str, Any]) -> None:
-    asked = {"name": one["worklist"], "limit": SHOWN, "language": page.language}
+    """One list: of everybody who works on it, or of one."""
+    asked: dict[str, Any] = {"name": one["worklist"], "language": page.language, "part": None}
     place = ui.element("div").classes("g-form")
 
     async def again(why: str) -> Any:
-        return await page.call("worklist", **asked, reveal=why)
+        return await page.call("worklist", **asked, limit=SHOWN, reveal=why)
 
     def draw(found: Mapping[str, Any]) -> None:
         place.clear()
         with place:
             parts.warnings(page, found["warnings"])
             revealing.offer(page, found["warnings"], again, draw)
-            _found(page, one, found)
+            _found(page, one, found, asked, show)
 
-    with page.problems(place):
-        draw(await page.call("worklist", **asked))
+    async def show() -> None:
+        with page.problems(place):
+            draw(await page.call("worklist", **asked, limit=SHOWN))
+
+    await show()
 
 
-def _found(page: Page, one: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+def _found(
+    page: Page,
+    one: Mapping[str, Any],
+    found: Mapping[str, Any],
+    asked: dict[str, Any],
+    show: Callable[[], Awaitable[None]],
+) -> None:
     number = page.format.number
     with ui.element("div").classes("g-stats"):
         parts.stat(page.t("worklists.members"), number(found["count"]), icon="groups")
@@ -61,19 +71,29 @@ def _found(page: Page, one: Mapping[str, Any], found: Mapping[str, Any]) -> None
     if not found["count"]:
         parts.empty(page, "worklists.nobody", icon="task_alt")
         return
-    with ui.row().classes("items-center"):
-        for part in found["parts"][:PARTS]:
-            parts.chip(page.t("worklists.part", part=part["part"], n=number(part["count"])))
-        if len(found["parts"]) > PARTS:
-            ui.label(page.t("worklists.more", n=number(len(found["parts"]) - PARTS))).classes("g-note")
+
+    async def choose(event: events.ValueChangeEventArguments[str]) -> None:
+        asked["part"] = event.value or None
+        await show()
 
     async def save() -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-        given = {"name": one["worklist"], "language": page.language}
-        await download(page, "export_worklist", f"{one['worklist']}-{stamp}.xlsx", **given)
+        await download(page, "export_worklist", f"{one['worklist']}-{stamp}.xlsx", **asked)
 
+    with ui.row().classes("items-center"):
+        if found["parts"]:
+            said = [(each["part"], number(each["count"])) for each in found["parts"]]
+            names = {part: page.t("worklists.part", part=part, n=n) for part, n in said}
+            whose = ui.select(
+                {"": page.t("worklists.everybody")} | names,
+                value=asked["part"] or "",
+                label=page.t("worklists.whose"),
+                with_input=True,
+                on_change=choose,
+            )
+            whose.props("outlined dense options-dense").style("min-width:200px")
+        ui.button(page.t("worklists.excel"), icon="download", on_click=save).props("outline no-caps").classes("g-btn")
     _table(page, found)
-    ui.button(page.t("worklists.excel"), icon="download", on_click=save).props("outline no-caps").classes("g-btn")
 
 
 def _table(page: Page, found: Mapping[str, Any]) -> None:
