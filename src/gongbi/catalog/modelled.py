@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from gongbi.catalog.naming import NO_WORDS, Words, check_name
-from gongbi.errors import InvalidDefinition, Place
+from gongbi.core.clock import parse_instant
+from gongbi.errors import InvalidDefinition, InvalidInput, Place
 
 #: The longest horizon of a model: ten years.
 MOST_DAYS = 3650
@@ -270,11 +271,7 @@ class ModelDef:
             raise InvalidDefinition(
                 f"Model {self.model!r}: `fewest` and `most` are 2 to {MOST_CLUSTERS} clusters, in this order."
             )
-        if self.train and self.test and max(c.as_of for c in self.train) >= min(c.as_of for c in self.test):
-            raise InvalidDefinition(
-                f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
-                hint="Move the test cohort later: a model must be judged on what came after it.",
-            )
+        self._check_cohorts()
 
     @property
     def by_week(self) -> bool:
@@ -294,11 +291,30 @@ class ModelDef:
         if both := set(self.rising) & set(self.falling):
             raise InvalidDefinition(f"Model {self.model!r}: {min(both)!r} cannot stand in `rising` and in `falling`.")
 
+    def _check_cohorts(self) -> None:
+        for cohort in (*self.train, *self.test):
+            _check_instants(cohort, self.model)
+        if self.train and self.test and max(c.as_of for c in self.train) >= min(c.as_of for c in self.test):
+            raise InvalidDefinition(
+                f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
+                hint="Move the test cohort later: a model must be judged on what came after it.",
+            )
+
     def _check_uplift(self) -> None:
         if not self.target and not (self.features and self.train):
             raise InvalidDefinition(f"Model {self.model!r} needs a `target`, or `features` and `train`.")
-        if not self.treated and not all(cohort.treated for cohort in (*self.train, *self.test)):
+        if not self.treated and (self.target or not all(cohort.treated for cohort in (*self.train, *self.test))):
             raise InvalidDefinition(
                 f"Model {self.model!r} needs `treated`: who of the population was treated.",
                 hint="E.g. treated: exists(mailed) filter (where wave = 3); randomised: true where lots were drawn.",
             )
+
+
+def _check_instants(cohort: Cohort, model: str) -> None:
+    for at in filter(None, (cohort.as_of, cohort.known_by)):
+        try:
+            parse_instant(at, "UTC")
+        except InvalidInput as error:
+            raise InvalidDefinition(
+                f"Model {model!r}, cohort {cohort.name!r}: {at!r} is not a date or an instant.", hint=error.hint
+            ) from error

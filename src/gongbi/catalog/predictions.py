@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gongbi.catalog.base import ModelDef, Words
-from gongbi.core.expr import Expr
+from gongbi.core.expr import Call, Expr, walk
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.rows import row_condition, row_value
 from gongbi.core.types import DATE, DOUBLE, INTEGER, TEXT, Type, category
 from gongbi.core.voice import Title
-from gongbi.core.world import FactShape, World
+from gongbi.core.world import FactShape, RelationShape, World
 from gongbi.errors import InvalidDefinition, UnknownName, WrongType
 
 
@@ -267,10 +267,19 @@ def check_model(model: ModelDef, world: World) -> None:
 
 
 def _check_purchases(model: ModelDef, world: World) -> None:
-    fact = world.fact(model.fact or "")
-    amount = fact.column(model.amount or "")
-    if amount is None or not amount.is_number:
-        raise UnknownName(f"amount of {fact.name}", model.amount or "", fact.columns)
+    _check_number(model, "amount", model.amount or "", world.fact(model.fact or ""))
+
+
+def _check_number(model: ModelDef, key: str, name: str, shape: FactShape | RelationShape) -> None:
+    """See that a key names a column of numbers."""
+    if name not in shape.columns:
+        raise UnknownName(f"column of {shape.name}", name, shape.columns)
+    _refuse_other(model, key, name, shape.columns[name])
+
+
+def _refuse_other(model: ModelDef, key: str, name: str, found: Type) -> None:
+    if not found.is_number:
+        raise WrongType(f"Model {model.model!r}: `{key}` is a number; {name} is {found}.")
 
 
 def _check_life_event(model: ModelDef, world: World) -> None:
@@ -284,9 +293,11 @@ def _check_rows(model: ModelDef, world: World) -> None:
     fact = world.fact(model.fact or "").name
     for condition in (model.where, model.answered, model.signs):
         row_condition(fact, condition or "", world, model.subject)
-    for text in (model.payee, model.amount, model.channel):
+    for text in (model.payee, model.channel):
         if text:
             row_value(fact, text, world, model.subject)
+    if model.amount:
+        _refuse_other(model, "amount", model.amount, row_value(fact, model.amount, world, model.subject).type)
     if model.estimator == "send_time" and len(model.groups) > 1:
         raise InvalidDefinition(f"Model {model.model!r}: hours fall back to one group; `groups` names one tag at most.")
 
@@ -309,9 +320,11 @@ def _check_texts(model: ModelDef, world: World) -> None:
     fact = world.fact(model.fact or "")
     if model.subject not in fact.subjects:
         raise UnknownName(f"subject of {fact.name}", model.subject, fact.subjects)
-    column = fact.column(model.text or "")
-    if column is None or column.name != "text":
-        raise UnknownName(f"text of {fact.name}", model.text or "", fact.columns)
+    column = fact.columns.get(model.text or "")
+    if column is None:
+        raise UnknownName(f"column of {fact.name}", model.text or "", fact.columns)
+    if column.name != "text":
+        raise WrongType(f"Model {model.model!r}: `text` is a column of texts; {model.text} is {column}.")
     if model.label is not None and fact.column(model.label) is None:
         raise UnknownName(f"column of {fact.name}", model.label, fact.columns)
 
@@ -324,9 +337,8 @@ def _check_circles(model: ModelDef, world: World) -> None:
             f"The relation {relation.name!r} ties {ends}; circles are of members of one subject.",
             hint=f"Name a relation between two of {model.subject}.",
         )
-    weight = relation.columns.get(model.weight or "")
-    if model.weight is not None and (weight is None or not weight.is_number):
-        raise UnknownName(f"number of {relation.name}", model.weight, relation.columns)
+    if model.weight is not None:
+        _check_number(model, "weight", model.weight, relation)
     if model.rival is not None:
         check_condition(model.rival, world, model.subject)
     if model.worth is not None and not (found := check_expression(model.worth, world, model.subject)).type.is_number:
@@ -364,9 +376,16 @@ def check_target(model: ModelDef, text: str, world: World) -> Expr:
         It is not one.
     """
     if model.estimator != "newcomers":
-        return check_condition(text, world, model.subject, ahead=True, place=model.place)
-    found = check_expression(text, world, model.subject, ahead=True, place=model.place)
-    if not found.type.is_number:
+        found = check_condition(text, world, model.subject, ahead=True, place=model.place)
+    else:
+        found = check_expression(text, world, model.subject, ahead=True, place=model.place)
+    if not any(isinstance(part, Call) and part.function.name == "ahead" for part in walk(found)):
+        raise InvalidDefinition(
+            f"The target of the model {model.model!r} looks at nothing after its instant.",
+            hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
+            place=model.place,
+        )
+    if model.estimator == "newcomers" and not found.type.is_number:
         error = WrongType(
             f"The target of newcomers is what they come to be worth, a number; this is {found.type}.",
             hint="E.g. sum(order.amount) filter (where ahead(90, 'day')).",

@@ -12,7 +12,7 @@ from gongbi.core.functions import CATALOGUE
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.render import render
 from gongbi.core.world import World
-from gongbi.errors import InvalidInput
+from gongbi.errors import GongbiError, InvalidInput, UnknownName
 
 
 def row_condition(fact: str, condition: str, world: World, subject: str) -> Expr | None:
@@ -32,12 +32,24 @@ def row_value(fact: str, text: str, world: World, subject: str) -> Expr:
     text
         For example ``purchase.product.category``; a column of the fact may stand by its own name.
     """
-    shape = world.fact(fact)
-    full = f"{fact}.{text.strip()}" if text.strip().partition(".")[0] in shape.names else text
+    shape, named = world.fact(fact), text.strip()
+    if named.isidentifier() and named not in shape.names:
+        raise UnknownName(f"column of {fact}", named, shape.columns)
+    if _is_constant(named, world, subject):
+        raise InvalidInput(f"{text!r} says nothing about a row of {fact!r}.", hint=f"Write for example {fact}.ts.")
+    full = f"{fact}.{named}" if named.partition(".")[0] in shape.names else text
     call = check_expression(f"count(distinct {full})", world, subject)
     if not isinstance(call, Call) or call.fact != fact:
         raise InvalidInput(f"{text!r} says nothing about a row of {fact!r}.", hint=f"Write for example {fact}.ts.")
     return call.args[0]
+
+
+def _is_constant(text: str, world: World, subject: str) -> bool:
+    try:
+        return isinstance(check_expression(text, world, subject), Constant)
+    except GongbiError:
+        # What is about a row means nothing by itself.
+        return False
 
 
 def rows_query(

@@ -98,6 +98,11 @@ class LifeEventModel(BaseEstimator):  # type: ignore[misc]
                 f"{with_sign} customers had a sign; {FEWEST} are the fewest that can be learned from.",
                 hint="Name more signs, or load more of the past.",
             )
+        if (days.total == days.length).all():
+            raise InvalidInput(
+                "Every day with a purchase bears a sign, so that no change is to be seen.",
+                hint="Name signs that not everybody always buys.",
+            )
         if len(days.length) > MOST_LEARNED:
             some = np.random.default_rng(self.seed).choice(len(days.length), MOST_LEARNED, replace=False)
             days = days.only(np.sort(some))

@@ -103,7 +103,10 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         """
         yes = as_binary("answered", answered)
         if not len(yes) or not yes.any():
-            raise InvalidInput(f"{len(yes)} messages, and nobody answered: there is nothing to learn an hour from.")
+            raise InvalidInput(
+                f"{len(yes)} messages, and nobody answered: there is nothing to learn an hour from.",
+                hint="Look at what counts as an answer, and whether the results are loaded.",
+            )
         if self.width <= 0 or not 0 <= self.day_share <= 1:
             raise InvalidInput(f"width is above 0 and day_share 0 to 1, not {self.width} and {self.day_share}.")
         hour = _hours(hours, len(yes))

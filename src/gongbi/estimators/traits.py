@@ -80,7 +80,8 @@ class InferredTrait(BaseEstimator):  # type: ignore[misc]
         often = names[counts >= FEWEST]
         if len(often) < 2:
             raise InvalidInput(
-                f"{self.name!r}: {len(often)} values were declared by {FEWEST} members or more, and two are needed."
+                f"{self.name!r}: values that {FEWEST} members or more declared are {len(often)}; two are the fewest.",
+                hint="Load more of what members declare, or make fewer values of it.",
             )
         rows, texts = X[known], values[known].astype(str)
         self.classes_ = often

@@ -16,7 +16,7 @@ from gongbi.catalog.predictions import check_target, check_trait
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Constant, Expr
-from gongbi.errors import InvalidDefinition, NotYet
+from gongbi.errors import NotYet
 
 #: Who is asked about where a model names no population: everybody who is known at the instant.
 EVERYBODY = "true"
@@ -57,18 +57,11 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
 
     Raises
     ------
-    InvalidDefinition
-        The target looks at nothing to come.
     NotYet
         The data reach back too little for one cohort to learn from and one to test on.
     """
     span = horizon(target_of(model, catalog))
-    if span is None:
-        raise InvalidDefinition(
-            f"The target of the model {model.model!r} looks at nothing after its instant.",
-            hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
-            place=model.place,
-        )
+    assert span is not None
     test, *train = [as_of - i * span for i in range(1, model.cohorts + 2)]
     if begin is not None:
         train = [at for at in train if at - span >= begin] or [at for at in train[:1] if at > begin]

@@ -65,12 +65,7 @@ def cohort_plans(
     population = check_condition(cohort.population, world, subject, place=model.place)
     target = check_target(model, cohort.target, world)
     matures = _matures(target, as_of)
-    if matures is None:
-        raise InvalidDefinition(
-            f"The target of cohort {cohort.name!r} looks at nothing after its instant.",
-            hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
-            place=model.place,
-        )
+    assert matures is not None
     if not as_of <= known_by <= matures:
         raise InvalidDefinition(
             f"Cohort {cohort.name!r} is known by {clock.local_date(known_by, world.zone)}:"

@@ -111,6 +111,13 @@ def read_cohorts(
             # The oldest cohorts of a young shop are empty; the others still teach.
             teachers -= 1
             left_out.append({"cohort": cohort.name, "why": error.message})
+    taught = [row.frame for row in rows if row.role == "train"]
+    if taught and not any(frame[name].nunique(dropna=False) > 1 for frame in taught for name in frame.columns):
+        raise InvalidInput(
+            f"No tag that the model {work.model.model!r} learns from differs between members:"
+            f" {', '.join(taught[0].columns)}.",
+            hint="Name other `features`.",
+        )
     return rows, left_out
 
 

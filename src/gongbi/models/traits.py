@@ -36,7 +36,10 @@ def learn(model: ModelDef, frame: Any, declared: NDArray[Any], as_of: datetime) 
     lot = np.random.default_rng(SEED).random(len(values)) < HELD_OUT
     learned, kept_back = known & ~lot, known & lot
     if not kept_back.any():
-        raise InvalidInput(f"Too few members declared {model.trait!r} to learn it.")
+        raise InvalidInput(
+            f"{int(known.sum())} members declared {model.trait!r}: too few to learn it.",
+            hint="Load more of what members declare.",
+        )
     early = _trait(model).fit(frame[learned].reset_index(drop=True), values[learned])
     check = _checked(early, frame[kept_back].reset_index(drop=True), values[kept_back], values[learned])
     fitted = _trait(model).fit(frame, values)
@@ -67,7 +70,7 @@ def learn(model: ModelDef, frame: Any, declared: NDArray[Any], as_of: datetime) 
 
 
 def _trait(model: ModelDef) -> InferredTrait:
-    return InferredTrait(f"{model.model} {model.trait}", limit=model.limit, seed=SEED)
+    return InferredTrait(model.trait or "", limit=model.limit, seed=SEED)
 
 
 def _checked(fitted: InferredTrait, frame: Any, truth: Any, learned: Any) -> Figures:

@@ -42,6 +42,8 @@ def run(frame: Any, request: Request) -> Evaluation:
         raise InvalidInput("Ties have two columns.", hint="Name them with --source and --target.")
     source, target = source or names[0], target or names[1]
     notes = [Words(f"关系的两端：{source}、{target}。", f"The ends of a tie: {source} and {target}.")]
+    if source == target:
+        raise InvalidInput(f"Both ends of a tie are column {source!r}.", hint="Name two columns: --source, --target.")
     one, other = _shown(frame[source]), _shown(frame[target])
     known = np.array([a is not None and b is not None for a, b in zip(one, other, strict=True)], dtype=bool)
     if lost := int((~known).sum()):

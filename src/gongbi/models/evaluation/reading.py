@@ -97,7 +97,17 @@ def read_frame(path: Path, *, sheet: str | None = None) -> tuple[Any, tuple[Word
     """
     import pandas as pd
 
-    parts, bad, typed = _opened(path, sheet)
+    if not path.is_file():
+        raise UnreadableSource(
+            "missing_file", str(path), f"There is no file {str(path)!r}.", hint="A path begins where the command runs."
+        )
+    try:
+        parts, bad, typed = _opened(path, sheet)
+    except UnreadableSource as error:
+        if error.trouble == "empty" or (sheet is None and error.trouble == "unreadable"):
+            # Hints of sources speak of loads and definitions, of which there are none here.
+            error.hint = "CSV, TSV, JSON lines, Parquet and Excel are read."
+        raise
     notes = []
     if bad:
         first = f"{bad[0].row}"
@@ -337,6 +347,11 @@ def binary_of(frame: Any, name: str, yes: str | None = None) -> tuple[NDArray[np
         if not same:
             raise UnknownName("value", yes, values[:50])
         yes = same[0]
+    if len(values) < 2:
+        only = ", ".join(values) or "–"
+        raise InvalidInput(
+            f"Column {name!r} has one value ({only}), and a target has two.", hint="Name another column."
+        )
     if len(values) != 2 and not (yes is not None and len(values) > 2):
         some = ", ".join(values[:6]) + (", …" if len(values) > 6 else "")
         raise InvalidInput(

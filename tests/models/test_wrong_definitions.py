@@ -1,0 +1,137 @@
+"""Definitions and files that cannot be: what is wrong, where, and what to do, in both languages."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import shop
+
+from gongbi.engine import Engine
+from gongbi.errors import GongbiError
+from gongbi.models.reading import Work
+from gongbi.models.run import learn, with_cohorts
+from gongbi.services.evaluate import evaluate
+from gongbi.translation import in_language
+
+CALLS = """
+source: calls
+from: {file: calls.csv}
+relation: calls
+key: [a, b]
+subjects: {caller: {subject: customer, column: a}, callee: {subject: customer, column: b}}
+columns: {minutes: double, how: text}
+---
+"""
+TARGET = "target: exists(visit) filter (where ahead(30, 'day'))"
+COHORT = "{name: NAME, as_of: AT, population: 'true', target: \"exists(visit) filter (where ahead(30, 'day'))\"}"
+
+
+def cohort(name: str, at: str) -> str:
+    return COHORT.replace("NAME", name).replace("AT", at)
+
+
+def in_both(error: GongbiError) -> str:
+    """What is said, in English, once it is seen that it has its Chinese."""
+    for text in filter(None, (error.message, error.hint)):
+        assert in_language(text, "zh") != text, text
+    return f"{error.message} {error.hint or ''}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("estimator: recurring\nfact: visit\npayee: \"'rent'\"", "says nothing about a row of 'visit'.*visit.ts"),
+        ("estimator: recurring\nfact: visit\npayee: shop", "No column of visit is called 'shop'.*shelf"),
+        ("estimator: recurring\nfact: visit\npayee: shelf\namount: shelf", "`amount` is a number; shelf is text"),
+        ("estimator: recurring\nfact: visits\npayee: shelf", "No fact is called 'visits'.*'visit'"),
+        ("estimator: purchases\nfact: visit\namount: shelf", "`amount` is a number; shelf is text"),
+        ("estimator: purchases\nfact: visit\namount: price", "No column of visit is called 'price'"),
+        ("estimator: purchases\nfact: visit", "needs `amount`"),
+        ("estimator: contracts\nfact: visit\ncolumns: [shelf]", "has no end, so it is no contract.*time:"),
+        ("estimator: send_time\nfact: visit\nanswered: shelf = 'A'\nchannel: road", "No column of visit.*'road'"),
+        ("estimator: texts\nfact: visit\ntext: amount", "`text` is a column of texts; amount is money"),
+        ("estimator: circles\nrelation: calls\nweight: how", "`weight` is a number; how is text"),
+        ("estimator: propensity\ntarget: exists(visit)", "'m' looks at nothing after its instant.*ahead"),
+        (f"estimator: propensity\n{TARGET}\nfeatures: [visits.cnt]", "'visits.cnt'.*'visits.count'"),
+        (f"estimator: propensity\n{TARGET}\npopulation: segment.visitor", "'visitor'.*'visitors'"),
+        (f"estimator: propensity\n{TARGET}\npayee: shelf", "`payee` goes with `estimator: recurring`"),
+        (
+            "estimator: propensity\nfeatures: [visits.*]\n"
+            f"train: [{cohort('a', '2024-03-01')}]\ntest: [{cohort('b', '2024-13-01')}]",
+            "cohort 'b': '2024-13-01' is not a date.*Write 2017-09-01",
+        ),
+        ("estimator: newcomers\ntarget: exists(visit) filter (where ahead(30, 'day'))", "a number; this is boolean"),
+        (f"estimator: uplift\n{TARGET}", "needs `treated`.*exists"),
+    ],
+)
+def test_a_wrong_definition_is_told_before_it_comes_into_force(text: str, said: str) -> None:
+    with pytest.raises(GongbiError) as caught:
+        shop.definitions(models=f"{CALLS}model: m\n{text}\n")
+    assert caught.value.place is not None
+    assert re.search(said, in_both(caught.value))
+
+
+ONE = {"ts": shop.BEGIN + timedelta(days=40), "amount": Decimal(5), "shelf": "A"}
+ROWS = {**shop.shop(60), "visits": [{**ONE, "customer": c} for c in range(1, 61)]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("estimator: life_event\nfact: visit\nsigns: shelf = 'A'", "no change is to be seen.*Name signs"),
+        (
+            "estimator: life_event\nfact: visit\nsigns: shelf = 'Z'",
+            "0 customers had a sign; 20 are the fewest.*more signs",
+        ),
+        ("estimator: recurring\nfact: visit\npayee: shelf\nwhere: shelf = 'Z'", "nothing recurs.*`where`"),
+        ("estimator: send_time\nfact: visit\nanswered: shelf = 'Z'", "nobody answered.*what counts as an answer"),
+        (f"estimator: propensity\n{TARGET}\npopulation: tag.visits.count > 9", "0 members, 0 of them.*population"),
+        (
+            "estimator: propensity\nfeatures: [visits.recent]\n"
+            "train: [{name: a, as_of: 2024-01-20, population: 'true',"
+            " target: \"exists(visit) filter (where customer.id < 30 and ahead(30, 'day'))\"}]\n"
+            "test: [{name: b, as_of: 2024-03-10, population: 'true',"
+            " target: \"not exists(visit) filter (where ahead(30, 'day')) and customer.id < 30\"}]",
+            "No tag that the model 'm' learns from differs.*visits.recent.*`features`",
+        ),
+        (
+            f"estimator: uplift\n{TARGET}\ntreated: exists(mailed) filter (where wave = 9)",
+            "0 of 60 members were treated",
+        ),
+    ],
+)
+def test_data_that_teach_nothing_are_told_with_what_to_look_at(text: str, said: str, duckdb_engine: Engine) -> None:
+    catalog = shop.definitions(models=f"\nmodel: m\n{text}\n")
+    shop.load(duckdb_engine, catalog, ROWS)
+    work = Work(duckdb_engine, catalog.model("m"), catalog, shop.END)
+    with pytest.raises(GongbiError) as caught:
+        learn(Work(duckdb_engine, with_cohorts(work), catalog, shop.END))
+    assert re.search(said, in_both(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "options", "said"),
+    [
+        ("propensity", "none.csv", {"target": "y"}, "There is no file .*none.csv.*begins where the command runs"),
+        ("propensity", "empty.csv", {"target": "y"}, "empty.csv holds no rows.*Excel are read"),
+        ("propensity", "rows.png", {"target": "y"}, "suffix '.png' says nothing.*Excel are read"),
+        ("propensity", "rows.csv", {"target": "one"}, r"one value \(1\), and a target has two.*another column"),
+        ("propensity", "rows.csv", {"target": "why"}, "No column is called 'why'.*Known: a, one, y"),
+        ("graph", "rows.csv", {"source": "a", "target": "a"}, "Both ends of a tie are column 'a'.*--source"),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_told_without_a_word_of_workspaces(
+    kind: str, file: str, options: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("a,one,y\n" + "".join(f"{i},1,{i % 2}\n" for i in range(30)))
+    (tmp_path / "rows.png").write_bytes(b"\x89PNG")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(GongbiError) as caught:
+        evaluate(kind, tmp_path / file, options, repeats=2)
+    told = in_both(caught.value)
+    assert "workspace" not in told
+    assert re.search(said, told)
