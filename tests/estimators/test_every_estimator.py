@@ -210,7 +210,7 @@ REFUSED: list[tuple[Any, str, Callable[[Any], Any], str]] = [
     ("WalletModel", "too few events", lambda m: m.fit(ROWS[:5], ROWS[:5, 0]), "show no wallet"),
     ("ContractModel", "too few events", lambda m: m.fit(ROWS, ROWS[:, 0], np.zeros(30)), "0 of 30 contracts"),
     ("ContractModel", "ends before it begins", lambda m: m.fit(ROWS, -ROWS[:, 1], HALF), "must not be negative"),
-    ("InferredTrait", "too few events", lambda m: m.fit(pd.DataFrame(ROWS), HALF), "two are needed"),
+    ("InferredTrait", "too few events", lambda m: m.fit(pd.DataFrame(ROWS), HALF), "two are the fewest"),
     ("LifeEventModel", "one class only", lambda m: m.fit(HALF, HALF, np.zeros(30)), "0 customers had a sign"),
     ("PriceElasticity", "constant feature", lambda m: m.fit(1 + ROWS[:, 0], np.ones(30), HALF), "price differs"),
     ("PriceElasticity", "negative spend", lambda m: m.fit([-1.0], [1.0], [1]), "quantity must be above 0"),

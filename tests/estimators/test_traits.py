@@ -57,7 +57,7 @@ def test_sensitive_traits_are_refused(name: str) -> None:
 def test_a_sensitive_grade_and_too_little_are_refused() -> None:
     with pytest.raises(Refused):
         InferredTrait("household", grade="sensitive")
-    with pytest.raises(InvalidInput, match="two are needed"):
+    with pytest.raises(InvalidInput, match="two are the fewest"):
         InferredTrait("age_band").fit(people(30, seed=3)[0], ["old"] * 30)
     with pytest.raises(NotFitted):
         InferredTrait("age_band").predict_proba(people(3, seed=4)[0])

@@ -47,7 +47,8 @@ def document(heading: str, body: Iterable[str], language: str) -> str:
     """A whole page of HTML; it loads nothing from anywhere."""
     lang = {"zh": "zh-CN", "en": "en"}[language]
     return (
-        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>{escape(heading)}</title>'
+        f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(heading)}</title>'
         f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>"
     )
 

@@ -10,7 +10,7 @@ Data = Mapping[str, Any]
 
 #: Colours of lines: the model, then baselines.
 COLOURS = ("#27617f", "#b8432f", "#7a8a3c", "#8a6fa8", "#c08a2e", "#5c6a74")
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 690, 300, 58, 40, 12, 14
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 690, 300, 66, 40, 12, 14
 _WORDS = {
     "measure": ("指标", "Measure"),
     "who": ("谁", "Who"),
@@ -32,7 +32,8 @@ STYLE = (
     "<style>table{border-collapse:collapse;width:100%;font-size:9.5pt;margin:10px 0}"
     "td,th{border-bottom:1px solid #e3ded3;padding:3px 8px;text-align:right}"
     "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}"
-    "h2{margin-top:18px}li{margin:2px 0}</style>"
+    "td:nth-child(n+3){white-space:nowrap}h2{margin-top:18px}li{margin:2px 0}"
+    "@media screen and (max-width:760px){table{display:block;overflow-x:auto}}</style>"
 )
 
 
@@ -153,7 +154,9 @@ def _bars(chart: Data, language: str) -> str:
     zero = _y(0.0, y_range)
     for i, line in enumerate(lines):
         colour = COLOURS[i % len(COLOURS)]
-        for x, y in zip(line["x"], line["y"], strict=True):
+        absent = [None] * len(line["x"])
+        bounds = line.get("low", absent), line.get("high", absent)
+        for x, y, low, high in zip(line["x"], line["y"], *bounds, strict=True):
             if y is None:
                 continue
             left = LEFT + labels.index(str(x)) * step + 0.1 * step + i * width
@@ -162,6 +165,9 @@ def _bars(chart: Data, language: str) -> str:
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{abs(_y(y, y_range) - zero):.1f}" '
                 f'fill="{colour}"/>'
             )
+            if low is not None and high is not None:
+                middle, ends = left + width / 2, f'y1="{_y(low, y_range):.1f}" y2="{_y(high, y_range):.1f}"'
+                parts.append(f'<line x1="{middle:.1f}" x2="{middle:.1f}" {ends} stroke="#26313a" stroke-width="1.5"/>')
         if len(lines) > 1:
             parts.append(_key(i, line["label"][language], colour))
     size = 11 if len(labels) <= 12 else 8
