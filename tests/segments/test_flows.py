@@ -80,6 +80,22 @@ def test_groups_grow_and_bring_what_their_first_members_spend(half_year) -> None
     assert {row["before"] for row in found["groups"][1]["rows"]} == {len(half_year.ids("true"))}
 
 
+def test_a_mean_is_of_those_who_have_an_outcome_and_says_of_how_many(half_year) -> None:  # type: ignore[no-untyped-def]
+    spent = "sum(order.amount) filter (where during())"
+    start, end = (datetime(2024, 5, day, tzinfo=ZONE) for day in (1, 4))
+    here = {o.customer: [] for o in half_year.orders if start <= o.ts < end}  # type: ignore[var-annotated]
+    for order in half_year.orders:
+        if start <= order.ts < end:
+            here[order.customer].append(order.amount)
+    amounts = {who: sum(each) for who, each in here.items() if who in half_year.ids("true")}
+    for outcome, count in ((spent, len(amounts)), (f"coalesce({spent}, 0)", len(half_year.ids("true")))):
+        asked = {"outcome": outcome, "start": "2024-05-01", "end": "2024-05-04"}
+        row = half_year.ws.call("success", groups=["true"], **asked)["rows"][0]
+        assert (row["members"], row["with_value"]) == (len(half_year.ids("true")), count)
+        assert row["mean"] * count == pytest.approx(row["total"]) == pytest.approx(float(sum(amounts.values())))
+    assert 0 < len(amounts) < len(half_year.ids("true"))
+
+
 def test_a_stretch_of_time_is_compared_with_the_one_before(half_year) -> None:  # type: ignore[no-untyped-def]
     found = half_year.ws.call("success", groups=["true"], outcome=SPENT, start="2024-05-01", end="2024-06-01")
     now, earlier, year_ago, lunar = found["rows"]

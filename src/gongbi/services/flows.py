@@ -164,8 +164,9 @@ def growth(
     dict
         ``groups``: for each ``group`` and ``rows``, one per period: ``start``, ``end`` (excluded), ``before`` (members
         at the start), ``entered``, ``left``, ``after``, ``change`` of the size against the period before,
-        ``working_days``; and, with an outcome, ``total``, ``mean`` per member with ``low`` and ``high`` (95 %),
-        ``per_working_day``, ``mean_change``. What lies before the first row of the facts in question is None, not 0.
+        ``working_days``; and, with an outcome, ``with_value`` (how many of them have one), ``total``, ``mean`` of these
+        with ``low`` and ``high`` (95 %), ``per_working_day``, ``mean_change``. What lies before the first row of the
+        facts in question is None, not 0.
 
     Raises
     ------
@@ -234,7 +235,8 @@ def success(
     -------
     dict
         ``rows``, one per group and stretch of time (``period``, ``before``, ``year_ago``, ``lunar_year_ago``):
-        ``start``, ``end``, ``members``, ``total``, ``mean`` with ``low`` and ``high``, ``days``, ``working_days``,
+        ``start``, ``end``, ``members``, ``with_value`` (how many of them have an outcome; where it is absent it is not
+        0), ``total``, ``mean`` of these with ``low`` and ``high``, ``days``, ``working_days``,
         ``per_working_day``; of the compared ones also ``mean_change`` and ``per_working_day_change``: what `period` is
         against them, less 1. What lies before the first row of the facts in question is None, not 0.
 
@@ -355,12 +357,13 @@ def _not_after(at: datetime, ctx: Context) -> datetime:
 
 def _figures(values: Any, span: Span, zone: str) -> dict[str, Any]:
     if values is None:
-        return dict.fromkeys(("total", "mean", "low", "high", "per_working_day"))
+        return dict.fromkeys(("with_value", "total", "mean", "low", "high", "per_working_day"))
     n, worked = len(values), working_days(span, zone)
     total = math.fsum(values)
     spread = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else None
     mean = total / n if n else None
     return {
+        "with_value": n,
         "total": total,
         "mean": mean,
         "low": None if spread is None or mean is None else mean - spread,
