@@ -16,6 +16,8 @@ import gongbi
 from gongbi.testing.shop import lay_out, open_for_half_a_year
 
 CUSTOMERS = 120
+#: Lives in no home.
+ALONE = 10
 DEFINITIONS = """subject: household
 name: {zh: 家庭, en: Household}
 key: text
@@ -73,6 +75,10 @@ tag: person.share
 name: {zh: 占全家消费, en: Share of the household's spend}
 expr: tag.spend.total / nullif(household.tag.home.spend, 0)
 ---
+tag: person.near
+name: {zh: 附近, en: Near}
+expr: coalesce(household.district, household)
+---
 segment: rich_homes
 name: {zh: 富裕家庭, en: Rich homes}
 subject: household
@@ -114,7 +120,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
     root = lay_out(tmp_path_factory.mktemp("homes") / "shop")
     open_for_half_a_year(root, CUSTOMERS)
     members: dict[str, list[int]] = defaultdict(list)
-    for card in range(10, 10 + CUSTOMERS):
+    for card in range(ALONE + 1, 10 + CUSTOMERS):
         members[f"h{card * 7 % 50:02}"].append(card)
     district = {home: ("north", "south", "west")[i % 3] for i, home in enumerate(sorted(members))}
     files = {
@@ -184,6 +190,14 @@ def test_what_is_read_of_the_one_neighbour_is_shown_with_its_value(homes: Homes)
     )
     assert float(read["value"]) == pytest.approx(homes.spend(home))
     assert (read["unit"], read["label"]) == ("CNY", None)
+
+
+def test_whoever_has_no_neighbour_has_nothing_of_it(homes: Homes) -> None:
+    read = homes.ws.explain("person.near", ALONE)["steps"][0]["neighbours"]
+    assert [(one["of"], one["value"]) for one in read] == [("household.district", None), ("household.id", None)]
+    home, (card, *_) = next(iter(homes.members.items()))
+    read = homes.ws.explain("person.near", card)["steps"][0]["neighbours"]
+    assert [one["value"] for one in read] == [homes.district[home], home]
 
 
 def test_a_card_of_a_household_has_its_attributes_and_tags(homes: Homes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from gongbi.core import expr as ir
 from gongbi.core.evidence import evidence_plan, moments_plan
 from gongbi.core.expr import Attribute, Call, Constant, Expr
 from gongbi.core.grouping import rows_as_of
+from gongbi.core.relations import trait_end
 from gongbi.core.runs import first_run
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.segments.run import list_members
@@ -130,15 +131,26 @@ def attributes_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
     return found
 
 
-def neighbours_of(ctx: Context, subject: str, member: Any, traits: Iterable[Attribute]) -> dict[str, Any]:
+def neighbours_of(ctx: Context, subject: str, member: Any, traits: Sequence[Attribute]) -> dict[str, Any]:
     """What is known of the one neighbour that a member has along a relation: key → value, as of its own tags."""
-    columns: dict[str, Expr] = {trait.attribute: trait for trait in traits}
-    if not columns:
+    world = ctx.catalog().world
+    whom: dict[str, str] = {}
+    for trait in traits:
+        whom[trait.attribute.rpartition("/")[0]] = trait_end(world, subject, trait.attribute)[0]
+    if not whom:
         return {}
-    wanted = request(ctx, "true", subject, columns)
+    columns: dict[str, Expr] = {
+        way: Attribute(subject, f"{way}/id", world.subject(owner).id_type) for way, owner in whom.items()
+    }
     here = f"id = {ctx.engine.dialect.literal(member)}"
-    table = list_members(ctx.engine, ctx.catalog().world, wanted, where=here)
-    return next(iter(table.select(list(columns)).to_pylist()), {})
+    ids = list_members(ctx.engine, world, request(ctx, "true", subject, columns), where=here).to_pylist()[0]
+    known: dict[str, Any] = {}
+    for way, owner in whom.items():
+        if (one := ids[way]) is not None:
+            tags = {f"tag.{tag}": value for tag, value in values_of(ctx, owner, one).items()}
+            of_it = {"id": one, **attributes_of(ctx, owner, one), **tags}
+            known |= {f"{way}/{name}": value for name, value in of_it.items()}
+    return {trait.attribute: known.get(trait.attribute) for trait in traits}
 
 
 def values_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
