@@ -86,6 +86,11 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
         sleeping = ws.segment("segment.sleeping").members()["id"].to_pylist()
         neglected = ws.segment("tag.manager.neglected > 0", subject="manager").members(["tag.manager.neglected"])
         (cast,) = ws.personas("companies", make=True)
+        cells = ws.grading("care")["cells"]
+        called = ws.call("save_list", name="called", values=["101 0000 0007", "+86 10100000009"], identifier="phone")
+        first = ws.segment("segment.called").members(["payment.in_90"])["id"].to_pylist()
+        [busiest] = ws.segment("true").members([], order=["count(payment)"], limit=1)["id"].to_pylist()
+        year = {one["figure"]: one["value"] for one in ws.yearbook(busiest, 2024)["figures"]}
     # The instant is a local midnight, given in UTC: the day before.
     today = f"(date '{as_of}' + 1)"
     manager = f"""select customer_id, manager_id from managing
@@ -116,6 +121,18 @@ def test_the_lists_of_the_bank_are_those_of_plain_sql(tmp_path: Path) -> None:
         where last is null or last <= {today} - interval 8 hour - interval 91 day group by 1"""
     assert {(row["id"], row["tag.manager.neglected"]) for row in neglected.to_pylist()} == set(ask(to / "data", alone))
     check_companies(to / "data", today, cast)
+    assert (called["matched"], first) == (2, [7, 9])
+    in_2024 = "\"at\" >= timestamp '2023-12-31 16:00:00' and \"at\" < timestamp '2024-12-31 16:00:00'"
+    [(count, came, went)] = ask(
+        to / "data",
+        f"""select count(*), sum(amount) filter (where amount > 0), -sum(amount) filter (where amount < 0)
+            from payment where customer_id = {busiest} and {in_2024}""",
+    )
+    assert (year.get("payments"), year.get("money_in"), year.get("money_out")) == (count, came, went)
+    saving = f"""select count(distinct customer_id) from deposit
+        where start < {today} and (maturity is null or maturity >= {today})"""
+    assert [(sum(cell["members"] for cell in cells if cell["type"] == "saver"),)] == ask(to / "data", saving)
+    assert sum(cell["members"] for cell in cells) == 400
 
 
 def check_companies(data: Path, today: str, cast: dict[str, Any]) -> None:
