@@ -152,8 +152,8 @@ def _mend(root: Path) -> None:
 
 def _fill_the_chinese_shop(root: Path) -> None:
     write_files(root, CHINESE_SHOP)
-    (tag,) = (block.text for block in blocks("docs/zh.md") if block.kind == "yaml")
-    (root / "definitions" / "tag.yaml").write_text(tag, "utf-8")
+    own = [block.text for block in blocks("docs/zh.md") if block.kind == "yaml"]
+    (root / "definitions" / "own.yaml").write_text("---\n".join(own), "utf-8")
 
 
 #: What a page asks its reader to do before a command.

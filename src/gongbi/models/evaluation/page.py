@@ -33,7 +33,7 @@ STYLE = (
     "td,th{border-bottom:1px solid #e3ded3;padding:3px 8px;text-align:right}"
     "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}"
     "td:nth-child(n+3){white-space:nowrap}h2{margin-top:18px}li{margin:2px 0}"
-    "@media screen and (max-width:760px){table{display:block;overflow-x:auto}}</style>"
+    "@media screen and (max-width:760px){table{display:block;overflow-x:auto}td:first-child{min-width:8em}}</style>"
 )
 
 
@@ -167,7 +167,7 @@ def _bars(chart: Data, language: str) -> str:
             )
             if low is not None and high is not None:
                 middle, ends = left + width / 2, f'y1="{_y(low, y_range):.1f}" y2="{_y(high, y_range):.1f}"'
-                parts.append(f'<line x1="{middle:.1f}" x2="{middle:.1f}" {ends} stroke="#26313a" stroke-width="1.5"/>')
+                parts.append(f'<line x1="{middle:.1f}" x2="{middle:.1f}" {ends} stroke="#d9a441" stroke-width="2"/>')
         if len(lines) > 1:
             parts.append(_key(i, line["label"][language], colour))
     size = 11 if len(labels) <= 12 else 8
