@@ -18,6 +18,7 @@ import pytest
 from gongbi.core.plan import Plan
 from gongbi.core.table import Column, Table
 from gongbi.core.types import INTEGER, TEXT
+from gongbi.engine import duckdb as duckdb_engine_module
 from gongbi.engine import open_engine
 from gongbi.engine.base import Engine
 from gongbi.engine.duckdb import DuckDBEngine
@@ -247,6 +248,7 @@ def test_duckdb_reaches_nothing_outside_its_own_tables(tmp_path: Path) -> None:
         f"copy (select 1) to '{tmp_path}/out.csv'",
         f"export database '{tmp_path}/out'",
         "set threads = 4",
+        "set max_vacuum_tasks = 100",
         "set enable_external_access = true",
         "pragma enable_profiling",
         "select 1; attach ':memory:' as other",
@@ -261,6 +263,28 @@ def test_duckdb_reaches_nothing_outside_its_own_tables(tmp_path: Path) -> None:
         with pytest.raises(GongbiError):
             engine.insert("points", Plan().then("r", statement))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["inbox", "secret.csv", "x.db", "x.db.tmp", "x.db.wal"]
+    engine.close()
+
+
+def test_only_the_commit_of_a_table_that_grew_writes_row_groups_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, run, asked = DuckDBEngine(tmp_path / "x.db"), duckdb_engine_module._run, []
+
+    def told(cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
+        if sql == "commit":
+            asked.append(cursor.execute("select current_setting('max_vacuum_tasks')").fetchall()[0][0])
+        return run(cursor, sql)
+
+    monkeypatch.setattr(duckdb_engine_module, "_run", told)
+    engine.create(POINTS)
+    asked.clear()
+    plan = Plan().then("rows", "select cast(1 as bigint) as id")
+    for change in (engine.insert, engine.put, engine.insert, engine.put):
+        with engine.transaction():
+            change("points", plan)
+        assert engine.value("select current_setting('max_vacuum_tasks')") == 0
+    assert asked == [1, 0, 1, 0]
     engine.close()
 
 

@@ -94,7 +94,7 @@ class DuckDBEngine:
             return
         with self._session.cursor() as cursor:
             _run(cursor, "begin")
-            self._bound.cursor, self._bound.doomed, self._bound.held = cursor, False, {}
+            self._bound.cursor, self._bound.doomed, self._bound.grows, self._bound.held = cursor, False, False, {}
             try:
                 yield
                 self._commit(cursor)
@@ -115,7 +115,14 @@ class DuckDBEngine:
         # Temporary tables are the cursor's, which goes back to the others and would read them in the place of tables.
         for name in self._bound.held:
             _run(cursor, f"drop table if exists temp.{self.dialect.ident(name)}")
-        _run(cursor, "commit")
+        if not self._bound.grows:
+            _run(cursor, "commit")
+            return
+        _run(cursor, "set max_vacuum_tasks = 1")
+        try:
+            _run(cursor, "commit")
+        finally:
+            _run(cursor, "set max_vacuum_tasks = 0")
 
     def cancellable(self) -> AbstractContextManager[Callable[[], None]]:
         return self._scopes.open()
@@ -194,6 +201,7 @@ class DuckDBEngine:
     # -- rows
 
     def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> int:
+        self._bound.grows = True
         failed: list[GongbiError] = []
         reader = conform(rows, self._schema(table), table)
 
@@ -216,6 +224,10 @@ class DuckDBEngine:
             raise failed[0] if failed else error from error
 
     def insert(self, table: str, plan: Plan, *, inputs: Inputs = None) -> int:
+        self._bound.grows = True
+        return self._insert(table, plan, inputs)
+
+    def _insert(self, table: str, plan: Plan, inputs: Inputs = None) -> int:
         self._require(table)
         sql = self.to_sql(plan)
         with self._cursor(inputs) as cursor:
@@ -231,7 +243,7 @@ class DuckDBEngine:
         with self.transaction():
             # Row ids of what comes are higher than of what is there, also before it is committed.
             first = int(self.value(f"select coalesce(max(rowid) + 1, 0) from {main}"))
-            n = self.insert(table, plan)
+            n = self._insert(table, plan)
             came = f"select id from {main} where rowid >= {first}"
             self._change(f"delete from {main} where rowid < {first} and id in ({came})")
         return n
@@ -334,10 +346,11 @@ _ROWS = "gongbi_rows_to_append"
 
 
 class _Bound(threading.local):
-    """The cursor of the thread's open transaction, whether a call in it has failed, and what names it holds rows by."""
+    """The thread's open transaction: its cursor, whether a call failed, whether a table grew, what it holds rows by."""
 
     cursor: Cursor | None = None
     doomed = False
+    grows = False
     held: dict[str, None]
 
 

@@ -72,9 +72,10 @@ class DuckDBSession:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            # To win back the room of deleted rows, a checkpoint writes three row groups anew, not all that have some:
-            # a commit that replaces a seventh of a wide table's rows would write the whole table every second time.
-            "max_vacuum_tasks": 1,
+            # A checkpoint that wins back the room of deleted rows writes row groups of any table anew, in full: the
+            # commit that replaces rows of a wide table would take longest for that. Growth in small pieces asks for one
+            # task, which writes three row groups (`DuckDBEngine.transaction`).
+            "max_vacuum_tasks": 0,
         }
         room: int | str | None = None
         if temp_directory:
@@ -106,6 +107,7 @@ class DuckDBSession:
             ((limit,),) = self._root.execute("select current_setting('memory_limit')").fetchall()
             #: Bytes that statements may hold.
             self.memory = _bytes(limit)
+            self._root.execute("set allowed_configs = ['max_vacuum_tasks']")
             self._root.execute("set lock_configuration = true")
         except duckdb.Error as error:
             self._root.close()
