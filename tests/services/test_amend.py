@@ -140,7 +140,7 @@ def test_a_refused_build_leaves_the_one_before_as_it_was_and_may_be_accepted(sta
         assert rows(ws)[accepted["build"]] == seen_whole(ws, 30)
 
 
-@pytest.mark.parametrize("call", ["hold", "delete", "insert", "put", "update", "rename", "view", "query"])
+@pytest.mark.parametrize("call", ["hold", "delete", "_insert", "put", "update", "rename", "view", "query"])
 def test_what_fails_on_the_way_changes_nothing(started: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     with gongbi.open(started, actor="tester") as ws:
         assert ws.context is not None
