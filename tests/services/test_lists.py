@@ -110,6 +110,14 @@ def test_a_list_outlives_its_process_and_new_definitions(ws: Workspace) -> None:
             again.segment("segment.vip").count()
 
 
+def test_insight_says_nothing_of_lists_which_are_no_traits(ws: Workspace) -> None:
+    before = ws.call("insight", expression="true")["left_out"]
+    from_list(ws, "vip", [core(1)])
+    found = ws.call("insight", expression="segment.vip")
+    assert [row["tag"] for row in found["left_out"]] == [row["tag"] for row in before]
+    assert not [row for row in found["rows"] if row["tag"].startswith("list.")]
+
+
 def test_definitions_that_look_back_cannot_use_a_list(ws: Workspace) -> None:
     from_list(ws, "vip", [core(1)])
     file = ws.root / "definitions" / "more.yaml"

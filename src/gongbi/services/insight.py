@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from gongbi.catalog.lists import TAG as LIST
 from gongbi.core import clock
 from gongbi.core.compiler import Request
 from gongbi.core.expr import TagValue
@@ -112,8 +113,12 @@ def insight(
         "unknown": unknown,
         "rows": [index.to_json() | {"defining": said.get(index.tag)} for index in found[:limit]],
         "compared": len(found),
+        # Who is on a list was decided by somebody, and is no trait that could be compared.
         "left_out": _left_out(
-            ctx, about, [name for name in names if name not in {b.tag for b in cut}], past=against_as_of is not None
+            ctx,
+            about,
+            [name for name in names if name not in {b.tag for b in cut} and not name.startswith(LIST)],
+            past=against_as_of is not None,
         ),
         "note": NOTES[unknown],
         "warnings": [
