@@ -71,6 +71,13 @@ def test_predictions_come_with_their_intervals_and_beat_the_plain_score(report: 
     assert report["models"]["purchases"]["headline"]["predicted_over_actual"] == pytest.approx(1, abs=0.1)
 
 
+def test_five_models_are_trained_and_each_says_how_good_it_is(report: dict[str, Any]) -> None:
+    for name in ("coupon_redemption", "lapse", "life", "new_to_seafood", "purchases"):
+        model = report["models"][name]
+        assert model["newest"] is not None, name
+        assert all(model["sentence"][language] for language in ("zh", "en")), name
+
+
 def test_the_campaign_is_measured_and_says_what_it_cannot_prove(report: dict[str, Any]) -> None:
     measured = report["campaign"]["figures"]["measurement"]
     assert (measured["received"], measured["responded"]) == (1133, 214)

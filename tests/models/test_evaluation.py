@@ -211,6 +211,9 @@ def test_a_strangers_file_is_judged_beside_baselines_with_a_page(judged: dict) -
     assert auc["measure"] == "auc"
     assert set(auc["baselines"]) == {"logistic", "boosting"}
     assert auc["mean"] > 0.75
+    gains = next(one for one in judged["charts"] if one["chart"] == "gains")["lines"][0]
+    held = np.interp(0.2, gains["x"], gains["y"])
+    assert any(f"20% of customers hold {held:.0%} of the buyers" in one["en"] for one in judged["sentences"])
     page = Path(judged["page"]["path"]).read_text(encoding="utf-8")
     assert "买家" in page
     assert "Share of buyers" in page
