@@ -14,6 +14,6 @@ Subject = Annotated[str, typer.Option("--subject", "-s", help="What is described
 Columns = Annotated[
     list[str] | None, typer.Option("--column", "-c", help="A tag, attribute or expression; repeatable.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="With --to: take the place of a file that is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Take the place of a file that is there.")]
 Reveal = Annotated[str | None, typer.Option("--reveal", help="Why masked values are to be seen; recorded.")]
 HERE = Path()

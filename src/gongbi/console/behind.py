@@ -180,7 +180,15 @@ def _graph(page: Page, found: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
             "links": [{"source": edge["from"], "target": edge["to"]} for edge in found["edges"]],
             "edgeSymbol": ["none", "arrow"],
             "edgeSymbolSize": 8,
-            "label": {"show": True, "position": "right", "fontSize": 11, "color": charts.INK},
+            # Names stand on white, so that no line strikes them through.
+            "label": {
+                "show": True,
+                "position": "right",
+                "fontSize": 11,
+                "color": charts.INK,
+                "backgroundColor": "rgba(255,255,255,0.85)",
+                "padding": [1, 3],
+            },
             # Rounds stay round where the picture is stretched to its place.
             "nodeScaleRatio": 0,
             "lineStyle": {"color": charts.INK, "width": 1.4, "opacity": 0.75, "curveness": 0.08 if tallest > 1 else 0},
