@@ -20,7 +20,8 @@ from conftest import HERE, Served, start, stop
 from gongbi.catalog.makers import NAMES
 from gongbi.console import texts
 
-pytestmark = pytest.mark.browser
+# A demo is built for them.
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 #: Maker → a tag of the demo that it writes.
 WRITTEN = {
@@ -155,18 +156,14 @@ def test_grades_worklists_and_a_year_are_shown_wide_and_on_a_phone(visit: Visit,
         "/worklists": [one["name"][language] for one in lists],
         f"/yearbook/{busiest['id']}?year={year}": [one["words"][language] for one in book["figures"]],
     }
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     for path, words in wanted.items():
         assert words
         visit.open(path, language)
         for word in words:
             seen(visit, word)
         assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
-        visit.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-        try:
-            assert visit.script("return document.documentElement.scrollWidth") <= 390, path
-        finally:
-            visit.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        with visit.phone():
+            until(visit.fits, f"{path} fits a phone", 10)
     assert visit.complaints() == []
 
 
