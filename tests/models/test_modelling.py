@@ -49,8 +49,12 @@ def test_choices_write_a_definition_and_count_the_newest_matured_window(ports: C
         ports, "lapse", "propensity", fact="visit", does=False, days=30, population="segment.visitors"
     )
     assert made["definition"]["target"] == "not exists(visit) filter (where ahead(30, 'day'))"
-    assert made["tags"] == ["model.lapse"]
+    assert made["tags"] == ["model.lapse", *(f"model.lapse.reason_{n}" for n in (1, 2, 3))]
     assert "population: segment.visitors" in made["yaml"]
+    assert "trend_days" not in made["definition"]
+    going = modelling.draft_model(ports, "lapse", "propensity", fact="visit", does=False, trend=28)
+    assert going["definition"]["trend_days"] == 28
+    assert {"model.lapse.trend", "model.lapse.change"} <= set(going["tags"])
     begin = shop.END - shop.timedelta(days=30)
     members = {row["customer"] for row in ROWS["visits"] if row["ts"] < begin}
     came = {row["customer"] for row in ROWS["visits"] if begin <= row["ts"] < shop.END}
@@ -121,6 +125,11 @@ def test_a_send_time_is_written_from_messages_and_what_counts_as_an_answer(ports
     assert {key: found["definition"][key] for key in wanted} == wanted
     assert found["definition"]["holdout_days"] == 60
     assert found["tags"] == [f"model.hour.{name}" for name in ("weekday", "hour", "channel", "chance", "basis")]
+    ways = modelling.draft_model(
+        ports, "h", "send_time", fact="visit", answered="amount > 5", channel="shelf", channels="A， B", explore=0.1
+    )
+    assert (ways["definition"]["channels"], ways["definition"]["explore"]) == (["A", "B"], 0.1)
+    assert {"model.h.A", "model.h.B"} <= set(ways["tags"])
     plain = modelling.draft_model(ports, "hour", "send_time", fact="visit", answered="amount > 5")
     assert "channel" not in plain["definition"]
     with pytest.raises(InvalidDefinition, match="answered"):

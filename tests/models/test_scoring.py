@@ -20,6 +20,7 @@ model: returns
 estimator: propensity
 target: exists(visit) filter (where ahead(30, 'day'))
 cohorts: 1
+trend_days: 28
 ---
 model: alike
 estimator: clusters
@@ -50,7 +51,7 @@ def test_spark_scores_in_its_own_processes_what_duckdb_scores_here(
         assert champion is not None
         artifact, then = models.artifact_of(ports, champion), champion.metrics.get("reference")
         work = Work(spark_engine, catalog.model(name), catalog, ports.as_of())
-        written, drifts[name] = write_scores(work, artifact, then)
+        written, drifts[name], trend = write_scores(work, artifact, then)
         here = scores(duckdb_engine, name)
         there = scores(spark_engine, name)
         assert written == len(there) == len(here) > 200
@@ -58,8 +59,8 @@ def test_spark_scores_in_its_own_processes_what_duckdb_scores_here(
             assert one.keys() == other.keys()
             for column, value in other.items():
                 assert one[column] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
-        _, again = write_scores(Work(duckdb_engine, catalog.model(name), catalog, ports.as_of()), artifact, then)
-        assert drifts[name] == again
+        _, again, going = write_scores(Work(duckdb_engine, catalog.model(name), catalog, ports.as_of()), artifact, then)
+        assert (drifts[name], trend) == (again, going)
     assert drifts["returns"] is not None
     assert drifts["returns"]["members"] == len(scores(spark_engine, "returns"))
-    assert not [table for table in spark_engine.tables() if table.endswith(("_rows", "_counts"))]
+    assert not [table for table in spark_engine.tables() if table.endswith(("_rows", "_counts", "_now", "_before"))]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shop
 
+from gongbi.catalog.base import ModelDef
 from gongbi.catalog.catalog import Catalog, assemble
 from gongbi.catalog.yaml import read_text
 from gongbi.engine import Engine
 from gongbi.errors import GongbiError, InvalidDefinition, InvalidInput, UnknownName
+from gongbi.estimators.sendtime import SendTimeModel
 from gongbi.models import sendtime
 from gongbi.services import models
 from gongbi.store import Store
@@ -53,6 +57,7 @@ channel: way
 where: result <> 'bounced'
 holdout_days: 30
 groups: [home]
+channels: [sms, email]
 """
 PEOPLE, MESSAGES, NEWCOMERS = 60, 120, (61, 62, 63, 64)
 #: What each group answers to: the hour of the day, and the channel.
@@ -145,7 +150,7 @@ def test_the_best_hour_is_a_tag_and_newcomers_have_their_groups(
     assert newcomers[0] == newcomers[2] != newcomers[1]
 
     card = models.model_card(ports, "best")
-    names = ("weekday", "hour", "channel", "chance", "basis")
+    names = ("weekday", "hour", "channel", "chance", "basis", "sms", "email")
     assert set(card["tags"]) == {f"model.best.{name}" for name in names}
     late = [r for r in ROWS["sends"] if r["ts"] >= shop.END - timedelta(days=30) and r["result"] != "bounced"]
     check = card["metrics"]["check"]
@@ -155,9 +160,93 @@ def test_the_best_hour_is_a_tag_and_newcomers_have_their_groups(
     assert "时段确有作用" in card["metrics"]["sentence"]["zh"]
 
 
-def test_what_is_known_of_single_customers_is_not_kept_in_the_model() -> None:
-    from gongbi.estimators.sendtime import SendTimeModel
+def fitted_on_all() -> SendTimeModel:
+    sends = [row for row in ROWS["sends"] if row["result"] != "bounced"]
+    return SendTimeModel().fit(
+        [row["customer"] for row in sends],
+        [week_hour(row) for row in sends],
+        [row["result"] == "opened" for row in sends],
+        channels=[row["way"] for row in sends],
+        groups=[taste(row["customer"]) for row in sends],
+    )
 
+
+def test_the_chance_of_an_answer_is_a_tag_of_each_channel(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine
+) -> None:
+    catalog = definitions()
+    shop.load(duckdb_engine, catalog, ROWS)
+    models.train(shop.Ports(tmp_path, duckdb_engine, registry, catalog))
+    rows = {row["id"]: row for row in duckdb_engine.query("select * from model_best").to_pylist()}
+    plain = fitted_on_all()
+    for customer in range(1, PEOPLE + 1):
+        found, curve = rows[customer], plain.curve(customer)
+        best = dict(zip(plain.channels_.tolist(), curve.max(axis=1).tolist(), strict=True))
+        assert (found["by_sms"], found["by_email"]) == pytest.approx((best["sms"], best["email"]), abs=1e-4)
+        assert found["chance"] == max(found["by_sms"], found["by_email"])
+        assert found["channel"] == ("sms" if found["by_sms"] > found["by_email"] else "email")
+    assert rows[61]["by_sms"] == rows[63]["by_sms"] > rows[62]["by_sms"]
+    wrong = definitions(DEFINITIONS.replace("channels: [sms, email]", "channels: [sms, mail]"))
+    with pytest.raises(InvalidInput, match="through the channel 'mail'"):
+        models.train(shop.Ports(tmp_path, duckdb_engine, registry, wrong), "best")
+
+
+def test_a_share_of_members_is_given_a_drawn_hour_and_the_others_keep_their_best() -> None:
+    catalog = definitions(DEFINITIONS.replace("channels:", "explore: 0.2\nchannels:"))
+    model, everybody = catalog.model("best"), list(range(1, 3001))
+    sends = [row for row in ROWS["sends"] if row["result"] != "bounced"]
+    tables = {
+        "sent": pa.table(
+            {
+                "id": [row["customer"] for row in sends],
+                "hour": [week_hour(row) for row in sends],
+                "answered": [row["result"] == "opened" for row in sends],
+                "channel": [row["way"] for row in sends],
+            }
+        ),
+        "now": pa.table({"id": everybody, "home": [taste(one) for one in everybody]}),
+    }
+    artifact = fitted_on_all().to_json()
+
+    def said(at: datetime, model: ModelDef = model) -> list[dict[str, Any]]:
+        return pa.table(sendtime.scores(model, artifact, tables, at)).to_pylist()
+
+    best, tried, again = said(shop.END, replace(model, explore=0.0)), said(shop.END), said(shop.END)
+    assert tried == again
+    drawn = {row["id"] for row in tried if row["basis"] == "trial"}
+    # A share of 0.2 of 3,000, within three standard deviations.
+    assert abs(len(drawn) - 600) < 3 * np.sqrt(3000 * 0.2 * 0.8)
+    assert [row for row in tried if row["id"] not in drawn] == [row for row in best if row["id"] not in drawn]
+    usual = {row["id"]: row for row in best}
+    short = [usual[row["id"]]["chance"] - row["chance"] for row in tried if row["id"] in drawn]
+    assert min(short) == pytest.approx(0), "no hour is better than the best; the likeliest is drawn often"
+    assert sum(one > 0 for one in short) > 0.2 * len(drawn)
+    later = {row["id"] for row in said(shop.END + timedelta(days=7)) if row["basis"] == "trial"}
+    # Others are tried another time: of two independent fifths a fifth is in both.
+    assert abs(len(drawn & later) - 0.2 * len(drawn)) < 4 * np.sqrt(len(drawn) * 0.2 * 0.8)
+
+
+def test_hours_are_drawn_by_how_likely_they_are_to_be_the_best() -> None:
+    kept, times = fitted_on_all(), 3000
+    channels, hours, rates = kept.draw_each([1] * times, range(times))
+    # Thompson's rule by hand: rates of all hours drawn from the customer's Betas at once.
+    successes, failures = kept._posterior(1, None)
+    rng = np.random.default_rng(99)
+    wanted = np.array([rng.beta(successes, failures).argmax() for _ in range(times)])
+
+    def shares(channel: Any, hour: Any) -> np.ndarray:
+        evening = (np.asarray(hour) % 24 >= 7) & (np.asarray(hour) % 24 <= 11)
+        return np.bincount(2 * np.asarray(channel) + evening, minlength=4) / times
+
+    found = shares(np.searchsorted(kept.channels_, channels), hours)
+    assert found == pytest.approx(shares(wanted // 168, wanted % 168), abs=0.05)
+    assert found[3] > 0.5, "sms in the morning is what this customer mostly opens"
+    curve = kept.curve(1)
+    place = np.searchsorted(kept.channels_, channels)
+    assert rates == pytest.approx(curve[place, hours])
+
+
+def test_what_is_known_of_single_customers_is_not_kept_in_the_model() -> None:
     sends = [row for row in ROWS["sends"] if row["result"] != "bounced"]
     given = {
         "customers": [row["customer"] for row in sends],
@@ -185,6 +274,10 @@ def test_what_is_known_of_single_customers_is_not_kept_in_the_model() -> None:
         ("channel: way", "channel: road", GongbiError, "road"),
         ("groups: [home]", "groups: [home, home2]", InvalidDefinition, "one tag at most"),
         ("channel: way", "payee: way", InvalidDefinition, "goes with"),
+        ("channel: way\n", "", InvalidDefinition, "`channels` goes with `channel`"),
+        ("channels: [sms, email]", "channels: [hour]", InvalidDefinition, "something else already"),
+        ("channels: [sms, email]", "channels: [e-mail]", InvalidDefinition, "name of a channel"),
+        ("channels: [sms, email]", "explore: 1.5", InvalidDefinition, "`explore` is a share"),
     ],
 )
 def test_what_a_definition_cannot_say_is_refused(old: str, new: str, error: type[Exception], match: str) -> None:

@@ -10,6 +10,8 @@ from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.mapping import ColumnMap
 from gongbi.catalog.masking import MASKED
 from gongbi.catalog.naming import NO_WORDS, Words
+from gongbi.catalog.predictions import score_of, tag_titles
+from gongbi.catalog.score_labels import LABELS
 from gongbi.core.expr import Attribute
 from gongbi.translation.units import UNITS
 
@@ -54,13 +56,29 @@ def said(column: ColumnMap) -> dict[str, Any]:
 
 
 def tag_called(catalog: Catalog, tag: str) -> Called:
-    """The unit and the values of a tag: as its definition says, else as the attribute that it shows."""
+    """The unit and the values of a tag: as its definition says, else as the attribute that it shows or its model."""
+    if tag not in catalog.tags:
+        found = score_of(catalog.models, tag)
+        titles = LABELS.get((found[0].estimator, found[1].column), {}) if found is not None else {}
+        return Called(None, {value: Words(*title) for value, title in titles.items()})
     definition = catalog.tags[tag]
     expr = catalog.expressions.get((definition.subject, tag))
     if not isinstance(expr, Attribute):
         return Called(definition.unit, definition.called)
     shown = attribute_called(catalog, f"{expr.subject}.{expr.attribute}")
     return Called(definition.unit or shown.unit, {**shown.labels, **definition.called})
+
+
+def score_title(catalog: Catalog, tag: str) -> Words | None:
+    """What a score of a model is called; None where no model writes the tag."""
+    found = score_of(catalog.models, tag)
+    return tag_titles(found[0])[tag] if found is not None else None
+
+
+def tag_title(catalog: Catalog, tag: str) -> Words:
+    """What a tag is called, also that of a model; the tag itself where nobody said."""
+    named = catalog.tags[tag].name if tag in catalog.tags else score_title(catalog, tag) or NO_WORDS
+    return Words(named.zh or tag, named.en or tag)
 
 
 def things_called(catalog: Catalog) -> dict[str, dict[str, str]]:
@@ -75,6 +93,8 @@ def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
     tag = text.strip().removeprefix("tag.")
     if (subject, tag) in catalog.expressions:
         words, unit = catalog.tags[tag].name, tag_called(catalog, tag).unit
+    elif (title := score_title(catalog, tag)) is not None:
+        words, unit = title, None
     else:
         column = column_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}")
         words, unit = (column.name, column.measured_in) if column is not None else (NO_WORDS, None)
@@ -86,7 +106,7 @@ def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
 def labels(catalog: Catalog, subject: str, text: str) -> Mapping[str, Words]:
     """What people call the values of a column of a list: those of a tag or an attribute; an expression has none."""
     tag = text.strip().removeprefix("tag.")
-    if (subject, tag) in catalog.expressions:
+    if (subject, tag) in catalog.expressions or score_of(catalog.models, tag) is not None:
         return tag_called(catalog, tag).labels
     return attribute_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}").labels
 

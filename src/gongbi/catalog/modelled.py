@@ -12,6 +12,8 @@ from gongbi.errors import InvalidDefinition, InvalidInput, Place
 
 #: The longest horizon of a model: ten years.
 MOST_DAYS = 3650
+#: Keys that are lengths of time, with the least of each.
+DAYS = {"horizon_days": 1, "holdout_days": 1, "period_days": 1, "grace_days": 0, "trend_days": 0}
 #: The most cohorts that follow from a target: older ones say little of today.
 MOST_COHORTS = 12
 #: The most clusters that a model tries: nobody keeps more apart.
@@ -60,6 +62,8 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "where": ("recurring", "life_event", "send_time", "contracts"),
     "answered": ("send_time",),
     "channel": ("send_time",),
+    "channels": ("send_time",),
+    "explore": ("send_time",),
     "text": ("texts",),
     "label": ("texts",),
     "relation": ("circles",),
@@ -71,6 +75,7 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "limit": ("trait", "life_event"),
     "rising": ("propensity",),
     "falling": ("propensity",),
+    "trend_days": ("propensity",),
 }
 
 
@@ -143,6 +148,10 @@ class ModelDef:
         For ``send_time``: which rows of the `fact`, one per message sent, were answered, a condition about a row; and
         through which channel each was sent, an expression about a row. `where` says which messages count. The first of
         `groups` is the tag by which newcomers fall back to their like, and the last `holdout_days` judge.
+    channels, explore
+        For ``send_time``: values of `channel`, of each of which the chance at the member's best hour there is a tag;
+        and the share of members who are given not the best hour but one drawn by how likely it is to be the best, so
+        that hours at which little was sent are learned too.
     text, label
         For ``texts``: the text column of the fact, and one that labels some of its rows, if any; levels are parted by
         ``/``. `horizon_days` is how far back a member's tags look, and labels are judged on the last `holdout_days`.
@@ -161,6 +170,9 @@ class ModelDef:
     rising, falling
         For ``propensity``: features, numbers, with which the chance may only rise, or only fall, all else being equal.
         What sense demands then holds for every member, also where the data are few.
+    trend_days
+        For ``propensity``: also whether each member's chance rises or falls, beside what the same version says of them
+        as of so many days before. 0: it is not told, and members are scored once instead of twice.
     target, population
         For ``propensity`` and ``uplift``, instead of cohorts: what counts as a yes, with ``ahead(n, unit)``, and who is
         asked about (all members where absent). The cohorts then follow from the instant of the training: the newest
@@ -203,6 +215,8 @@ class ModelDef:
     signs: str | None = None
     answered: str | None = None
     channel: str | None = None
+    channels: tuple[str, ...] = ()
+    explore: float = 0.0
     text: str | None = None
     label: str | None = None
     relation: str | None = None
@@ -217,6 +231,7 @@ class ModelDef:
     features: tuple[str, ...] = ()
     rising: tuple[str, ...] = ()
     falling: tuple[str, ...] = ()
+    trend_days: int = 0
     target: str | None = None
     population: str | None = None
     cohorts: int = 3
@@ -237,10 +252,11 @@ class ModelDef:
 
     def __post_init__(self) -> None:
         check_name(self.model, "model")
-        for key, least in (("horizon_days", 1), ("holdout_days", 1), ("period_days", 1), ("grace_days", 0)):
+        for key, least in DAYS.items():
             if not least <= (days := getattr(self, key)) <= MOST_DAYS:
                 raise InvalidDefinition(f"Model {self.model!r}: `{key}` is {least} to {MOST_DAYS:,} days, not {days}.")
         self._check_keys()
+        self._check_channels()
         if not 0 < self.limit <= 1:
             raise InvalidDefinition(f"Model {self.model!r}: `limit` is a confidence above 0, at most 1.")
         if self.by_week and (self.horizon_days % 7 or self.holdout_days % 7):
@@ -290,6 +306,14 @@ class ModelDef:
                 )
         if both := set(self.rising) & set(self.falling):
             raise InvalidDefinition(f"Model {self.model!r}: {min(both)!r} cannot stand in `rising` and in `falling`.")
+
+    def _check_channels(self) -> None:
+        if not 0 <= self.explore < 1:
+            raise InvalidDefinition(f"Model {self.model!r}: `explore` is a share of members from 0 to below 1.")
+        for channel in self.channels:
+            check_name(channel, "channel")
+        if self.channels and not self.channel:
+            raise InvalidDefinition(f"Model {self.model!r}: `channels` goes with `channel`, which says how each went.")
 
     def _check_cohorts(self) -> None:
         for cohort in (*self.train, *self.test):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.score_labels import RHYTHMS, STAGES, TRENDS
 from gongbi.core.expr import Call, Expr, walk
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.rows import row_condition, row_value
@@ -42,9 +43,6 @@ class Score:
 
 
 REASONS = 3
-#: Levels of a life with us, and of a rhythm, in their order.
-STAGES = ("new", "growing", "mature", "fading", "dormant", "lost")
-RHYTHMS = ("weekly", "fortnightly", "monthly", "quarterly", "yearly")
 #: What each kind of model writes. The instant of the scores is one more column of each.
 SCORES: Mapping[str, tuple[Score, ...]] = {
     "purchases": (
@@ -82,7 +80,7 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
     "stages": (
         Score(
             "stage",
-            category(TEXT, STAGES, ordered=True),
+            category(TEXT, tuple(STAGES), ordered=True),
             "new, growing, mature, fading, dormant or lost.",
             ("生命阶段", "stage"),
             "stage",
@@ -115,7 +113,9 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("count", INTEGER, "How many recurrences go on.", ("重复行为数", "recurrences"), "count"),
         Score("next", DATE, "The day on which the first of them is due.", ("下次日期", "next"), "next"),
         Score("payee", TEXT, "To whom or for what that is.", ("下次对象", "next payee"), "payee"),
-        Score("rhythm", category(TEXT, RHYTHMS, ordered=True), "How often it comes.", ("节奏", "rhythm"), "rhythm"),
+        Score(
+            "rhythm", category(TEXT, tuple(RHYTHMS), ordered=True), "How often it comes.", ("节奏", "rhythm"), "rhythm"
+        ),
         Score("amount", DOUBLE, "Its usual amount, in money of the fact.", ("下次金额", "next amount"), "amount"),
         Score("monthly", DOUBLE, "What all of them come to in a month.", ("每月合计", "in a month"), "monthly"),
     ),
@@ -131,7 +131,13 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         Score("hour", INTEGER, "Best hour of that day, 0 to 23.", ("最佳小时", "best hour"), "hour"),
         Score("channel", TEXT, "Best channel at that hour.", ("最佳渠道", "best channel"), "channel", needs="channel"),
         Score("chance", DOUBLE, "Probability of an answer then and there.", ("回应概率", "chance"), "chance"),
-        Score("basis", TEXT, "Whose answers say so: own, group or everybody.", ("依据", "basis"), "basis"),
+        Score(
+            "basis",
+            TEXT,
+            "Whose answers say so: own, group or everybody; trial where the hour was drawn to learn more.",
+            ("依据", "basis"),
+            "basis",
+        ),
     ),
     "trait": (
         Score("value", TEXT, "What was declared, or is inferred.", ("取值", "value"), "value"),
@@ -185,8 +191,30 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
     ),
     "propensity": (
         Score("score", DOUBLE, "Calibrated probability."),
+        Score(
+            "trend",
+            category(TEXT, tuple(TRENDS), ordered=True),
+            "falling, steady or rising, beside the same model's word of some days before.",
+            ("趋势", "trend"),
+            "trend",
+            needs="trend_days",
+        ),
+        Score(
+            "change",
+            DOUBLE,
+            "The probability less what it would be, had it moved as everybody's did.",
+            ("变化", "change"),
+            "change",
+            needs="trend_days",
+        ),
         *(
-            Score(f"reason_{i}", TEXT, "A tag, its value and, in brackets, what it adds to the log-odds.", tag=None)
+            Score(
+                f"reason_{i}",
+                TEXT,
+                "A tag, its value and, in brackets, what it adds to the log-odds.",
+                (f"原因{i}", f"reason {i}"),
+                f"reason_{i}",
+            )
             for i in range(1, REASONS + 1)
         ),
     ),
@@ -195,7 +223,18 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
 
 def scores_of(model: ModelDef) -> tuple[Score, ...]:
     """The columns that a model writes."""
-    return tuple(one for one in SCORES[model.estimator] if one.needs is None or getattr(model, one.needs))
+    found = tuple(one for one in SCORES[model.estimator] if one.needs is None or getattr(model, one.needs))
+    return (*found, *map(_by_channel, model.channels))
+
+
+def by_channel(channel: str) -> str:
+    """The column of the chance that a member answers in a channel."""
+    return f"by_{channel}"
+
+
+def _by_channel(channel: str) -> Score:
+    about = f"Probability of an answer by {channel} at the best hour for it."
+    return Score(by_channel(channel), DOUBLE, about, (f"{channel} 回应概率", f"chance by {channel}"), channel)
 
 
 #: What a ``texts`` model says of each text; with labels also ``label`` and ``sure``.
@@ -221,6 +260,14 @@ def _tags(model: ModelDef) -> dict[str, Score]:
     begin = "cluster" if model.estimator == "clusters" else "model"
     named = [(score, score.tag) for score in scores_of(model) if score.tag is not None]
     return {f"{begin}.{model.model}" + (f".{tag}" if tag else ""): score for score, tag in named}
+
+
+def score_of(models: Mapping[str, ModelDef], tag: str) -> tuple[ModelDef, Score] | None:
+    """The model that writes a tag, and the score that it is; None where none does."""
+    for model in models.values():
+        if (score := _tags(model).get(tag)) is not None:
+            return model, score
+    return None
 
 
 def written_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
@@ -298,6 +345,12 @@ def _check_rows(model: ModelDef, world: World) -> None:
             row_value(fact, text, world, model.subject)
     if model.amount:
         _refuse_other(model, "amount", model.amount, row_value(fact, model.amount, world, model.subject).type)
+    taken = {score.tag for score in SCORES[model.estimator]}
+    if twice := [channel for channel in model.channels if channel in taken]:
+        raise InvalidDefinition(
+            f"Model {model.model!r}: the channel {twice[0]!r} would be a tag that says something else already.",
+            hint=f"Call it otherwise in `channel`: case when {model.channel} = '{twice[0]}' then …",
+        )
     if model.estimator == "send_time" and len(model.groups) > 1:
         raise InvalidDefinition(f"Model {model.model!r}: hours fall back to one group; `groups` names one tag at most.")
 

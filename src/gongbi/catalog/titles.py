@@ -33,20 +33,14 @@ def titles_of(catalog: Catalog) -> Titles:
         if source.relation is not None:
             ways |= _ways(source, subjects)
     tags = {t.tag: _title(t.name) for t in catalog.tags.values() if _named(t.name)}
-    labels = {f"tag.{tag}": tag_called(catalog, tag).labels for tag in catalog.tags}
+    scores = {tag: words for model in catalog.models.values() for tag, words in tag_titles(model).items()}
+    tags |= {tag: _title(words) for tag, words in scores.items()}
+    labels = {f"tag.{tag}": tag_called(catalog, tag).labels for tag in (*catalog.tags, *scores)}
     for source in catalog.sources.values():
         owner = source.attributes or source.fact or source.relation
         labels |= {f"{owner}.{name}": column.labels for name, column in source.columns.items()}
     values = {name: {v: (w.zh, w.en) for v, w in known.items()} for name, known in labels.items() if known}
     return Titles(facts, subjects, tags, columns, attributes, ways, values)
-
-
-def score_title(catalog: Catalog, tag: str) -> dict[str, str]:
-    """What a score of a model is called, in both languages; the tag itself where no model writes it."""
-    for model in catalog.models.values():
-        if (title := tag_titles(model).get(tag)) is not None:
-            return title.to_json()
-    return {"zh": tag, "en": tag}
 
 
 def _ways(source: SourceDef, subjects: dict[str, Title]) -> dict[str, tuple[Title, str]]:

@@ -77,7 +77,7 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
         before = f" (of build {old[step['tag']]}, before it was edited)" if step["tag"] in old else ""
         label = f" ({step['label'][language()]})" if step["label"] else ""
         print(f"{indent}{step['tag']} = {step['value']}{label}{before}")
-        for text in (*step["said"].values(), step["expr"]):
+        for text in filter(None, (*step["said"].values(), step["expr"])):
             print(f"{indent}  {' '.join(text.split())}")
         for name, value in step["attributes"].items():
             if not step["given"]:
@@ -88,6 +88,8 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
             until = f" to {one['valid_to']}" if one["valid_to"] else ""
             why = f": {one['why']}" if one["why"] else ""
             print(f"{indent}  {one['value']} from {one['valid_from']}{until}, by {one['by']}, {one['path']}{why}")
+    for reason in found["reasons"]:
+        print(reason[language()])
     show({"parts": found["parts"]})
 
 

@@ -32,7 +32,7 @@ async def show_evidence(
         The tag's row of the library, which says whether it keeps its history and who gives its values.
     """
     known = known or {}
-    shown = page.value({**tag, "labels": known.get("labels")}, tag["value"])
+    shown = page.words(tag["label"]) if tag["label"] else page.value(tag, tag["value"])
     with ui.dialog() as dialog, ui.card().classes("g-dialog").props('role="dialog" aria-modal="true"') as body:
         dialog.props["aria-label"] = page.words(tag["name"], tag["tag"])
         with ui.element("div").style("display:flex;justify-content:space-between;gap:12px;width:100%"):
@@ -74,7 +74,8 @@ async def show_evidence(
                     [(page.t("form.value"), page.value({**tag, "labels": known.get("labels")}, found["value"]))]
                 )
             ui.label(page.words(found["said"])).classes("g-means")
-            if not known.get("given"):
+            parts.sentences([page.words(reason) for reason in found["reasons"]])
+            if not known.get("given") and found["steps"][0]["expr"]:
                 parts.code(found["steps"][0]["expr"], label=page.t("tags.expression"))
             if past is not None:
                 _history(page, past, tag["unit"], lambda value: page.value({**tag, "unit": None}, value))
@@ -82,7 +83,7 @@ async def show_evidence(
                 given.by_hand(page, tag["tag"], member, found["steps"][0]["value"])
             _given(page, found["steps"][0]["given"])
             _steps(page, subject, found["steps"])
-            if not found["parts"] and not found["steps"][0]["given"]:
+            if not found["parts"] and not found["steps"][0]["given"] and found["steps"][0]["expr"]:
                 ui.label(page.t("evidence.none")).classes("g-about")
             for part in found["parts"]:
                 _part(page, subject, tag["tag"], part, files)

@@ -15,17 +15,21 @@ DAYS = (7, 14, 30, 60, 90, 180)
 LIMITS = (0.7, 0.8, 0.9, 0.95)
 #: Which choices each kind of model asks for, beside its name and the people.
 KINDS = {
-    "propensity": ("fact", "does", "where", "days"),
+    "propensity": ("fact", "does", "where", "days", "trend"),
     "value": ("fact", "amount", "often", "days"),
     "newcomers": ("fact", "where", "amount", "days"),
     "stages": ("fact", "amount", "days"),
     "contracts": ("fact", "columns", "left", "grace", "where", "days"),
     "recurring": ("fact", "payee", "where", "amount", "days"),
     "life_event": ("fact", "signs", "where", "limit", "days"),
-    "send_time": ("fact", "answered", "channel", "where", "group", "days"),
+    "send_time": ("fact", "answered", "channel", "channels", "where", "group", "explore", "days"),
     "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
     "trait": ("trait", "features", "limit"),
 }
+#: Days before, with which a chance is compared.
+TRENDS = (0, 7, 14, 28, 90)
+#: Shares of members who are given a drawn hour.
+EXPLORE = (0.0, 0.05, 0.1, 0.2)
 #: Days after the end of a contract within which another one carries on.
 GRACE = (0, 7, 14, 30, 60)
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
@@ -85,9 +89,13 @@ class _Form:
                 self.answered = ui.input(t("modelling.answered"), placeholder="result = 'opened'")
                 self.answered.props("outlined dense")
                 self.channel = ui.input(t("modelling.channel"), placeholder="way").props("outlined dense")
+                self.channels = ui.input(t("modelling.channels"), placeholder="sms, app").props("outlined dense")
+                self.explore = self._select("explore", {one: page.format.percent(one) for one in EXPLORE}, 0.1)
                 self.group = self._select("group", self.tags, "")
                 self.often = self._select("often", {k: t(f"modelling.often.{k}") for k in OFTEN}, OFTEN[0])
                 self.days = self._select("days", {n: t("modelling.n_days", n=n) for n in DAYS}, 30)
+                before = {n: t("modelling.before", n=n) if n else t("modelling.no_trend") for n in TRENDS}
+                self.trend = self._select("trend", before, 28)
                 self.population = self._select("population", self.segments, "")
                 self.treated = ui.input(
                     t("modelling.treated"), placeholder="exists(mailed) filter (where ahead(7, 'day'))"
@@ -137,11 +145,14 @@ class _Form:
             "answered": self.answered.value or "",
             "channel": self.channel.value or "",
             "group": self.group.value or "",
+            "channels": self.channels.value or "",
+            "explore": self.explore.value,
             "treated": self.treated.value or "",
             "randomised": bool(self.randomised.value),
             "trait": self.trait.value or "",
             "features": self.features.value or "",
             "limit": self.limit.value,
+            "trend": self.trend.value,
         }
 
     async def look(self) -> None:

@@ -218,12 +218,33 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
         Who is well known gets the best hour nearly always; who is not is asked at different hours, and becomes known.
         The same `seed` and `draw` choose the same; count `draw` up from one round of messages to the next.
         """
-        may, rng = _mask(allowed), np.random.default_rng([self.seed, draw])
-        found: list[tuple[Any, int]] = []
-        for _, s, f in self._in_parts(customers, groups):
-            drawn = np.where(may, rng.beta(s, f), -1.0).reshape(len(s), -1).argmax(axis=1)
-            found += [(self.channels_[place // HOURS], place % HOURS) for place in drawn.tolist()]
-        return found
+        some = list(customers) if isinstance(customers, list) else np.asarray(customers).tolist()
+        seeds = np.random.default_rng([self.seed, draw]).integers(2**63, size=len(some)).tolist()
+        channels, hours, _ = self.draw_each(some, seeds, groups, allowed=allowed)
+        return list(zip(channels.tolist(), hours.tolist(), strict=True))
+
+    def draw_each(
+        self,
+        customers: ArrayLike | Sequence[Any],
+        seeds: Sequence[int],
+        groups: ArrayLike | None = None,
+        *,
+        allowed: ArrayLike | None = None,
+    ) -> tuple[NDArray[Any], IntArray, FloatArray]:
+        """As `choose`, by a seed of each customer's own, whoever else is asked about: channels, hours, rates.
+
+        The rates are those expected at the hours drawn, not those drawn. All have shape (n,).
+        """
+        self._checked()
+        may = _mask(allowed)
+        place, rate = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+        for part, s, f in self._in_parts(customers, groups):
+            own = (np.random.default_rng(seed).beta(*both) for seed, *both in zip(seeds[part], s, f, strict=True))
+            drawn = np.array([np.where(may, rates, -1.0).argmax() for rates in own])
+            place.append(drawn)
+            rate.append((s / (s + f)).reshape(len(s), -1)[np.arange(len(s)), drawn])
+        found = np.concatenate(place)
+        return self.channels_[found // HOURS], found % HOURS, np.concatenate(rate)
 
     def best_each(
         self, customers: ArrayLike | Sequence[Any], groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None
@@ -232,14 +253,23 @@ class SendTimeModel(BaseEstimator):  # type: ignore[misc]
 
         For many, what `best` says of one; a group of None is the customer's own, or everybody's.
         """
+        hours, rates = self.best_in_each(customers, groups, allowed=allowed)
+        best, row = rates.argmax(axis=1), np.arange(len(rates))
+        return self.channels_[best], hours[row, best], rates[row, best]
+
+    def best_in_each(
+        self, customers: ArrayLike | Sequence[Any], groups: ArrayLike | None = None, *, allowed: ArrayLike | None = None
+    ) -> tuple[IntArray, FloatArray]:
+        """As `best_each`, of every channel: the best hours there and the answer rates, of shape (n, n_channels)."""
+        self._checked()
         may = _mask(allowed)
-        place, rate = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+        hours = [np.zeros((0, len(self.channels_)), dtype=np.int64)]
+        rate = [np.zeros((0, len(self.channels_)))]
         for _, s, f in self._in_parts(customers, groups):
-            rates = np.where(may, s / (s + f), -1.0).reshape(len(s), -1)
-            place.append(rates.argmax(axis=1))
-            rate.append(rates.max(axis=1))
-        best = np.concatenate(place)
-        return self.channels_[best // HOURS], best % HOURS, np.concatenate(rate)
+            rates = np.where(may, s / (s + f), -1.0)
+            hours.append(rates.argmax(axis=2))
+            rate.append(rates.max(axis=2))
+        return np.concatenate(hours), np.concatenate(rate)
 
     def foretell(
         self, customers: ArrayLike, hours: ArrayLike, channels: ArrayLike, groups: ArrayLike | None = None

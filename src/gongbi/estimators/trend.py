@@ -16,6 +16,8 @@ RISING, STEADY, FALLING = 1, 0, -1
 _NORMAL = 1.4826
 #: A change of the odds by less than a tenth is steady however little the scores wobble.
 LEAST_BAND = 0.1
+#: Chances are taken to be at least so far from 0 and from 1.
+LEAST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,37 @@ def score_trend(
     refuse_where((a < 0) | (a > 1) | (b < 0) | (b > 1), "chances lie between 0 and 1")
     if width <= 0 or (band is not None and band < 0):
         raise InvalidInput(f"The band of a trend is wider than nothing, not {width if band is None else band}.")
-    moved: FloatArray = logit(np.clip(b, 1e-6, 1 - 1e-6)) - logit(np.clip(a, 1e-6, 1 - 1e-6))
-    shift = 0.0 if keep_shift or not len(moved) else float(np.median(moved))
+    moved: FloatArray = logit(np.clip(b, LEAST, 1 - LEAST)) - logit(np.clip(a, LEAST, 1 - LEAST))
+    shift, learned = shift_and_band(moved, width=width)
+    shift, band = 0.0 if keep_shift else shift, learned if band is None else band
     change = moved - shift
-    if band is None:
-        wobble = _NORMAL * float(np.median(np.abs(change - np.median(change)))) if len(change) else 0.0
-        band = max(width * wobble, LEAST_BAND)
     direction = np.where(change > band, RISING, np.where(change < -band, FALLING, STEADY))
     return ScoreTrend(direction.astype(np.int64), change, shift, band)
+
+
+def shift_and_band(moved: ArrayLike, counts: ArrayLike | None = None, *, width: float = 2.0) -> tuple[float, float]:
+    """By how much everybody's log-odds moved, and half the band around it that is noise; see `score_trend`.
+
+    Parameters
+    ----------
+    moved : array of shape (n,)
+        Changes of log-odds.
+    counts : array of int, shape (n,), optional
+        How many members moved by each; one where it is not given.
+    width : float, default=2
+        As of `score_trend`.
+    """
+    values = np.asarray(moved, dtype=np.float64)
+    weights = np.ones(len(values), dtype=np.int64) if counts is None else np.asarray(counts, dtype=np.int64)
+    if not weights.sum():
+        return 0.0, LEAST_BAND
+    shift = _median(values, weights)
+    return shift, max(width * _NORMAL * _median(np.abs(values - shift), weights), LEAST_BAND)
+
+
+def _median(values: FloatArray, counts: NDArray[np.int64]) -> float:
+    """The median of values that each stand so many times; the mean of the middle two where they are two."""
+    order = np.argsort(values, kind="stable")
+    upto = np.cumsum(counts[order])
+    middle = np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], side="right")
+    return float(values[order][middle].mean())

@@ -92,7 +92,8 @@ def body(card: Data, language: str, zone: str) -> list[str]:
     if about := card["about"].get(language):
         parts.append(f'<p class="about">{escape(about)}</p>')
     parts += [f"<h2>{words['about']}</h2>", _pairs(_facts(card, words, language, zone))]
-    said = [metrics.get("sentence"), card["calibration"], (metrics.get("judgement") or {}).get("reason")]
+    trend = card["trend"] and card["trend"]["words"]
+    said = [metrics.get("sentence"), card["calibration"], trend, (metrics.get("judgement") or {}).get("reason")]
     parts += [f"<h2>{words['said']}</h2>", _list([one[language] for one in said if one])]
     if limits := [*card["limits"], *metrics.get("caveats", [])]:
         parts += [f"<section><h2>{words['limits']}</h2>", _list([one[language] for one in limits]), "</section>"]

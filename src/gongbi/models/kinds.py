@@ -522,7 +522,7 @@ KINDS: Mapping[str, Kind] = {
     "send_time": OfFacts(
         sendtime.plans,
         lambda model, facts: sendtime.learn(model, facts.tables, facts.as_of, facts.zone, facts.champion),
-        lambda model, artifact, facts: sendtime.scores(model, artifact, facts.tables),
+        lambda model, artifact, facts: sendtime.scores(model, artifact, facts.tables, facts.as_of),
         lambda model, facts, versions: sendtime.compare(model, facts.tables, facts.as_of, facts.zone, versions),
     ),
     "texts": Texts(),

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.score_labels import LABELS
 from gongbi.errors import InvalidInput
 from gongbi.estimators.recurring import DAYS, MONTHS, Recurrence, recurring
 from gongbi.estimators.stats import bootstrap_interval, wilson_interval
@@ -26,13 +27,7 @@ TOLERANCE = 0.15
 #: Recurrences that the card shows as the commonest.
 SHOWN = 12
 PER_MONTH = {**{name: 30.44 / days for name, days in DAYS.items()}, **{name: 1 / n for name, n in MONTHS.items()}}
-TITLES: Mapping[str, Words] = {
-    "weekly": Words("每周", "weekly"),
-    "fortnightly": Words("每两周", "fortnightly"),
-    "monthly": Words("每月", "monthly"),
-    "quarterly": Words("每季", "quarterly"),
-    "yearly": Words("每年", "yearly"),
-}
+TITLES: Mapping[str, Words] = {value: Words(*title) for value, title in LABELS["recurring", "rhythm"].items()}
 
 
 def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Trained:

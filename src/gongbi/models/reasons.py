@@ -44,13 +44,7 @@ class Reason:
     @property
     def words(self) -> Words:
         """The reason as a sentence, in Chinese and in English."""
-        zh = self.title.zh + (f"为 {self.value}" if self.value is not None else "")
-        en = self.title.en + (f" is {self.value}" if self.value is not None else "")
-        if self.added >= 0:
-            by = f"{self.factor:.2g}"
-            return Words(f"{zh}：使可能性升高（几率 ×{by}）。", f"{en}: raises the chance (odds × {by}).")
-        by = f"{1 / self.factor:.2g}"
-        return Words(f"{zh}：使可能性降低（几率 ÷{by}）。", f"{en}: lowers the chance (odds ÷ {by}).")
+        return reason_words(self.title, None if self.value is None else Words(self.value, self.value), self.added)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data."""
@@ -61,6 +55,16 @@ class Reason:
             "factor": self.factor,
             "words": self.words.to_json(),
         }
+
+
+def reason_words(title: Words, value: Words | None, added: float) -> Words:
+    """What a feature with a value adds to the log-odds, as a sentence."""
+    zh = title.zh + (f"为 {value.zh}" if value is not None else "")
+    en = title.en + (f" is {value.en}" if value is not None else "")
+    by = f"{np.exp(abs(added)):.2g}"
+    if added >= 0:
+        return Words(f"{zh}：使可能性升高（几率 ×{by}）。", f"{en}: raises the chance (odds × {by}).")
+    return Words(f"{zh}：使可能性降低（几率 ÷{by}）。", f"{en}: lowers the chance (odds ÷ {by}).")
 
 
 def reasons(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -17,8 +17,9 @@ from gongbi.models.base import Trained, Version
 from gongbi.models.cohorts import derived, facts_of, target_of
 from gongbi.models.kinds import INCOMPARABLE, KINDS, Texts
 from gongbi.models.reading import Work
-from gongbi.models.scoring import OfTags, scored_there
+from gongbi.models.scoring import OfTags, append_scores, score_into
 from gongbi.models.tables import score_table
+from gongbi.models.trends import score_twice
 
 
 def learn(work: Work, champion: Version | None = None) -> Trained:
@@ -31,29 +32,33 @@ def scored(work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None = No
     return KINDS[work.model.estimator].scores(work, artifact, seen)
 
 
-def write_scores(
-    work: Work, artifact: Mapping[str, Any], then: Mapping[str, Any] | None = None
-) -> tuple[int, dict[str, Any] | None]:
-    """Score members as of an instant with a kept model and replace its score table; return how many, and the drift.
+class Written(NamedTuple):
+    """What a scoring wrote: how many rows, the drift since the training, and how many chances rise and fall."""
+
+    rows: int
+    drift: dict[str, Any] | None
+    trend: dict[str, Any] | None
+
+
+def write_scores(work: Work, artifact: Mapping[str, Any], then: Mapping[str, Any] | None = None) -> Written:
+    """Score members as of an instant with a kept model and replace its score table.
 
     With `then`, the reference of a training, the drift since it is measured.
     """
     seen, kind = drift.Seen(then) if then else None, KINDS[work.model.estimator]
-    engine, table, written = work.engine, score_table(work.model, work.catalog.world), 0
-    instant = work.as_of.astimezone(UTC).replace(tzinfo=None)
-    with engine.transaction():
-        engine.create(table, replace=True)
-        if isinstance(kind, OfTags) and engine.capabilities.maps:
-            written = scored_there(work, kind, artifact, seen)
-            parts: Iterator[dict[str, Any]] = iter(())
+    table, trend = score_table(work.model, work.catalog.world), None
+    with work.engine.transaction():
+        work.engine.create(table, replace=True)
+        if isinstance(kind, OfTags) and work.model.trend_days:
+            rows, trend = score_twice(table, work, kind, artifact, seen)
+        elif isinstance(kind, OfTags):
+            rows = score_into(table.name, work, kind, artifact, seen)
         elif isinstance(kind, Texts):
-            parts = iter([kind.of_members(work, _write_said(work, kind.said(work, artifact)))])
+            said = _write_said(work, kind.said(work, artifact))
+            rows = append_scores(table.name, work, kind.of_members(work, said))
         else:
-            parts = kind.scores(work, artifact, seen)
-        for columns in parts:
-            instants = pa.array([instant] * len(columns["id"]), pa.timestamp("us"))
-            written += engine.append(table.name, pa.table({**columns, "as_of": instants}))
-    return written, seen.drift() if seen is not None else None
+            rows = sum(append_scores(table.name, work, part) for part in kind.scores(work, artifact, seen))
+    return Written(rows, seen.drift() if seen is not None else None, trend)
 
 
 def _write_said(work: Work, said: pa.Table) -> pa.Table:

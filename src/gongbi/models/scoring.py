@@ -23,7 +23,6 @@ from gongbi.models import plan as plans
 from gongbi.models.features import feature_frame
 from gongbi.models.propensity import microseconds
 from gongbi.models.reading import Work, scored_pages
-from gongbi.models.tables import score_table_name
 
 #: Columns of scores, ``id`` among them.
 Columns = dict[str, Any]
@@ -97,13 +96,28 @@ class Counter:
         return pa.table({"counts": [json.dumps(seen.counts())]})
 
 
-def scored_there(work: Work, kind: OfTags, artifact: Mapping[str, Any], seen: drift.Seen | None) -> int:
-    """Score in the engine's own processes into the table of scores; return how many.
+def score_into(
+    table: str, work: Work, kind: OfTags, artifact: Mapping[str, Any], seen: drift.Seen | None = None
+) -> int:
+    """Score members into a table that is there; return how many.
 
-    With `seen`, the same processes count what they scored, for the drift.
+    An engine that maps scores in its own processes. With `seen`, it is shown whom was scored, for the drift.
     """
+    if work.engine.capabilities.maps:
+        return _scored_there(table, work, kind, artifact, seen)
+    return sum(append_scores(table, work, columns) for columns in kind.scores(work, artifact, seen))
+
+
+def append_scores(table: str, work: Work, columns: Columns) -> int:
+    """Append columns of scores with their instant; return how many rows."""
+    instant = work.as_of.astimezone(UTC).replace(tzinfo=None)
+    instants = pa.array([instant] * len(columns["id"]), pa.timestamp("us"))
+    return work.engine.append(table, pa.table({**columns, "as_of": instants}))
+
+
+def _scored_there(table: str, work: Work, kind: OfTags, artifact: Mapping[str, Any], seen: drift.Seen | None) -> int:
+    """As `score_into`, in the engine's own processes, which also count what they scored."""
     engine, model = work.engine, work.model
-    table = score_table_name(model.model)
     passing, counted = f"_{table}_rows", f"_{table}_counts"
     names, known = kind.reads(kind.wake(artifact)), work.catalog.world.tags_of(model.subject)
     scorer = Scorer(kind, dict(artifact), {name: known[name] for name in names}, work.as_of)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.catalog import Catalog
+from gongbi.catalog.predictions import by_channel
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.sendtime import SendTimeModel
+from gongbi.estimators.stats import position
 from gongbi.models.base import Figures, Judgement, Trained, Version, worse
 from gongbi.models.plan import scored_plan
 from gongbi.models.propensity import SEED
@@ -34,6 +36,8 @@ FEWEST_JUDGED = 100
 LIKELIEST = 0.1
 #: Groups that the card shows, the largest first.
 SHOWN = 12
+#: The basis of an hour that was drawn to learn more.
+TRIAL = "trial"
 #: The channel of messages where the model names none.
 ONLY_ONE = ""
 DAYS = tuple(
@@ -83,10 +87,15 @@ def learn(
     Raises
     ------
     InvalidInput
-        Nothing was sent, or nobody answered.
+        Nothing was sent, nothing through one of `channels`, or nobody answered.
     """
     sent = tables["sent"]
     learned = _fit(sent, _groups(model, tables["now"]))
+    if strange := [one for one in model.channels if one not in learned.channels_.tolist()]:
+        raise InvalidInput(
+            f"Nothing was sent through the channel {strange[0]!r}, which `channels` names.",
+            hint=f"There are: {', '.join(map(str, learned.channels_.tolist()))}.",
+        )
     judged = _judged(model, tables, as_of, fair(champion, model.holdout_days, as_of, zone))
     judgement = _judge(judged, model.holdout_days)
     rate = float(np.mean(sent["answered"].to_pylist()))
@@ -98,7 +107,7 @@ def learn(
         "group_trials": learned.group_trials_,
         "customer_trials": learned.customer_trials_,
         "check": judged,
-        "sections": _sections(sent, learned, rate, judged),
+        "sections": _sections(model, sent, learned, rate, judged),
         "sentence": told_beside(_sentence(judged, model.holdout_days), judged or {}, LOSS).to_json(),
         "judgement": judgement.to_json(),
     }
@@ -107,8 +116,14 @@ def learn(
     return Trained(model.model, "hours of the week, shrunk", learned.to_json(), metrics, params, window, judgement)
 
 
-def scores(model: ModelDef, artifact: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """Per member the best hour and channel, also of those to whom nothing was sent: they have their group's."""
+def scores(
+    model: ModelDef, artifact: Mapping[str, Any], tables: Mapping[str, pa.Table], as_of: datetime
+) -> dict[str, Any]:
+    """Per member the best hour and channel, also of those to whom nothing was sent: they have their group's.
+
+    The share `explore` of members is given an hour and channel drawn by Thompson's rule instead. Who and which follow
+    from the member and the instant alone.
+    """
     kept, sent, now = SendTimeModel.from_json(artifact), tables["sent"], tables["now"]
     _remember(kept, sent)
     members, group = now["id"].to_pylist(), list(_groups(model, now).values())
@@ -116,27 +131,50 @@ def scores(model: ModelDef, artifact: Mapping[str, Any], tables: Mapping[str, pa
     asked = np.array([member in own for member in members], dtype=bool)
     # Those to whom nothing was sent are alike within a group: each group is asked about once.
     names, of = np.unique(np.array(group, dtype=object)[~asked], return_inverse=True)
-    best = {
-        "channel": np.empty(len(members), object),
-        "hour": np.empty(len(members), int),
-        "chance": np.empty(len(members)),
-    }
-    themselves = kept.best_each([members[i] for i in np.flatnonzero(asked)], [group[i] for i in np.flatnonzero(asked)])
-    newcomers = kept.best_each([None] * len(names), names.tolist())
-    for values, theirs, groups_ in zip(best.values(), themselves, newcomers, strict=True):
+    themselves = kept.best_in_each(
+        [members[i] for i in np.flatnonzero(asked)], [group[i] for i in np.flatnonzero(asked)]
+    )
+    newcomers = kept.best_in_each([None] * len(names), names.tolist())
+    shape = (len(members), len(kept.channels_))
+    hours, chances = np.empty(shape, dtype=np.int64), np.empty(shape)
+    for values, theirs, groups_ in zip((hours, chances), themselves, newcomers, strict=True):
         values[asked], values[~asked] = theirs, groups_[of]
-    basis = [
-        "own" if a else "group" if model.groups and g in known else "everybody"
-        for a, g in zip(asked, group, strict=True)
-    ]
+    row, best = np.arange(len(members)), chances.argmax(axis=1)
+    channel, hour, chance = kept.channels_[best].astype(object), hours[row, best], chances[row, best]
+    basis = np.array(
+        [
+            "own" if a else "group" if model.groups and g in known else "everybody"
+            for a, g in zip(asked, group, strict=True)
+        ],
+        dtype=object,
+    )
+    tried, seeds = _tried(model, members, as_of)
+    whom = [members[i] if asked[i] else None for i in tried]
+    channel[tried], hour[tried], chance[tried] = kept.draw_each(whom, seeds, [group[i] for i in tried])
+    basis[tried] = TRIAL
+    place = {name: c for c, name in enumerate(kept.channels_.tolist())}
     return {
         "id": now["id"],
-        "weekday": pa.array(best["hour"] // 24 + 1, pa.int64()),
-        "hour": pa.array(best["hour"] % 24, pa.int64()),
-        **({"channel": pa.array(best["channel"].astype(str), pa.string())} if model.channel else {}),
-        "chance": pa.array(best["chance"], pa.float64()),
-        "basis": pa.array(basis, pa.string()),
+        "weekday": pa.array(hour // 24 + 1, pa.int64()),
+        "hour": pa.array(hour % 24, pa.int64()),
+        **({"channel": pa.array(channel.astype(str), pa.string())} if model.channel else {}),
+        "chance": pa.array(chance, pa.float64()),
+        "basis": pa.array(basis.tolist(), pa.string()),
+        # Of a channel that the kept version never learned from, nothing is known.
+        **{
+            by_channel(one): pa.array(chances[:, place[one]]) if one in place else pa.nulls(len(members), pa.float64())
+            for one in model.channels
+        },
     }
+
+
+def _tried(model: ModelDef, members: Sequence[Any], as_of: datetime) -> tuple[list[int], list[int]]:
+    """The places of those who are given a drawn hour, and what each draw is seeded by."""
+    if not model.explore:
+        return [], []
+    salt, draw = as_of.isoformat(), f"model.{model.model}"
+    tried = [i for i, member in enumerate(members) if position(draw, member, salt) < model.explore]
+    return tried, [int(position(f"{draw}.hour", members[i], salt) * 2**53) for i in tried]
 
 
 def compare(
@@ -301,7 +339,9 @@ def _sentence(judged: Figures | None, days: int) -> Words:
     )
 
 
-def _sections(sent: pa.Table, learned: SendTimeModel, rate: float, judged: Figures | None) -> list[Figures]:
+def _sections(
+    model: ModelDef, sent: pa.Table, learned: SendTimeModel, rate: float, judged: Figures | None
+) -> list[Figures]:
     sizes = dict(zip(learned.groups_.tolist(), learned.group_sent_.tolist(), strict=True))
     largest = sorted(sizes, key=lambda name: (-sizes[name], str(name)))[:SHOWN]
     rows: list[list[Any]] = []
@@ -318,6 +358,7 @@ def _sections(sent: pa.Table, learned: SendTimeModel, rate: float, judged: Figur
                 "percent",
             ),
             stat(Words("其余的回应", "Answered of the others"), judged["others"] if judged else None, "percent"),
+            stat(Words("给试探时段的成员", "Members given a trial hour"), model.explore, "percent"),
         ),
         table(
             Words("最佳时段", "Best hours"),

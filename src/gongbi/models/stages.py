@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.score_labels import LABELS
 from gongbi.errors import DidNotConverge, InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.lifecycle import DORMANT, SLEEPS, STAGES, StageModel, hidden_value
@@ -27,14 +28,7 @@ from gongbi.translation import in_language
 FORMAT = 1
 #: What versions are compared by.
 LOSS = Words("上一周期去向的对数损失", "log loss of the stages of the last period")
-TITLES: Mapping[str, Words] = {
-    "new": Words("新客", "new"),
-    "growing": Words("成长", "growing"),
-    "mature": Words("成熟", "mature"),
-    "fading": Words("衰退", "fading"),
-    "dormant": Words("沉睡", "dormant"),
-    "lost": Words("流失", "lost"),
-}
+TITLES: Mapping[str, Words] = {value: Words(*title) for value, title in LABELS["stages", "stage"].items()}
 
 
 @dataclass(frozen=True)

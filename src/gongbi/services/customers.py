@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from gongbi.catalog.called import tag_called
-from gongbi.catalog.titles import score_title
+from gongbi.catalog.called import tag_called, tag_title
 from gongbi.core import expr as ir
 from gongbi.core.evidence import evidence_plan, moments_plan
 from gongbi.core.expr import Attribute, Call, Constant, Expr
@@ -19,6 +18,7 @@ from gongbi.segments.run import list_members
 from gongbi.services.context import Context
 from gongbi.services.limits import checked
 from gongbi.services.privacy import Veil
+from gongbi.services.saying import value_said
 from gongbi.services.segments import instant, request
 from gongbi.services.warnings import warn_of_tags
 
@@ -76,8 +76,8 @@ def customer(
     Returns
     -------
     dict
-        ``id``, ``identifiers``, ``attributes``, ``tags`` (name, words, value, unit, category), ``timeline`` (the
-        newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``, ``warnings``.
+        ``id``, ``identifiers``, ``attributes``, ``tags`` (name, words, value and what people call it, unit, category),
+        ``timeline`` (the newest `events` rows of all facts), ``facts`` (fact → how many rows), ``as_of``, ``warnings``.
     """
     events = checked(events)
     catalog, dialect = ctx.catalog(), ctx.engine.dialect
@@ -166,15 +166,16 @@ def values_of(ctx: Context, subject: str, member: Any) -> dict[str, Any]:
 
 def _tags(ctx: Context, subject: str, member: Any, veil: Veil) -> list[dict[str, Any]]:
     catalog, found = ctx.catalog(), []
-    for tag, value in values_of(ctx, subject, member).items():
-        definition = catalog.tags.get(tag)
+    for tag, kept in values_of(ctx, subject, member).items():
+        definition, value = catalog.tags.get(tag), veil.tag(tag, kept)
         found.append(
             {
                 "tag": tag,
-                "value": veil.tag(tag, value),
-                "unit": tag_called(catalog, definition.tag).unit if definition else None,
+                "value": value,
+                "label": value_said(catalog, subject, tag, value),
+                "unit": tag_called(catalog, tag).unit,
                 "category": definition.category if definition else "预测/模型",
-                "name": definition.name.to_json() if definition else score_title(catalog, tag),
+                "name": definition.name.to_json() if definition else tag_title(catalog, tag).to_json(),
                 "about": definition.about.to_json() if definition else {"zh": "", "en": ""},
             }
         )

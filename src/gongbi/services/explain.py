@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from gongbi.catalog import lineage as graphs
-from gongbi.catalog.called import Called, attribute_called, tag_called
+from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.called import Called, attribute_called, tag_called, tag_title
+from gongbi.catalog.predictions import Score, check_target, model_tags, score_of
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr
 from gongbi.core.relations import trait_end
 from gongbi.core.voice import Titles
 from gongbi.core.words import sentence
-from gongbi.errors import InvalidInput
+from gongbi.errors import InvalidInput, NotYet
+from gongbi.models.tables import score_table_name
 from gongbi.services.context import Context
 from gongbi.services.customers import attributes_of, neighbours_of, resolve, rows_behind, values_of
 from gongbi.services.given import given_rows
 from gongbi.services.limits import checked
 from gongbi.services.privacy import Veil
+from gongbi.services.saying import reasons_said, value_said
 from gongbi.services.segments import instant
 from gongbi.services.warnings import warn_of_tags
 
@@ -66,9 +71,13 @@ def explain(
         ``expr``, ``said``, ``uses``, ``attributes`` (of the member, as of the instant), ``neighbours`` (what is read of
         the one that it has along a relation: ``said``, ``of`` which tag or attribute, ``value``,
         ``label``, ``unit``), ``given`` (see `services.given.given_values`) and ``depth``;
-        ``parts``: the rows of facts behind them, see `services.customers.evidence`.
+        ``parts``: the rows of facts behind them, see `services.customers.evidence`; ``reasons``: of a propensity, where
+        the chance is going and what moves it most, as sentences (``zh``, ``en``). A score of a model has one step
+        and no rows.
     """
     limit, catalog = checked(limit), ctx.catalog()
+    if (score := score_of(catalog.models, tag.strip().removeprefix("tag."))) is not None:
+        return _of_model(ctx, *score, tag.strip().removeprefix("tag."), id, subject, reveal)
     definition = catalog.tag(tag.strip().removeprefix("tag."))
     if subject is not None and subject != definition.subject:
         raise InvalidInput(f"The tag {definition.tag!r} describes a {definition.subject}, not a {subject}.")
@@ -116,7 +125,62 @@ def explain(
         "as_of": as_of.isoformat(),
         "steps": steps,
         "parts": parts,
+        "reasons": [],
         "warnings": [*warn_of_tags(ctx, subject, [definition.tag]), *veil.told()],
+    }
+
+
+def _of_model(
+    ctx: Context,
+    model: ModelDef,
+    score: Score,
+    tag: str,
+    id: Any,  # noqa: A002
+    subject: str | None,
+    reveal: str | None,
+) -> dict[str, Any]:
+    """What a model says of a member; see `explain`."""
+    catalog, dialect = ctx.catalog(), ctx.engine.dialect
+    if subject is not None and subject != model.subject:
+        raise InvalidInput(f"The tag {tag!r} describes a {model.subject}, not a {subject}.")
+    member, table = resolve(ctx, id, model.subject), score_table_name(model.model)
+    if table not in ctx.engine.tables():
+        raise NotYet(f"The model {model.model!r} was not trained yet.", hint="Run `gongbi train` first.")
+    veil = Veil(ctx, model.subject, member, reveal)
+    rows = ctx.engine.query(f"select * from {dialect.ident(table)} where id = {dialect.literal(member)}").to_pylist()
+    row = rows[0] if rows else {}
+    title = Words(model.name.zh or model.model, model.name.en or model.model)
+    said = {"zh": f"由模型「{title.zh}」预测", "en": f"Foretold by the model {title.en}"}
+    if model.target is not None:
+        aim = words(ctx, check_target(model, model.target, catalog.world))
+        said = {"zh": f"{said['zh']}：{aim['zh']}", "en": f"{said['en']}: {aim['en']}"}
+    value = veil.tag(tag, row.get(score.column))
+    shown = {column: veil.tag(name, row.get(column)) for name, column in model_tags(model).items()}
+    step = {
+        "tag": tag,
+        "name": tag_title(catalog, tag).to_json(),
+        "value": value,
+        "label": value_said(catalog, model.subject, tag, value),
+        "unit": None,
+        "expr": "",
+        "said": said,
+        "uses": [],
+        "attributes": {},
+        "neighbours": [],
+        "given": [],
+        "depth": 0,
+    }
+    return {
+        "tag": tag,
+        "subject": model.subject,
+        "id": veil.id,
+        "value": value,
+        "said": said,
+        "as_of": (row["as_of"].replace(tzinfo=UTC) if row else instant(ctx, model.subject)).isoformat(),
+        "steps": [step],
+        "parts": [],
+        "reasons": [one.to_json() for one in reasons_said(catalog, model, shown)],
+        "warnings": [*warn_of_tags(ctx, model.subject, [tag]), *veil.told()],
     }
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gongbi.catalog import forms
-from gongbi.catalog.called import column_called, tag_called
+from gongbi.catalog.called import column_called, tag_called, tag_title
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.finding import fit
 from gongbi.catalog.lists import TAG as LIST
-from gongbi.catalog.titles import score_title
 from gongbi.core.relations import ways
 from gongbi.core.types import Type
 from gongbi.core.world import Hop
@@ -119,9 +118,9 @@ def fields(ctx: Context, *, subject: str = "customer") -> dict[str, Any]:
             found.append(
                 _field(f"tag.{tag}", "tag", type_, values if whole else [])
                 | {
-                    "title": definition.name.to_json() if definition else score_title(catalog, tag),
+                    "title": definition.name.to_json() if definition else tag_title(catalog, tag).to_json(),
                     "category": definition.category if definition else "预测/模型",
-                    "unit": tag_called(catalog, tag).unit if definition else None,
+                    "unit": tag_called(catalog, tag).unit,
                 }
             )
         for name, attribute in catalog.world.subject(subject).attributes.items():

@@ -49,6 +49,9 @@ def draft_model(
     trait: str = "",
     features: str = "",
     limit: float = 0.8,
+    trend: int = 0,
+    channels: str = "",
+    explore: float = 0.0,
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -79,10 +82,15 @@ def draft_model(
     answered, channel, group
         For ``send_time``, whose `fact` has a row per message: which rows of it were answered, how each went, and the
         tag that says whose hours newcomers have; the last two may be empty. `days` are kept back to judge by.
+    channels, explore
+        For ``send_time``: channels of which the chance is a tag each, with commas between them; and the share of
+        members who are given a drawn hour.
     often
         For ``value``: the model of how often; see the definition.
     treated, randomised
         For ``uplift``: who was treated, and whether by lot.
+    trend
+        For ``propensity``: also tell whose chance rises or falls, beside that of so many days before; 0 does not.
     trait, features, limit
         For ``trait``: what members declared, an expression of text; the tags to learn it from, as names or ``topic.*``
         with spaces or commas between them; and the least confidence at which it is inferred of who declared nothing.
@@ -109,14 +117,14 @@ def draft_model(
         given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
         given |= _given_of(score=population)
     elif kind in ("contracts", "life_event"):
-        known = [one.strip() for one in columns.replace("，", ",").split(",") if one.strip()]
-        own = {"columns": known, "horizon_days": days, "grace_days": int(grace), "left": left}
+        own = {"columns": _listed(columns), "horizon_days": days, "grace_days": int(grace), "left": left}
         own = own if kind == "contracts" else {"signs": signs, "limit": limit, "holdout_days": days}
         own |= {"fact": fact, "where": where, "score": population}
         given |= _given_of(**own)
     elif kind == "send_time":
         given |= {"fact": fact, "answered": answered, "holdout_days": days}
         given |= _given_of(channel=channel, where=where, score=population, groups=[group] if group else "")
+        given |= _given_of(channels=_listed(channels) or "", explore=explore or "")
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
@@ -133,7 +141,7 @@ def draft_model(
         given["target"] = happens if does else f"not {happens}"
         if kind == "newcomers":
             given["target"] = f"sum({fact}.{amount}) {coming}"
-        given |= _given_of(population=population)
+        given |= _given_of(population=population) | ({"trend_days": trend} if kind == "propensity" and trend else {})
     if kind == "uplift":
         given |= {"treated": treated, "randomised": randomised}
     made = from_json("model", given)
@@ -149,6 +157,11 @@ def draft_model(
         "left_out": left_out,
         "preview": _preview(ctx, made, ctx.engine.dialect),
     }
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between commas, Chinese ones too."""
+    return [one.strip() for one in text.replace("，", ",").split(",") if one.strip()]
 
 
 def _given_of(**choices: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from gongbi.models.methods import method_words
 from gongbi.models.reading import Work
 from gongbi.models.run import learn, scored, with_cohorts, write_scores
 from gongbi.models.tables import score_table_name
+from gongbi.models.trends import trend_sections, trend_words
 from gongbi.ownership.files import private_folder
 from gongbi.services.context import Context
 from gongbi.services.digests import build_key, definition_digest, model_digests
@@ -166,6 +167,10 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         raise NotYet(f"The model {name!r} was not trained yet.", hint="Run `gongbi train` first.")
     champion = ctx.store.models.champion(name)
     shown = champion or versions[0]
+    drift, trend = (_of_scores(ctx, name, shown.version, what) for what in ("drift", "trend"))
+    metrics = {key: value for key, value in shown.metrics.items() if key != "reference"}
+    if trend is not None:
+        metrics["sections"] = [*metrics.get("sections", []), *trend_sections(trend)]
     return {
         "model": name,
         "name": model.name.to_json(),
@@ -179,9 +184,10 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "trained_at": shown.trained_at.isoformat(),
         "window": {name: value for name, value in shown.window.items() if name != "made_from"},
         "params": shown.params,
-        "metrics": {key: value for key, value in shown.metrics.items() if key != "reference"},
-        "drift": _drift(ctx, name, shown.version),
-        "limits": limits(model, shown.metrics, _drift(ctx, name, shown.version)),
+        "metrics": metrics,
+        "drift": drift,
+        "trend": {**trend, "words": trend_words(trend).to_json()} if trend is not None else None,
+        "limits": limits(model, shown.metrics, drift),
         "calibration": calibration_words(shown.metrics),
         "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
         "versions": [_version_json(version) for version in versions],
@@ -224,12 +230,12 @@ def assign_clusters(ctx: Ports, name: str, as_of: str | datetime | None = None) 
     }
 
 
-def _drift(ctx: Ports, name: str, version: int) -> dict[str, Any] | None:
-    """How far members had moved when a version last scored them; None where it did not."""
+def _of_scores(ctx: Ports, name: str, version: int, what: str) -> dict[str, Any] | None:
+    """What the last scoring by a version found (``drift``, ``trend``), with its instant; None where it found none."""
     known = ctx.store.settings.get(f"scores.{name}") or {}
-    if known.get("version") != version or not known.get("drift"):
+    if known.get("version") != version or not known.get(what):
         return None
-    return {**known["drift"], "as_of": known["as_of"]}
+    return {**known[what], "as_of": known["as_of"]}
 
 
 def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
@@ -314,10 +320,10 @@ def score(ctx: Ports, model: ModelDef, catalog: Catalog, as_of: datetime) -> int
         return int(known["scored"])
     ctx.progress(f"{model.model}: score", 0)
     work = Work(ctx.engine, model, catalog, as_of, _built(ctx, model.subject, as_of))
-    written, drift = write_scores(work, artifact_of(ctx, champion), champion.metrics.get("reference"))
-    about = {"version": champion.version, "as_of": as_of.isoformat(), "drift": drift}
-    ctx.store.settings.set(setting, {"key": key, "scored": written, **about}, ctx.now())
-    return written
+    written = write_scores(work, artifact_of(ctx, champion), champion.metrics.get("reference"))
+    about = {"version": champion.version, "as_of": as_of.isoformat(), "drift": written.drift, "trend": written.trend}
+    ctx.store.settings.set(setting, {"key": key, "scored": written.rows, **about}, ctx.now())
+    return written.rows
 
 
 def _built(ctx: Ports, subject: str, as_of: datetime) -> Mapping[str, Stored]:

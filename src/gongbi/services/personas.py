@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gongbi.catalog.base import CastDef, Words
-from gongbi.catalog.called import tag_called
+from gongbi.catalog.called import tag_called, tag_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.drawn import fitting
 from gongbi.catalog.masking import Privacy, masked
 from gongbi.catalog.portraits import PERSONA_FIELDS
-from gongbi.catalog.titles import score_title
 from gongbi.errors import InvalidInput, NotYet, Refused, UnknownName
 from gongbi.portraits.avatar import avatar
 from gongbi.portraits.personas import Trait, drawn, petals, title
@@ -281,13 +280,8 @@ def _drawn(ctx: Context, cast: CastDef, number: int, condition: str, taken: Coll
 
 
 def _trait(catalog: Catalog, subject: str, tag: str) -> Trait:
-    definition = catalog.tags.get(tag)
-    type_ = catalog.world.tags_of(subject)[tag]
-    name = definition.name if definition is not None else Words(**score_title(catalog, tag))
-    if definition is None:
-        return Trait(name, None, type_)
     called = tag_called(catalog, tag)
-    return Trait(name, called.unit, type_, called.labels)
+    return Trait(tag_title(catalog, tag), called.unit, catalog.world.tags_of(subject)[tag], called.labels)
 
 
 def _shown(persona: Persona, said: Sequence[Interview], grade: Privacy) -> dict[str, Any]:

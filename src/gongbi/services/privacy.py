@@ -13,6 +13,7 @@ import pyarrow as pa
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED, Privacy, masked
+from gongbi.catalog.predictions import score_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Expr, TagValue
 from gongbi.core.relations import shape_of, trait_end
@@ -40,6 +41,8 @@ def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
         if expr.tag in catalog.tags and (said := catalog.tags[expr.tag].pii) is not None:
             return said
         behind = catalog.expressions.get((subject, expr.tag))
+        if behind is None and expr.tag.startswith("model."):
+            return _score_grade(catalog, expr.tag)
         below: Privacy = grade_of(catalog, subject, behind) if behind is not None else "none"
         return max(catalog.privacy.get(expr.tag, "none"), below, key=_ORDER.index)
     if isinstance(expr, ir.FactColumn):
@@ -54,6 +57,19 @@ def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
     if not isinstance(expr, Call) or expr.type.name == "boolean" or expr.function.name in ("count", "count_distinct"):
         return "none"
     grades: list[Privacy] = [grade_of(catalog, subject, arg) for arg in expr.args]
+    return max(grades, key=_ORDER.index, default="none")
+
+
+def _score_grade(catalog: Catalog, tag: str) -> Privacy:
+    """The grade of a score: a reason tells the value of a tag, and of personal ones a model only learns if named."""
+    found = score_of(catalog.models, tag)
+    if found is None or not found[1].column.startswith("reason_") or not found[0].features:
+        return "none"
+    model = found[0]
+    grades = [
+        grade_of(catalog, model.subject, TagValue(name, TEXT))
+        for name in catalog.features(model.features, model.subject)
+    ]
     return max(grades, key=_ORDER.index, default="none")
 
 

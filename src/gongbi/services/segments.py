@@ -23,6 +23,7 @@ from gongbi.services.context import Context
 from gongbi.services.files import check_writable, hand_out
 from gongbi.services.limits import checked
 from gongbi.services.privacy import check_reveal, hide, personal
+from gongbi.services.saying import sayer
 from gongbi.services.warnings import warn_of_request
 
 
@@ -304,11 +305,11 @@ def export(
 
 
 def in_words(ctx: Context, subject: str, table: pa.Table, language: str) -> pa.Table:
-    """Values of a list as people call them, where a tag or an attribute has labels for them."""
+    """Values of a list as people call them: those that have labels, and the reasons of scores."""
     for place, text in enumerate(table.column_names):
-        if known := called.labels(ctx.catalog(), subject, text):
-            said = {value: words.in_(language) for value, words in known.items()}
-            values = [None if one is None else said.get(str(one)) or str(one) for one in table[text].to_pylist()]
+        if (say := sayer(ctx.catalog(), subject, text)) is not None:
+            said = [(one, say(one)) for one in table[text].to_pylist()]
+            values = [None if one is None else words.in_(language) if words else str(one) for one, words in said]
             table = table.set_column(place, text, pa.array(values, pa.string()))
     return table
 

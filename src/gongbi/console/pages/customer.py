@@ -226,7 +226,8 @@ class Tags:
                 value = tag["value"]
                 # Of a long list the first ones; the whole of it is in what opens.
                 more = isinstance(value, list) and len(value) > LISTED
-                ui.label(page.value(tag, value[:LISTED] if more else value) + (" …" if more else ""))
+                words = page.words(tag["label"]) if tag["label"] else page.value(tag, value[:LISTED] if more else value)
+                ui.label(words + (" …" if more else ""))
             with ui.element("small"):
                 ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
                 if known is not None and known["coverage"] is not None:

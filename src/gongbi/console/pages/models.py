@@ -108,7 +108,8 @@ def _hand_out(page: Page, name: str) -> None:
 
 def _honest(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
     with ui.element("div").classes("g-honest").props('role="note"'):
-        for words in filter(None, [metrics.get("sentence"), card["calibration"]]):
+        trend = card["trend"] and card["trend"]["words"]
+        for words in filter(None, [metrics.get("sentence"), card["calibration"], trend]):
             ui.label(page.words(words))
         judgement = metrics.get("judgement") or {}
         if judgement.get("reason"):
