@@ -17,7 +17,7 @@ from scipy import stats
 from gongbi.catalog.base import Words
 from gongbi.cli import main
 from gongbi.errors import InvalidInput, Refused, UnknownName
-from gongbi.models.evaluation.base import Measure, Request, repeated
+from gongbi.models.evaluation.base import SHARE, Measure, Request, repeated
 from gongbi.models.evaluation.features import features_of
 from gongbi.models.evaluation.kinds import kind, offered
 from gongbi.models.evaluation.reading import binary_of, numbers_of, read_frame, times_of
@@ -108,6 +108,14 @@ def test_which_value_means_yes_is_told_from_the_words(values: list[object], yes:
     assert outcome[:2].sum() == 1
 
 
+def test_times_may_be_days_of_a_spreadsheet_and_an_absent_one_is_called_empty() -> None:
+    days = pd.DataFrame({"paid": [45292.0, 45292.5, 30000.0], "lost": [45292.0, float("nan"), 45294.0]})
+    found = times_of(days, "paid").astype("datetime64[h]").astype(str).tolist()
+    assert found == ["2024-01-01T00", "2024-01-01T12", "1982-02-18T00"]
+    with pytest.raises(InvalidInput, match="empty in row 2, where a time is needed; 1 such"):
+        times_of(days, "lost")
+
+
 def test_a_target_of_unclear_or_many_values_is_refused() -> None:
     with pytest.raises(InvalidInput, match="Which of 'blue' and 'red'"):
         binary_of(pd.DataFrame({"y": ["red", "blue"]}), "y")
@@ -126,6 +134,20 @@ def test_names_of_rows_and_constants_are_left_out_with_a_word(file: Path) -> Non
     assert list(named.frame.columns) == ["row"]
     with pytest.raises(InvalidInput, match="left cannot be learned from"):
         features_of(frame, leave_out={"left"}, features=["left"])
+
+
+def test_names_that_come_again_are_told_and_never_learned_from() -> None:
+    once = customers().assign(customer_id=lambda rows: np.arange(len(rows)) * 7 % 1000, row=1).drop(columns="since")
+    twice = pd.concat([once, once.head(30)], ignore_index=True)
+    words = "the same long words of somebody who was asked what they think, no. "
+    twice["said"] = [words + str(i % 200) for i in range(len(twice))]
+    for frame, notes in ((once, 0), (twice, 1)):
+        found = features_of(frame, leave_out={"left"})
+        assert "customer_id" not in found.frame
+        assert "said" not in found.frame
+        said = [note.en for note in found.notes if "--group" in note.en]
+        assert len(said) == notes
+        assert all("30 rows repeat a value of customer_id" in one for one in said)
 
 
 @given(
@@ -178,6 +200,15 @@ def test_the_interval_takes_account_of_overlap_and_the_difference_is_paired() ->
     assert found["within_one_standard_error"]
 
 
+def test_an_interval_ends_where_the_measure_does_and_a_difference_does_not() -> None:
+    values = {"model": (0.99, 0.80), "plain": (0.50, 0.60)}
+    free, bound = Measure("auc", AUC, values), Measure("auc", AUC, values, bounds=SHARE)
+    assert free.summary()["low"] < 0 < 1 < free.summary()["high"]
+    assert (bound.summary()["low"], bound.summary()["high"]) == (0.0, 1.0)
+    assert bound.summary()["standard_error"] == free.summary()["standard_error"]
+    assert bound.difference("plain") == free.difference("plain")
+
+
 def test_below_the_baseline_is_said_so_and_lower_can_be_better() -> None:
     values = {"model": (0.50, 0.51, 0.50), "plain": (0.60, 0.61, 0.60)}
     assert Measure("auc", AUC, values).difference("plain")["verdict"] == "worse"
@@ -192,7 +223,7 @@ def test_repeats_get_their_own_seeds_and_every_figure_is_kept() -> None:
         seen.append((split, seed))
         return {"auc": {"model": float(seed), "plain": 0.5}}
 
-    (found,) = repeated(trial, ["a", "b"], {"auc": (AUC, "high")}, seeds=[7, 8])
+    (found,) = repeated(trial, ["a", "b"], {"auc": (AUC, "high", SHARE)}, seeds=[7, 8])
     assert seen == [("a", 7), ("b", 8)]
     assert found.to_json()["values"] == [7.0, 8.0]
     assert found.to_json()["baselines"]["plain"]["values"] == [0.5, 0.5]

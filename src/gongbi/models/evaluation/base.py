@@ -38,6 +38,8 @@ from gongbi.errors import InvalidInput
 #: Of every interval in an evaluation.
 LEVEL = 0.95
 MODEL = "model"
+#: Between what a measure lies by its nature, so that no interval of its mean reaches beyond.
+SHARE, ERROR, CORRELATION, ANY = (0.0, 1.0), (0.0, math.inf), (-1.0, 1.0), (-math.inf, math.inf)
 
 Progress = Callable[[str, int, int | None], None]
 #: What an option holds: one column, several (separated by commas), a number, a text, or another file.
@@ -133,6 +135,8 @@ class Measure:
         ``"high"`` or ``"low"`` where more or less is better; ``"neither"`` where it only describes.
     judged_per_learned
         Rows judged on over rows learned from, which the correction of the variance needs; 0 without overlap.
+    bounds
+        The least and the most that the measure can be: intervals of means end there.
     """
 
     name: str
@@ -140,6 +144,7 @@ class Measure:
     values: Mapping[str, tuple[float, ...]]
     best: Literal["high", "low", "neither"] = "high"
     judged_per_learned: float = 0.25
+    bounds: tuple[float, float] = ANY
 
     def __post_init__(self) -> None:
         lengths = {len(values) for values in self.values.values()}
@@ -148,7 +153,12 @@ class Measure:
 
     def summary(self, who: str = MODEL) -> dict[str, float | None]:
         """Mean, standard error and interval of one."""
-        return summarised(self.values[who], self.judged_per_learned)
+        found = summarised(self.values[who], self.judged_per_learned)
+        least, most = self.bounds
+        for bound in ("low", "high"):
+            if (value := found[bound]) is not None:
+                found[bound] = min(max(value, least), most)
+        return found
 
     @property
     def baseline(self) -> str | None:
@@ -342,8 +352,8 @@ def summarised(values: Sequence[float], judged_per_learned: float) -> dict[str, 
 
 
 Trial = Callable[[Any, int], Mapping[str, Mapping[str, float]]]
-#: Measure → what it is called, and which way is better.
-Titles = Mapping[str, tuple[Words, Literal["high", "low", "neither"]]]
+#: Measure → what it is called, which way is better, and between what it lies.
+Titles = Mapping[str, tuple[Words, Literal["high", "low", "neither"], tuple[float, float]]]
 
 
 def repeated(
@@ -364,7 +374,7 @@ def repeated(
     splits, seeds
         Equally long: one of each per repeat.
     titles
-        Measure → what it is called, and which way is better; the order is that of the result.
+        Measure → what it is called, which way is better, and between what it lies; the order is that of the result.
     """
     if len(splits) != len(seeds):
         raise InvalidInput(f"There are {len(splits)} splits for {len(seeds)} seeds.")
@@ -375,8 +385,15 @@ def repeated(
             for who, value in values.items():
                 gathered.setdefault(measure, {}).setdefault(who, []).append(float(value))
     return tuple(
-        Measure(name, title, {who: tuple(values) for who, values in gathered[name].items()}, best, judged_per_learned)
-        for name, (title, best) in titles.items()
+        Measure(
+            name,
+            title,
+            {who: tuple(values) for who, values in gathered[name].items()},
+            best,
+            judged_per_learned,
+            bounds,
+        )
+        for name, (title, best, bounds) in titles.items()
         if name in gathered
     )
 

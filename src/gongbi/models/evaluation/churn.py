@@ -18,7 +18,7 @@ from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.models.evaluation import propensity
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
+from gongbi.models.evaluation.base import MODEL, SHARE, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.features import features_of
 from gongbi.models.evaluation.reading import binary_of, groups_asked, numbers_of
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
@@ -31,10 +31,10 @@ CONTRACT_BASELINES = {
     "kaplan_meier": Words("人人相同的 Kaplan–Meier 曲线", "Kaplan-Meier, the same for everybody"),
 }
 CONTRACT_TITLES: Mapping[str, Any] = {
-    "concordance": (Words("一致性指数", "Concordance"), "high"),
-    "concordance_half": (Words("前一半期限内的一致性", "Concordance within half the horizon"), "high"),
-    "brier": (Words("期限内是否离开的 Brier 分数", "Brier score of leaving within the horizon"), "low"),
-    "calibration_error": (Words("校准误差（按风险分五组）", "Calibration error, by fifths of risk"), "low"),
+    "concordance": (Words("一致性指数", "Concordance"), "high", SHARE),
+    "concordance_half": (Words("前一半期限内的一致性", "Concordance within half the horizon"), "high", SHARE),
+    "brier": (Words("期限内是否离开的 Brier 分数", "Brier score of leaving within the horizon"), "low", SHARE),
+    "calibration_error": (Words("校准误差（按风险分五组）", "Calibration error, by fifths of risk"), "low", SHARE),
 }
 SILENT_BASELINES = {
     "rfm logistic": Words(

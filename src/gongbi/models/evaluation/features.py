@@ -15,9 +15,12 @@ from gongbi.models.evaluation.reading import checked
 
 #: A text column with a value of its own for more than this share of its rows names the rows.
 NEARLY_UNIQUE = 0.5
+#: Names of rows are no longer than this; texts are.
+LONGEST_NAME = 40
 #: Beyond so many categories only the most frequent stay; the others become one.
 MOST_CATEGORIES = 60
 OTHER = "(other)"
+ROW_NAME = Words("几乎每行不同，像编号或自由文本", "nearly a value of its own per row: a name or free text")
 _ID = re.compile(
     r"(^|[_\W])(id|uuid|guid|no|number|编号|序号|号码|rownum|row|index)$|id$|^id|编号|^unnamed|^column_1$",
     re.IGNORECASE,
@@ -74,6 +77,8 @@ def features_of(
         why = None if name in features else _why_not(str(name), column)
         if why is not None:
             dropped.append((str(name), why))
+            if why is ROW_NAME and (again := _come_again(str(name), column[column.notna()])) is not None:
+                notes.append(again)
         elif column.dtype.kind == "M":
             _moments(str(name), column, kept)
         elif column.dtype.kind == "O":
@@ -100,13 +105,26 @@ def _why_not(name: str, column: Any) -> Words | None:
         return Words("只有一个值", "one value only")
     if column.dtype.kind == "O":
         if distinct > max(20, NEARLY_UNIQUE * len(present)):
-            return Words("几乎每行不同，像编号或自由文本", "nearly a value of its own per row: a name or free text")
-    elif column.dtype.kind != "M" and distinct == n and n > 50:
-        whole = bool((np.asarray(present, dtype=np.float64) % 1 == 0).all())
-        steps = np.diff(np.asarray(present, dtype=np.float64))
-        if whole and (_ID.search(name) or bool((steps == steps[0]).all())):
-            return Words("每行不同，像编号", "a whole number of its own per row: a name")
+            return ROW_NAME
+    elif column.dtype.kind != "M" and n > 50 and distinct > NEARLY_UNIQUE * n:
+        numbers = np.asarray(present, dtype=np.float64)
+        whole = bool((numbers % 1 == 0).all())
+        steps = np.diff(numbers)
+        if whole and (_ID.search(name) or (distinct == n and bool((steps == steps[0]).all()))):
+            return ROW_NAME
     return None
+
+
+def _come_again(name: str, values: Any) -> Words | None:
+    """A word on names that more than one row bears; long ones are texts, which may well be alike."""
+    again = int(values.duplicated().sum())
+    if not again or (values.dtype.kind == "O" and int(values.str.len().max()) > LONGEST_NAME):
+        return None
+    return Words(
+        f"列 {name} 有 {again} 行与前面重复：同一客户的行可能分在两边；要放在一起请用 --group {name}。",
+        f"{again} rows repeat a value of {name}: rows of one customer may be learned from and judged;"
+        f" --group {name} keeps them together.",
+    )
 
 
 def _moments(name: str, column: Any, kept: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Evaluation, Kind, Option, Request, repeated
+from gongbi.models.evaluation.base import CORRELATION, MODEL, SHARE, Evaluation, Kind, Option, Request, repeated
 from gongbi.models.evaluation.reading import checked, numbers_of, read_frame
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ BASELINES = {
     "components": Words("连通分量", "connected components"),
 }
 TITLES: Mapping[str, Any] = {
-    "nmi": (Words("与已知分组的归一化互信息", "Normalised mutual information with the known groups"), "high"),
-    "ari": (Words("与已知分组的调整兰德指数", "Adjusted Rand index with the known groups"), "high"),
-    "modularity": (Words("模块度", "Modularity"), "high"),
+    "nmi": (Words("与已知分组的归一化互信息", "Normalised mutual information with the known groups"), "high", SHARE),
+    "ari": (Words("与已知分组的调整兰德指数", "Adjusted Rand index with the known groups"), "high", CORRELATION),
+    "modularity": (Words("模块度", "Modularity"), "high", CORRELATION),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
+from gongbi.models.evaluation.base import ERROR, MODEL, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.reading import numbers_of, times_of
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
@@ -26,8 +26,8 @@ BASELINES = {
     "no_price": Words("不看价格，只看水平与促销", "levels and promotion, no price"),
 }
 TITLES: Mapping[str, Any] = {
-    "mae_log": (Words("对数销量的平均绝对误差", "Mean absolute error of log quantity"), "low"),
-    "rmse_log": (Words("对数销量的均方根误差", "Root mean squared error of log quantity"), "low"),
+    "mae_log": (Words("对数销量的平均绝对误差", "Mean absolute error of log quantity"), "low", ERROR),
+    "rmse_log": (Words("对数销量的均方根误差", "Root mean squared error of log quantity"), "low", ERROR),
 }
 #: Products whose elasticities are told; the ones with the most rows.
 TOLD = 200

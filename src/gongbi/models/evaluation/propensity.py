@@ -9,7 +9,7 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request
+from gongbi.models.evaluation.base import ERROR, MODEL, SHARE, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.features import features_of
 from gongbi.models.evaluation.reading import binary_of, groups_asked, times_asked
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
@@ -30,12 +30,12 @@ BASELINES = {
     "boosting": Words("scikit-learn 直方图梯度提升，默认设置", "scikit-learn histogram boosting as it comes"),
 }
 TITLES: Mapping[str, Any] = {
-    "auc": (Words("AUC", "AUC"), "high"),
-    "log_loss": (Words("对数损失", "Log loss"), "low"),
-    "brier": (Words("Brier 分数", "Brier score"), "low"),
-    "calibration_error": (Words("校准误差", "Calibration error"), "low"),
-    "average_precision": (Words("平均精度", "Average precision"), "high"),
-    "top_decile_share": (Words("前 10% 客户中的买家占比", "Share of buyers among the best 10 %"), "high"),
+    "auc": (Words("AUC", "AUC"), "high", SHARE),
+    "log_loss": (Words("对数损失", "Log loss"), "low", ERROR),
+    "brier": (Words("Brier 分数", "Brier score"), "low", SHARE),
+    "calibration_error": (Words("校准误差", "Calibration error"), "low", SHARE),
+    "average_precision": (Words("平均精度", "Average precision"), "high", SHARE),
+    "top_decile_share": (Words("前 10% 客户中的买家占比", "Share of buyers among the best 10 %"), "high", SHARE),
 }
 
 

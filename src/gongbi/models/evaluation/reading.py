@@ -72,6 +72,8 @@ NO: tuple[str, ...] = (
     "existing customer",
     "未流失",
 )
+#: Days from this number on (1982) are those of a spreadsheet, which has 1970-01-01 for day 25,569.
+SHEET_DAYS, SHEET_EPOCH = 30_000, 25_569
 _TEXTS = (".csv", ".tsv", ".txt", ".data", ".dat")
 _NUMBER = re.compile(r"[+-]?[$¥￥€£]?\s*[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][+-]?\d+)?\s*%?")
 _CODE = re.compile(r"0\d+")
@@ -276,8 +278,8 @@ def numbers_of(frame: Any, name: str) -> FloatArray:
 def times_of(frame: Any, name: str) -> NDArray[np.datetime64]:
     """A column as instants of microseconds; absent ones are refused.
 
-    Times, days written as 20240131, years, and seconds or milliseconds since 1970 are understood; other numbers are
-    taken as days.
+    Times, days written as 20240131, seconds or milliseconds since 1970, and days as spreadsheets count them (45292 is
+    2024-01-01) are understood; other numbers are taken as days.
     """
     column = frame[name]
     if column.dtype.kind == "M":
@@ -289,6 +291,11 @@ def times_of(frame: Any, name: str) -> NDArray[np.datetime64]:
     lost = np.isnat(found)
     if lost.any():
         first = int(np.argmax(lost))
+        if column.isna().iloc[first]:
+            raise InvalidInput(
+                f"Column {name!r} is empty in row {first + 1}, where a time is needed; {int(lost.sum())} such.",
+                hint="Leave out rows without a time.",
+            )
         raise InvalidInput(
             f"Column {name!r} has no time in row {first + 1}: {column.iloc[first]!r}; {int(lost.sum())} such.",
             hint="Write times as 2024-01-31 or 2024-01-31T08:00:00, and leave out rows without one.",
@@ -314,6 +321,8 @@ def _numbered_times(values: FloatArray) -> NDArray[np.datetime64]:
     if least >= 19_000_101 and most <= 21_001_231:
         texts = pd.Series([f"{value:.0f}" if np.isfinite(value) else None for value in values], dtype=object)
         return np.asarray(pd.to_datetime(texts, format="%Y%m%d", errors="coerce").to_numpy().astype("datetime64[us]"))
+    if least >= SHEET_DAYS and most < 1e5:
+        values = values - SHEET_EPOCH
     scale = 1e6 if least > 1e8 and most < 1e11 else 1e3 if least > 1e11 and most < 1e14 else 86_400e6
     whole = np.where(np.isfinite(values), values * scale, np.nan)
     return np.where(np.isnan(whole), np.datetime64("NaT", "us"), np.nan_to_num(whole).astype("datetime64[us]"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
-from gongbi.models.evaluation.base import MODEL, Evaluation, Kind, Option, Request
+from gongbi.models.evaluation.base import MODEL, SHARE, Evaluation, Kind, Option, Request
 from gongbi.models.evaluation.reading import groups_asked, times_asked
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
@@ -24,8 +24,8 @@ BASELINES = {
     "commonest": Words("总是最常见的标签", "always the commonest label"),
 }
 TITLES: Mapping[str, Any] = {
-    "macro_f1": (Words("宏平均 F1", "Macro F1"), "high"),
-    "accuracy": (Words("准确率", "Accuracy"), "high"),
+    "macro_f1": (Words("宏平均 F1", "Macro F1"), "high", SHARE),
+    "accuracy": (Words("准确率", "Accuracy"), "high", SHARE),
 }
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from gongbi.catalog.base import Words
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats.intervals import Interval, percentile_interval
-from gongbi.models.evaluation.base import LEVEL, MODEL, Chart, Evaluation, Kind, Line, Option, Request
+from gongbi.models.evaluation.base import ANY, LEVEL, MODEL, Chart, Evaluation, Kind, Line, Option, Request
 from gongbi.models.evaluation.reading import groups_asked
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 from gongbi.models.evaluation.trial import Trial, trial_of
@@ -35,15 +35,16 @@ BASELINES = {
     "random": Words("随机排序", "a random order"),
 }
 TITLES: Mapping[str, Any] = {
-    "qini_area": (Words("Qini 面积 ×1000", "Qini area × 1000"), "high"),
-    "auuc": (Words("AUUC ×1000", "AUUC × 1000"), "high"),
-    "uplift_10": (Words("前 10% 的增量", "Uplift in the first 10 %"), "high"),
-    "uplift_20": (Words("前 20% 的增量", "Uplift in the first 20 %"), "high"),
-    "uplift_30": (Words("前 30% 的增量", "Uplift in the first 30 %"), "high"),
-    "uplift_50": (Words("前 50% 的增量", "Uplift in the first 50 %"), "high"),
+    "qini_area": (Words("Qini 面积 ×1000", "Qini area × 1000"), "high", ANY),
+    "auuc": (Words("AUUC ×1000", "AUUC × 1000"), "high", ANY),
+    "uplift_10": (Words("前 10% 的增量", "Uplift in the first 10 %"), "high", ANY),
+    "uplift_20": (Words("前 20% 的增量", "Uplift in the first 20 %"), "high", ANY),
+    "uplift_30": (Words("前 30% 的增量", "Uplift in the first 30 %"), "high", ANY),
+    "uplift_50": (Words("前 50% 的增量", "Uplift in the first 50 %"), "high", ANY),
     "half_gain": (
         Words("触达前一半比随机一半每人多得", "Gained per member by treating the first half, not a random half"),
         "high",
+        ANY,
     ),
 }
 #: Repeats, and draws of rows, from which the sample's own uncertainty is told.

@@ -17,7 +17,19 @@ from gongbi.errors import DidNotConverge, InvalidInput, UnknownName
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.histories import PurchaseModel
 from gongbi.estimators.purchase_log import PurchaseHistories, PurchaseLog, by_frequency
-from gongbi.models.evaluation.base import MODEL, Chart, Evaluation, Kind, Line, Option, Request, repeated
+from gongbi.models.evaluation.base import (
+    CORRELATION,
+    ERROR,
+    MODEL,
+    SHARE,
+    Chart,
+    Evaluation,
+    Kind,
+    Line,
+    Option,
+    Request,
+    repeated,
+)
 from gongbi.models.evaluation.reading import numbers_of, times_of
 from gongbi.models.evaluation.splits import Part, splits_for
 from gongbi.models.purchases import OFTEN, fit_spend
@@ -33,14 +45,22 @@ BASELINES = {
     ),
 }
 TITLES: Mapping[str, Any] = {
-    "purchases_rmse": (Words("购买次数的均方根误差", "Root mean squared error of purchases"), "low"),
-    "purchases_mae": (Words("购买次数的平均绝对误差", "Mean absolute error of purchases"), "low"),
-    "purchases_correlation": (Words("预测与实际次数的相关", "Correlation of purchases"), "high"),
-    "purchases_total": (Words("预测总次数与实际之比的偏离", "Total of purchases: how far from the actual"), "low"),
-    "spend_rmse": (Words("花费的均方根误差", "Root mean squared error of spend"), "low"),
-    "spend_mae": (Words("花费的平均绝对误差", "Mean absolute error of spend"), "low"),
-    "spend_correlation": (Words("预测与实际花费的相关", "Correlation of spend"), "high"),
-    "spend_top_decile": (Words("预测最高 10% 客户占实际花费之比", "Share of spend held by the best 10 %"), "high"),
+    "purchases_rmse": (Words("购买次数的均方根误差", "Root mean squared error of purchases"), "low", ERROR),
+    "purchases_mae": (Words("购买次数的平均绝对误差", "Mean absolute error of purchases"), "low", ERROR),
+    "purchases_correlation": (Words("预测与实际次数的相关", "Correlation of purchases"), "high", CORRELATION),
+    "purchases_total": (
+        Words("预测总次数与实际之比的偏离", "Total of purchases: how far from the actual"),
+        "low",
+        ERROR,
+    ),
+    "spend_rmse": (Words("花费的均方根误差", "Root mean squared error of spend"), "low", ERROR),
+    "spend_mae": (Words("花费的平均绝对误差", "Mean absolute error of spend"), "low", ERROR),
+    "spend_correlation": (Words("预测与实际花费的相关", "Correlation of spend"), "high", CORRELATION),
+    "spend_top_decile": (
+        Words("预测最高 10% 客户占实际花费之比", "Share of spend held by the best 10 %"),
+        "high",
+        SHARE,
+    ),
 }
 
 
@@ -237,7 +257,7 @@ def read_log(frame: Any, request: Request) -> tuple[PurchaseLog, bool, list[Word
         )
     customer, when, amount = (_column(request, name) for name in ("customer", "time", "amount"))
     notes = []
-    kept = frame[customer].notna()
+    kept = frame[customer].notna() & frame[when].notna()
     if request.text("amount") is not None:
         paid = numbers_of(frame, str(amount))
         kept &= paid > 0
@@ -245,8 +265,8 @@ def read_log(frame: Any, request: Request) -> tuple[PurchaseLog, bool, list[Word
         lost = int((~kept).sum())
         notes.append(
             Words(
-                f"{lost} 行没有客户或金额不大于 0（退货、赠品），未用。",
-                f"{lost} rows without a customer or with an amount not above 0 (returns, gifts) are left out.",
+                f"{lost} 行没有客户或时间，或金额不大于 0（退货、赠品），未用。",
+                f"{lost} rows without a customer or a time, or with an amount not above 0, are left out.",
             )
         )
         frame = frame[kept].reset_index(drop=True)
