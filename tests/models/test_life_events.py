@@ -99,3 +99,6 @@ def test_refusals_say_what_to_do(tmp_path: Path, registry: Store, duckdb_engine:
     shop.load(duckdb_engine, catalog, ROWS)
     with pytest.raises(InvalidInput, match="0 customers had a sign"):
         models.train(shop.Ports(tmp_path, duckdb_engine, registry, catalog), "dog")
+    long = shop.definitions(models=EVENT.replace("holdout_days: 60", "holdout_days: 500"))
+    with pytest.raises(InvalidInput, match="keeps back the last 500 days, but the data are"):
+        models.train(shop.Ports(tmp_path, duckdb_engine, registry, long), "dog")

@@ -105,3 +105,16 @@ def test_nothing_to_read_is_said(tmp_path: Path, registry: Store, duckdb_engine:
     shop.load(duckdb_engine, catalog, ROWS)
     with pytest.raises(InvalidInput, match="nothing recurs"):
         models.train(shop.Ports(tmp_path, duckdb_engine, registry, catalog), "needs")
+
+
+def test_a_hold_out_as_long_as_the_data_is_refused_with_their_length(
+    tmp_path: Path, registry: Store, duckdb_engine: Engine
+) -> None:
+    catalog = shop.definitions(models=NEEDS.replace("holdout_days: 60", "holdout_days: 400"))
+    shop.load(duckdb_engine, catalog, ROWS)
+    zone = ZoneInfo(shop.ZONE)
+    first = min(row["ts"].astimezone(zone).date() for row in ROWS["visits"] if row["amount"] > 1)
+    long = (date(2024, 8, 14) - first).days + 1
+    with pytest.raises(InvalidInput, match=f"the data are {long} days long, from {first} to 2024-08-14") as refused:
+        models.train(shop.Ports(tmp_path, duckdb_engine, registry, catalog), "needs")
+    assert refused.value.hint == f"Give it `holdout_days: {long // 3}` or fewer, or load earlier data."

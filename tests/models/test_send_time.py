@@ -291,3 +291,6 @@ def test_nothing_sent_is_said(tmp_path: Path, registry: Store, duckdb_engine: En
     shop.load(duckdb_engine, catalog, ROWS)
     with pytest.raises(InvalidInput, match="Nothing was sent"):
         models.train(shop.Ports(tmp_path, duckdb_engine, registry, catalog), "best")
+    long = definitions(DEFINITIONS.replace("holdout_days: 30", "holdout_days: 365"))
+    with pytest.raises(InvalidInput, match="keeps back the last 365 days, but the data are"):
+        models.train(shop.Ports(tmp_path, duckdb_engine, registry, long), "best")

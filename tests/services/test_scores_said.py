@@ -139,6 +139,16 @@ def test_members_are_taken_away_with_their_reasons_in_words(ws: Workspace, tmp_p
         assert any("几率 " in row[2] if language == "zh" else "(odds " in row[2] for row in rows)
 
 
+def test_groups_are_compared_by_where_chances_are_going_and_not_by_single_reasons(ws: Workspace) -> None:
+    found = ws.call("insight", expression="tag.visit.usual = 'A'", min_support=0)
+    going = {row["label"]: row["base_count"] for row in found["rows"] if row["tag"] == "model.comes.trend"}
+    trend = ws.call("model_card", name="comes")["trend"]
+    assert {name: going[name] for name in ("rising", "steady", "falling")} == {
+        name: trend[name] for name in ("rising", "steady", "falling")
+    }
+    assert not [one for one in (*found["rows"], *found["left_out"]) if "reason" in one["tag"]]
+
+
 def test_a_sentence_about_a_group_names_scores_as_people_do() -> None:
     catalog = assemble(read_text(DEFINITIONS), zone="UTC")
     told = check_condition("tag.model.comes.trend >= 'steady'", catalog.world, "customer")

@@ -270,6 +270,12 @@ def score_of(models: Mapping[str, ModelDef], tag: str) -> tuple[ModelDef, Score]
     return None
 
 
+def is_reason(models: Mapping[str, ModelDef], tag: str) -> bool:
+    """Whether a tag says of single members why they have their score, so that nothing is compared by it."""
+    found = score_of(models, tag)
+    return found is not None and found[1].column.startswith("reason_")
+
+
 def written_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
     """(subject, tag) → type, of all that models write."""
     return {(model.subject, tag): score.type for model in models.values() for tag, score in _tags(model).items()}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.special import betaln
 
 from gongbi.catalog.base import ModelDef, Words
@@ -21,7 +22,7 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.lifeevents import LifeEventModel, LifeEvents
 from gongbi.estimators.stats import bootstrap_interval
 from gongbi.models.base import Figures, Judgement, Trained
-from gongbi.models.plan import last_day
+from gongbi.models.plan import check_hold_out, last_day
 from gongbi.models.propensity import SEED, interval_json
 from gongbi.models.sections import Format, stat, stats, table
 
@@ -61,9 +62,11 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Traine
     Raises
     ------
     InvalidInput
-        Too few members had a sign.
+        Too few members had a sign, or there is nothing before the hold-out.
     """
     member, day, sign = _arrays(rows)
+    if len(rows):
+        check_hold_out(model, pc.min(rows["day"]).as_py(), last_day(as_of, zone))
     fitted = LifeEventModel(seed=SEED).fit(member, day, sign)
     told = fitted.predict(member, day, sign)
     cut = float(np.datetime64(last_day(as_of, zone)).astype(np.int64)) - model.holdout_days

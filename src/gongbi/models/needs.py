@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.score_labels import LABELS
@@ -16,7 +17,7 @@ from gongbi.errors import InvalidInput
 from gongbi.estimators.recurring import DAYS, MONTHS, Recurrence, recurring
 from gongbi.estimators.stats import bootstrap_interval, wilson_interval
 from gongbi.models.base import Figures, Judgement, Trained
-from gongbi.models.plan import last_day
+from gongbi.models.plan import check_hold_out, last_day
 from gongbi.models.propensity import SEED, interval_json
 from gongbi.models.sections import stat, stats, table
 
@@ -36,10 +37,11 @@ def learn(model: ModelDef, rows: pa.Table, as_of: datetime, zone: str) -> Traine
     Raises
     ------
     InvalidInput
-        There are no rows.
+        There are no rows, or none before the hold-out.
     """
     now = _last(as_of, zone)
     found = _found(rows, now)
+    check_hold_out(model, pc.min(rows["day"]).as_py(), last_day(as_of, zone))
     active = [one for one in found if one.next is not None]
     check = _checked(rows, now, model.holdout_days)
     judgement = _judge(check, model.holdout_days)

@@ -326,3 +326,25 @@ def payments_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: da
 def last_day(as_of: datetime, zone: str) -> date:
     """The last local day of which anything is visible."""
     return clock.local_date(as_of - timedelta(microseconds=1), zone)
+
+
+def check_hold_out(model: ModelDef, first: date, last: date) -> None:
+    """Refuse a hold-out as long as the data: nothing would be left to foretell it from.
+
+    Parameters
+    ----------
+    first, last
+        The first day of the data, and the last that is known.
+
+    Raises
+    ------
+    InvalidInput
+        With how long the data are, and what would do.
+    """
+    days = (last - first).days + 1
+    if model.holdout_days >= days:
+        raise InvalidInput(
+            f"Model {model.model!r} keeps back the last {model.holdout_days} days, but the data are {days} days long,"
+            f" from {first} to {last}: nothing is left to foretell them from.",
+            hint=f"Give it `holdout_days: {max(days // 3, 1)}` or fewer, or load earlier data.",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.predictions import by_channel
+from gongbi.core import clock
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
 from gongbi.core.rows import row_condition, row_value, rows_query
@@ -23,7 +24,7 @@ from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.sendtime import SendTimeModel
 from gongbi.estimators.stats import position
 from gongbi.models.base import Figures, Judgement, Trained, Version, worse
-from gongbi.models.plan import scored_plan
+from gongbi.models.plan import check_hold_out, last_day, scored_plan
 from gongbi.models.propensity import SEED
 from gongbi.models.rivals import beside, fair, mean_interval, side_by_side, told_beside
 from gongbi.models.sections import stat, stats, table
@@ -87,10 +88,12 @@ def learn(
     Raises
     ------
     InvalidInput
-        Nothing was sent, nothing through one of `channels`, or nobody answered.
+        Nothing was sent, nothing before the hold-out or through one of `channels`, or nobody answered.
     """
     sent = tables["sent"]
     learned = _fit(sent, _groups(model, tables["now"]))
+    first = clock.local_date(pc.min(sent["ts"]).as_py().replace(tzinfo=UTC), zone)
+    check_hold_out(model, first, last_day(as_of, zone))
     if strange := [one for one in model.channels if one not in learned.channels_.tolist()]:
         raise InvalidInput(
             f"Nothing was sent through the channel {strange[0]!r}, which `channels` names.",

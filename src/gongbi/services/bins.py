@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from gongbi.catalog.called import tag_called
 from gongbi.core.compiler import Request, Stored
 from gongbi.core.expr import Constant
 from gongbi.core.types import BOOLEAN
@@ -59,7 +60,8 @@ def binned_tags(ctx: Context, subject: str, stored: Mapping[str, Stored]) -> lis
         return binned(ctx.engine, columns, stored, stats, ctx.zone, keep)
 
     def of_scores() -> list[BinnedTag]:
-        counted = count_values(ctx.engine, [t for t in scores if t.name.startswith("cluster.")], stored)
+        few = [t for t in scores if t.name.startswith("cluster.") or tag_called(ctx.catalog(), t.name).labels]
+        counted = count_values(ctx.engine, few, stored)
         return binned(ctx.engine, scores, stored, counted, ctx.zone)
 
     # Scores are written anew by work that is on record.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gongbi.catalog.lists import TAG as LIST
+from gongbi.catalog.predictions import is_reason
 from gongbi.core import clock
 from gongbi.core.compiler import Request
 from gongbi.core.expr import TagValue
@@ -113,11 +114,17 @@ def insight(
         "unknown": unknown,
         "rows": [index.to_json() | {"defining": said.get(index.tag)} for index in found[:limit]],
         "compared": len(found),
-        # Who is on a list was decided by somebody, and is no trait that could be compared.
+        # Who is on a list was decided by somebody, and why one has a score is one's own: no traits to be compared.
         "left_out": _left_out(
             ctx,
             about,
-            [name for name in names if name not in {b.tag for b in cut} and not name.startswith(LIST)],
+            [
+                name
+                for name in names
+                if name not in {b.tag for b in cut}
+                and not name.startswith(LIST)
+                and not is_reason(ctx.catalog().models, name)
+            ],
             past=against_as_of is not None,
         ),
         "note": NOTES[unknown],

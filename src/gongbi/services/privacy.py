@@ -13,7 +13,7 @@ import pyarrow as pa
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED, Privacy, masked
-from gongbi.catalog.predictions import score_of
+from gongbi.catalog.predictions import is_reason, score_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Expr, TagValue
 from gongbi.core.relations import shape_of, trait_end
@@ -62,10 +62,9 @@ def grade_of(catalog: Catalog, subject: str, expr: Expr) -> Privacy:
 
 def _score_grade(catalog: Catalog, tag: str) -> Privacy:
     """The grade of a score: a reason tells the value of a tag, and of personal ones a model only learns if named."""
-    found = score_of(catalog.models, tag)
-    if found is None or not found[1].column.startswith("reason_") or not found[0].features:
+    found = score_of(catalog.models, tag) if is_reason(catalog.models, tag) else None
+    if found is None or not (model := found[0]).features:
         return "none"
-    model = found[0]
     grades = [
         grade_of(catalog, model.subject, TagValue(name, TEXT))
         for name in catalog.features(model.features, model.subject)

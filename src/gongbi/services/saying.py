@@ -10,7 +10,7 @@ from gongbi.catalog.base import ModelDef
 from gongbi.catalog.called import labels, tag_called, tag_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.naming import Words
-from gongbi.catalog.predictions import REASONS, score_of
+from gongbi.catalog.predictions import REASONS, is_reason
 from gongbi.models.reasons import reason_words
 from gongbi.translation.units import SHARES, UNITS
 
@@ -23,7 +23,7 @@ _REASON = re.compile(r"(?P<tag>\S+) = (?P<value>.*) \((?P<added>[+-]\d+\.\d+)\)"
 def sayer(catalog: Catalog, subject: str, text: str) -> Sayer | None:
     """What says the values of a column of a list, a tag or an attribute, in words; None where nothing does."""
     tag = text.strip().removeprefix("tag.")
-    if _is_reason(catalog, tag):
+    if is_reason(catalog.models, tag):
         return lambda value: _reason(catalog, subject, value)
     if not (known := labels(catalog, subject, text)):
         return None
@@ -42,11 +42,6 @@ def reasons_said(catalog: Catalog, model: ModelDef, row: Mapping[str, Any]) -> l
     found = [_trend(model, row)] if row.get("trend") is not None else []
     said = (_reason(catalog, model.subject, row.get(f"reason_{n}")) for n in range(1, REASONS + 1))
     return [*found, *(words for words in said if words is not None)]
-
-
-def _is_reason(catalog: Catalog, tag: str) -> bool:
-    found = score_of(catalog.models, tag)
-    return found is not None and found[1].column.startswith("reason_")
 
 
 def _trend(model: ModelDef, row: Mapping[str, Any]) -> Words:
