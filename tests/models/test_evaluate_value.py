@@ -103,6 +103,27 @@ def test_a_list_of_purchases_is_judged_beside_plain_baselines(split: str, tmp_pa
     assert page.stat().st_size > 5000
 
 
+def test_the_page_tracks_purchases_over_time_on_both_sides_of_the_cut() -> None:
+    frame = purchases()
+    options = {"customer": "who", "model": "modified_beta_geo", "horizon": "100"}
+    charts = {one.name: one for one in run(frame, Request(options=options, repeats=2, time="when")).charts}
+    assert set(charts) == {"by_frequency", "tracking", "tracking_cumulative"}
+    expected, actual, cut = charts["tracking_cumulative"].lines
+    days = frame.assign(day=np.floor(frame["day"])).drop_duplicates(["who", "day"])
+    first = days.groupby("who")["day"].min()
+    newest, oldest = days["day"].max(), days["day"].min()
+    known = days[days["who"].map(first) <= newest - 100]
+    over = oldest + 7 * np.array(expected.x)
+    by_hand = [int(((known["day"] > known["who"].map(first)) & (known["day"] <= end)).sum()) for end in over]
+    assert list(actual.y) == by_hand
+    assert newest - 7 < over[-1] <= newest
+    assert list(cut.x) == [(newest - 100 - oldest) / 7] * 2
+    assert expected.y[-1] == pytest.approx(actual.y[-1], rel=0.15)
+    # What is drawn step by step adds up to what is drawn added up.
+    for single, summed in zip(charts["tracking"].lines[:2], (expected, actual), strict=True):
+        assert np.cumsum(single.y) == pytest.approx(np.array(summed.y))
+
+
 def test_nothing_after_the_cut_is_learned_from() -> None:
     frame = purchases()[["who", "when"]]
     request = Request(

@@ -191,6 +191,11 @@ def _y(value: float, span: tuple[float, float]) -> float:
     return HEIGHT - BOTTOM - (value - span[0]) / (span[1] - span[0]) * (HEIGHT - BOTTOM - TOP)
 
 
+def _mark(value: float) -> str:
+    """A figure beside an axis; large ones as people write them."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def _axes(
     x_range: tuple[float, float] | None, y_range: tuple[float, float], chart: Data, language: str
 ) -> Sequence[str]:
@@ -199,11 +204,11 @@ def _axes(
         value = y_range[0] + i / 4 * (y_range[1] - y_range[0])
         at = _y(value, y_range)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#eeeae1"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" font-size="10" text-anchor="end">{value:.3g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" font-size="10" text-anchor="end">{_mark(value)}</text>')
         if x_range is not None:
             across = x_range[0] + i / 4 * (x_range[1] - x_range[0])
             where = f'x="{_x(across, x_range):.1f}" y="{HEIGHT - 24}"'
-            parts.append(f'<text {where} font-size="10" text-anchor="middle">{across:.3g}</text>')
+            parts.append(f'<text {where} font-size="10" text-anchor="middle">{_mark(across)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" font-size="11" text-anchor="middle" fill="#5c6a74">'

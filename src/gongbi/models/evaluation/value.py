@@ -16,7 +16,7 @@ from gongbi.catalog.base import Words
 from gongbi.errors import DidNotConverge, InvalidInput, UnknownName
 from gongbi.estimators.checks import FloatArray, IntArray
 from gongbi.estimators.histories import PurchaseModel
-from gongbi.estimators.purchase_log import PurchaseHistories, PurchaseLog, by_frequency
+from gongbi.estimators.purchase_log import WEEK, PurchaseHistories, PurchaseLog, by_frequency
 from gongbi.models.evaluation.base import (
     CORRELATION,
     ERROR,
@@ -36,6 +36,8 @@ from gongbi.models.purchases import OFTEN, fit_spend
 
 #: More customers than these teach the parameters nothing more.
 MOST_LEARNED = 50_000
+#: Steps of a tracking plot at most; a longer log has steps of several weeks.
+MOST_STEPS = 104
 AUTO = "auto"
 BASELINES = {
     "last period": Words("照搬前一段同样长的时间", "repeat the period of the same length before"),
@@ -102,9 +104,9 @@ def run(frame: Any, request: Request) -> Evaluation:
         raise UnknownName("model", wanted, (AUTO, *OFTEN))
     if request.text("frequency") is not None:
         whole, notes = _summary(frame, request)
-        cuts = [whole]
+        cuts, log = [whole], None
     else:
-        cuts, notes = _log(frame, request)
+        cuts, notes, log = _log(frame, request)
         whole = cuts[-1]
     chosen: list[str] = []
 
@@ -113,7 +115,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         forecasts: list[dict[str, tuple[FloatArray, FloatArray | None]]] = []
         for part in parts:
             learned = at.part(_some(part.learned, seed))
-            name, forecast = _forecast(wanted, learned, at.part(part.judged))
+            name, _, forecast = _forecast(wanted, learned, at.part(part.judged))
             chosen.append(name)
             forecasts.append(forecast)
         judged = at.part(np.concatenate([part.judged for part in parts]))
@@ -143,7 +145,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         share = splits.judged_per_learned
     seeds = request.seeds[: len(parts)]
     measures = repeated(trial, parts, TITLES, seeds=seeds, judged_per_learned=share, progress=request.progress)
-    name, forecast = _forecast(wanted, whole.part(_some(everybody, request.seed)), whole)
+    name, model, forecast = _forecast(wanted, whole.part(_some(everybody, request.seed)), whole)
     used = sorted(set(chosen), key=chosen.count, reverse=True)
     label = ", ".join(OFTEN[one].__name__ for one in used)
     return Evaluation(
@@ -154,7 +156,7 @@ def run(frame: Any, request: Request) -> Evaluation:
         split=words,
         seeds=seeds,
         measures=measures,
-        charts=(_chart(whole, forecast),),
+        charts=(_chart(whole, forecast), *(() if log is None else _tracking(log, model, whole.weeks * 7))),
         sentences=(_sentence(whole, forecast[MODEL][0]),),
         notes=tuple(notes),
         details={"horizon_days": whole.weeks * 7, "model": name, "models_chosen": {n: chosen.count(n) for n in used}},
@@ -180,8 +182,8 @@ def learned_model(wanted: str, past: tuple[FloatArray, FloatArray, FloatArray]) 
 
 def _forecast(
     wanted: str, learned: Judged, judged: Judged
-) -> tuple[str, dict[str, tuple[FloatArray, FloatArray | None]]]:
-    """Purchases and spend of each customer in the horizon, by the model and by each baseline."""
+) -> tuple[str, PurchaseModel, dict[str, tuple[FloatArray, FloatArray | None]]]:
+    """The model, and purchases and spend of each customer in the horizon, by it and by each baseline."""
     name, model = learned_model(wanted, learned.known.past())
     known, ahead = judged.known, judged.weeks
     money = judged.actual_spend is not None
@@ -201,7 +203,7 @@ def _forecast(
     recent = np.where((known.age - known.recency) <= 3 * np.maximum(gap, 1.0), rate, 0.0)
     for label, count in (("rate", rate), ("rate if recent", recent)):
         found[label] = (count, None if own is None else count * own)
-    return name, found
+    return name, model, found
 
 
 def _figures(count: FloatArray, spend: FloatArray | None, judged: Judged) -> dict[str, float]:
@@ -223,7 +225,7 @@ def _figures(count: FloatArray, spend: FloatArray | None, judged: Judged) -> dic
     return found
 
 
-def _log(frame: Any, request: Request) -> tuple[list[Judged], list[Words]]:
+def _log(frame: Any, request: Request) -> tuple[list[Judged], list[Words], PurchaseLog]:
     log, money, notes, newest = read_log(frame, request)
     span = float(log.day.max() - log.day.min())
     if span < 28:
@@ -244,7 +246,7 @@ def _log(frame: Any, request: Request) -> tuple[list[Judged], list[Words]]:
             f"The cut is the end of {day}; the {horizon:g} days after it are judged. A customer's day counts once.",
         )
     )
-    return cuts, notes
+    return cuts, notes, log
 
 
 def read_log(frame: Any, request: Request) -> tuple[PurchaseLog, bool, list[Words], Any]:
@@ -371,6 +373,36 @@ def _chart(whole: Judged, forecast: Mapping[str, tuple[FloatArray, FloatArray | 
         lines,
         draw="bars",
     )
+
+
+def _tracking(log: PurchaseLog, model: PurchaseModel, horizon: float) -> tuple[Chart, Chart]:
+    """Repeat purchases over time, as they were and as the model expects them of who had bought by the cut.
+
+    Tracking plots as in Fader, Hardie and Lee (2005), figures 2 and 3: by steps of time, and added up.
+    """
+    newest, oldest = float(log.day.max()), float(log.day.min())
+    step = WEEK * max(1, int(np.ceil((newest - oldest) / WEEK / MOST_STEPS)))
+    cut = newest - horizon
+    found = log.tracking(model, cut, step=step)
+    whole = found["day"] <= newest  # A step that is not over holds too few.
+    weeks = ((found["day"][whole] - oldest) / WEEK).tolist()
+    time = Words("自首次购买起的周数", "Weeks since the first purchase of all")
+    steps = Words(f"每 {step / WEEK:g} 周的回头购买次数", f"Repeat purchases per {step / WEEK:g} weeks")
+    if step == WEEK:
+        steps = Words("每周回头购买次数", "Repeat purchases per week")
+    charts = []
+    for name, title, end in (
+        ("tracking", steps, ""),
+        ("tracking_cumulative", Words("累计回头购买次数", "Repeat purchases added up"), "_cumulative"),
+    ):
+        expected, actual = (found[one + end][whole].tolist() for one in ("expected", "actual"))
+        lines = (
+            Line(Words("预测", "Expected"), weeks, expected),
+            Line(Words("实际", "Actual"), weeks, actual),
+            Line(Words("截止日", "Cut"), [(cut - oldest) / WEEK] * 2, [0.0, max([*expected, *actual, 0.0])]),
+        )
+        charts.append(Chart(name, title, time, Words("次数", "Purchases"), lines))
+    return charts[0], charts[1]
 
 
 KIND = Kind(
