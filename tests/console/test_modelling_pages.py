@@ -122,3 +122,19 @@ def test_a_send_time_asks_which_messages_were_answered(visit: Visit) -> None:
     assert "estimator: send_time" in said
     assert "answered: amount > 10" in said
     assert "holdout_days: 60" in said
+
+
+def test_a_model_of_prices_asks_what_was_sold_and_at_which_price(visit: Visit) -> None:
+    visit.open("/models/new", "en")
+    choose(visit, "Kind", "Price")
+    fill(visit, "input[aria-label='Price of a piece']", "amount")
+    fill(visit, "input[aria-label='How many']", "purchase.amount / 2")
+    fill(visit, "input[aria-label='Of what']", "purchase.customer.income")
+    press(visit, "See its size")
+    until(lambda: "says who buys" in visit.body(), "that a price is one for all")
+    fill(visit, "input[aria-label='Of what']", "basket")
+    choose(visit, "Within", "60 days")
+    said = keep(visit, "prices")
+    assert "estimator: price" in said
+    assert "price: amount" in said
+    assert "holdout_days: 60" in said

@@ -136,6 +136,28 @@ def test_a_send_time_is_written_from_messages_and_what_counts_as_an_answer(ports
         modelling.draft_model(ports, "hour", "send_time", fact="visit")
 
 
+def test_a_model_of_prices_is_written_from_what_was_sold_at_which_price(ports: Choosing) -> None:
+    choices = {"fact": "visit", "price": "amount", "quantity": "2", "product": "shelf", "group": "spend.shelf"}
+    with pytest.raises(InvalidInput, match="says nothing about a row"):
+        modelling.draft_model(ports, "prices", "price", **choices)
+    choices |= {
+        "quantity": "visit.amount / 2",
+        "controls": "weekday(visit.ts)， round(visit.amount, 1) > 5",
+        "days": 60,
+    }
+    found = modelling.draft_model(ports, "prices", "price", cost="visit.amount * 0.5", **choices)
+    wanted = {
+        **{key: choices[key] for key in ("fact", "price", "quantity", "product")},
+        "controls": ["weekday(visit.ts)", "round(visit.amount, 1) > 5"],
+        "cost": "visit.amount * 0.5",
+        "groups": ["spend.shelf"],
+        "holdout_days": 60,
+    }
+    assert {key: found["definition"].get(key) for key in wanted} == wanted
+    assert "unit" not in found["definition"]
+    assert found["tags"] == [f"model.prices.{name}" for name in ("sensitivity", "on_offer", "level")]
+
+
 def test_choices_that_cannot_be_are_refused(ports: Choosing) -> None:
     with pytest.raises(InvalidInput, match="'magic'"):
         modelling.draft_model(ports, "x", "magic", fact="visit")

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import shop
 from test_newcomers import NEWCOMERS
+from test_prices import ROWS as SOLD
+from test_prices import definitions as priced
 
 from gongbi.catalog.catalog import Catalog
 from gongbi.engine import Engine
+from gongbi.models import sales
 from gongbi.models.hot import said_plan
 from gongbi.models.reading import Work
 from gongbi.models.run import learn, with_cohorts, write_scores
@@ -155,3 +158,13 @@ def test_spark_says_of_newcomers_traits_texts_and_circles_what_duckdb_says(
         for engine in (duckdb_engine, spark_engine)
     )
     assert next(counted) == next(counted)
+
+
+def test_spark_says_of_prices_what_duckdb_says(duckdb_engine: Engine, spark_engine: Engine) -> None:
+    catalog = priced()
+    same_on_both(catalog, SOLD, "prices", duckdb_engine, spark_engine)
+    model = catalog.model("prices")
+    here, there = (sales.plans(model, catalog, e.dialect, shop.END) for e in (duckdb_engine, spark_engine))
+    for name in here:
+        told, other = duckdb_engine.query(here[name]).to_pylist(), spark_engine.query(there[name]).to_pylist()
+        assert other == [pytest.approx(row) for row in told]

@@ -35,6 +35,7 @@ Estimator = Literal[
     "clusters",
     "texts",
     "circles",
+    "price",
 ]
 
 #: What a kind of model cannot do without.
@@ -49,6 +50,7 @@ NEEDS: Mapping[Estimator, tuple[str, ...]] = {
     "clusters": ("features",),
     "texts": ("fact", "text"),
     "circles": ("relation",),
+    "price": ("fact", "price", "quantity", "product"),
 }
 #: Keys that only these kinds of model know; of others they would say nothing.
 ONLY: Mapping[str, tuple[Estimator, ...]] = {
@@ -59,7 +61,7 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "grace_days": ("contracts",),
     "payee": ("recurring",),
     "signs": ("life_event",),
-    "where": ("recurring", "life_event", "send_time", "contracts"),
+    "where": ("recurring", "life_event", "send_time", "contracts", "price"),
     "answered": ("send_time",),
     "channel": ("send_time",),
     "channels": ("send_time",),
@@ -71,6 +73,14 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "rival": ("circles",),
     "worth": ("circles",),
     "keys": ("circles",),
+    "price": ("price",),
+    "quantity": ("price",),
+    "product": ("price",),
+    "unit": ("price",),
+    "controls": ("price",),
+    "cost": ("price",),
+    "margin": ("price",),
+    "most_change": ("price",),
     "trait": ("trait",),
     "limit": ("trait", "life_event"),
     "rising": ("propensity",),
@@ -123,7 +133,8 @@ class ModelDef:
         (what they do again and again, and when next), ``life_event`` (whose life changed, by what they buy since),
         ``send_time`` (when and through which channel members answer), ``trait`` (what was not declared, from
         behaviour), ``uplift`` (what a treatment changes for each member), ``clusters`` (groups of members who are
-        alike), ``texts`` (what texts of a fact say) or ``circles`` (who belongs together).
+        alike), ``texts`` (what texts of a fact say), ``circles`` (who belongs together) or ``price`` (how sales
+        answer to prices).
     fact, amount, horizon_days
         For ``purchases`` and ``stages``: the fact whose days count as purchases, its money column, and how far to
         predict. For ``recurring`` the fact whose rows recur.
@@ -160,6 +171,19 @@ class ModelDef:
     rival, worth, keys
         For ``circles``, expressions about a member: whether a rival has them; what they are worth as a customer to be
         won; and what those of one household share, such as an address.
+    price, quantity, product
+        For ``price``, expressions about one row of the fact: what one piece cost (``purchase.amount /
+        purchase.quantity``), how many were sold, and of what. Sales are taken together by product, `unit` and week; the
+        last `holdout_days` judge. A `product` that says who buys is refused.
+    unit, controls
+        For ``price``: where it was sold, as levels differ from place to place; and what else moves sales, numbers or
+        truths about a row (``purchase.on_display``). `where` says which rows count, and `groups` names one tag at most:
+        the card shows how its members differ. Prices and tags never rest on it, and one by which nobody may be asked
+        more is refused.
+    cost, margin, most_change
+        For ``price``: what one piece costs you, a number about a row; the card then tells best prices and discounts,
+        one for everybody. `margin` is the least share of the price that is left after cost, and `most_change` the
+        largest change as a share of the price.
     trait, limit
         For ``trait``: what members declared, an expression of text that is absent of who did not (``customer.income``);
         and the least confidence at which it is inferred of the others. Sensitive traits are refused.
@@ -224,6 +248,14 @@ class ModelDef:
     rival: str | None = None
     worth: str | None = None
     keys: tuple[str, ...] = ()
+    price: str | None = None
+    quantity: str | None = None
+    product: str | None = None
+    unit: str | None = None
+    controls: tuple[str, ...] = ()
+    cost: str | None = None
+    margin: float = 0.0
+    most_change: float = 0.15
     trait: str | None = None
     limit: float = 0.8
     horizon_days: int = 90
@@ -304,6 +336,9 @@ class ModelDef:
                 raise InvalidDefinition(
                     f"Model {self.model!r}: `{key}` goes with `estimator: {kinds[0]}`, not with {self.estimator!r}."
                 )
+        for key in ("margin", "most_change"):
+            if not 0 <= (share := getattr(self, key)) < 1:
+                raise InvalidDefinition(f"Model {self.model!r}: `{key}` is a share from 0 to below 1, not {share:g}.")
         if both := set(self.rising) & set(self.falling):
             raise InvalidDefinition(f"Model {self.model!r}: {min(both)!r} cannot stand in `rising` and in `falling`.")
 

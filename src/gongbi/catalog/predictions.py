@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gongbi.catalog.base import ModelDef, Words
-from gongbi.catalog.score_labels import RHYTHMS, STAGES, TRENDS
-from gongbi.core.expr import Call, Expr, walk
+from gongbi.catalog.score_labels import RHYTHMS, SENSITIVITIES, STAGES, TRENDS
+from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RelatedColumn, walk, with_used
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.rows import row_condition, row_value
 from gongbi.core.types import DATE, DOUBLE, INTEGER, TEXT, Type, category
 from gongbi.core.voice import Title
 from gongbi.core.world import FactShape, RelationShape, World
-from gongbi.errors import InvalidDefinition, UnknownName, WrongType
+from gongbi.errors import InvalidDefinition, Refused, UnknownName, WrongType
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,31 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
             ("家庭", "household"),
             "household",
             needs="keys",
+        ),
+    ),
+    "price": (
+        Score(
+            "sensitivity",
+            DOUBLE,
+            "Elasticity of what they bought in the last year, by spend. Never a reason to ask anybody more.",
+            ("价格弹性", "price elasticity"),
+            "sensitivity",
+        ),
+        Score(
+            "on_offer",
+            DOUBLE,
+            "Share of their pieces of the last half-year bought at least 5 % below the usual price. Never a reason to"
+            " ask anybody more.",
+            ("优惠购买占比", "share bought on offer"),
+            "on_offer",
+        ),
+        Score(
+            "level",
+            category(TEXT, tuple(SENSITIVITIES), ordered=True),
+            "low, usual or high: the quarter that answers least, the half between, the quarter that answers most. Never"
+            " a reason to ask anybody more.",
+            ("价格敏感程度", "price sensitivity"),
+            "level",
         ),
     ),
     "propensity": (
@@ -375,6 +400,59 @@ def _check_contracts(model: ModelDef, world: World) -> None:
             raise WrongType(f"Model {model.model!r}: {text} has several values per contract; this is {found}.")
 
 
+def _check_price(model: ModelDef, world: World) -> None:
+    fact = world.fact(model.fact or "").name
+    row_condition(fact, model.where or "", world, model.subject)
+    for key in ("price", "quantity", "cost"):
+        if text := getattr(model, key):
+            _refuse_other(model, key, text, row_value(fact, text, world, model.subject).type)
+    for text in (model.product, model.unit):
+        if text and (found := row_value(fact, text, world, model.subject).type).is_many:
+            raise WrongType(f"Model {model.model!r}: {text} has several values per row; this is {found}.")
+    for text in model.controls:
+        found = row_value(fact, text, world, model.subject).type
+        if not found.is_number and found.name != "boolean":
+            raise WrongType(
+                f"Model {model.model!r}: a control is a number or a truth about a row; {text} is {found}.",
+                hint="Compare it, for example purchase.week = 52.",
+            )
+    product = row_value(fact, model.product or "", world, model.subject)
+    if any(_of_buyer(part, model.subject) for part in walk(product)):
+        raise Refused(
+            f"Model {model.model!r}: `product` says who buys, and a price is one for all on the same terms.",
+            hint="Name what is sold; who buys belongs into `groups`, which sets no price.",
+        )
+    _check_price_groups(model, world)
+
+
+def _of_buyer(part: Expr, subject: str) -> bool:
+    return (isinstance(part, RelatedColumn) and part.subject == subject) or (
+        isinstance(part, FactColumn) and part.column == subject
+    )
+
+
+def _check_price_groups(model: ModelDef, world: World) -> None:
+    """See that a price model's groups are of one tag, of few values, that is no reason to ask anybody more."""
+    from gongbi.estimators.pricing import unfair_reason
+
+    if len(model.groups) > 1:
+        raise InvalidDefinition(f"Model {model.model!r}: `groups` of a price model names one tag at most.")
+    known = {tag: expr for (owner, tag), expr in world.expressions.items() if owner == model.subject}
+    for tag in (tag for tag in model.groups if tag in known):
+        if known[tag].type.name not in ("text", "boolean", "integer"):
+            raise WrongType(
+                f"Model {model.model!r}: groups are of few values; {tag} is {known[tag].type}.",
+                hint="Name a tag of words, of true and false or of whole numbers.",
+            )
+        rests = with_used([tag], known)
+        names = [*rests, *(p.attribute for one in rests.values() for p in walk(one) if isinstance(p, Attribute))]
+        if reason := next(filter(None, map(unfair_reason, names)), None):
+            raise Refused(
+                f"Model {model.model!r}: {tag} rests on {reason}, by which nobody may be asked another price.",
+                hint="Name a tag of something else in `groups`, such as the kind of a household.",
+            )
+
+
 def _check_texts(model: ModelDef, world: World) -> None:
     fact = world.fact(model.fact or "")
     if model.subject not in fact.subjects:
@@ -477,4 +555,5 @@ _OF_KINDS: Mapping[str, Callable[[ModelDef, World], object]] = {
     "contracts": _check_contracts,
     "texts": _check_texts,
     "circles": _check_circles,
+    "price": _check_price,
 }

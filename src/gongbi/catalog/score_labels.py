@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gongbi.core.voice import Title
 
-#: Levels of a life with us, of a rhythm, and of where a chance is going, in their order.
+#: Levels of a life with us, of a rhythm, of where a chance is going, and of how sales answer to price, in their order.
 STAGES: Mapping[str, Title] = {
     "new": ("新客", "new"),
     "growing": ("成长", "growing"),
@@ -27,11 +27,17 @@ TRENDS: Mapping[str, Title] = {
     "steady": ("平稳", "steady"),
     "rising": ("上升", "rising"),
 }
+SENSITIVITIES: Mapping[str, Title] = {
+    "low": ("低", "low"),
+    "usual": ("一般", "usual"),
+    "high": ("高", "high"),
+}
 #: (Kind of model, column of its scores) → value → what it is called.
 LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
     ("stages", "stage"): STAGES,
     ("recurring", "rhythm"): RHYTHMS,
     ("propensity", "trend"): TRENDS,
+    ("price", "level"): SENSITIVITIES,
     ("uplift", "group"): {
         "persuadable": ("可打动", "persuadable"),
         "sure_thing": ("本来就会", "sure thing"),

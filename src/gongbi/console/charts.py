@@ -111,6 +111,55 @@ def rows(
     }
 
 
+def intervals(
+    names: Sequence[str], values: Sequence[float], low: Sequence[float], high: Sequence[float]
+) -> dict[str, Any]:
+    """Dots with their intervals, the first on top, and a line at 0."""
+    told = "p => `${p.name}: ${p.data.value[0].toFixed(2)} (${p.data.low.toFixed(2)} – ${p.data.high.toFixed(2)})`"
+    ends = zip(values, low, high, strict=True)
+    least, most = min([0.0, *low]), max([0.0, *high])
+    room = 0.04 * ((most - least) or 1.0)
+    return {
+        "textStyle": {"fontFamily": FONT, "color": INK},
+        "animationDuration": 300,
+        "grid": {"left": 18, "right": 24, "top": 4, "bottom": 8, "containLabel": True},
+        "tooltip": {"trigger": "item", "confine": True, ":formatter": told, "textStyle": {"fontSize": 12}},
+        "xAxis": axis(min=round(least - room, 2), max=round(most + room, 2)),
+        "yAxis": axis(
+            "category",
+            data=list(names),
+            inverse=True,
+            axisLine={"show": False},
+            axisLabel={"fontSize": 12, "width": 230, "overflow": "truncate", "interval": 0},
+        ),
+        "series": [
+            {
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "silent": True,
+                "lineStyle": {"color": BLUE, "width": 3, "opacity": 0.45},
+                "data": [{"coords": [[a, i], [b, i]]} for i, (a, b) in enumerate(zip(low, high, strict=True))],
+            },
+            {
+                "type": "scatter",
+                "symbolSize": 9,
+                "itemStyle": {"color": BLUE},
+                "data": [
+                    {"name": name, "value": [value, i], "low": a, "high": b}
+                    for i, (name, (value, a, b)) in enumerate(zip(names, ends, strict=True))
+                ],
+                "markLine": {
+                    "silent": True,
+                    "symbol": "none",
+                    "label": {"show": False},
+                    "lineStyle": {"color": GREY, "type": "solid"},
+                    "data": [{"xAxis": 0}],
+                },
+            },
+        ],
+    }
+
+
 def network(nodes: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Dots and lines that pull each other into place; both grow with the root of what they stand for."""
     most = max((node["size"] for node in nodes), default=1)

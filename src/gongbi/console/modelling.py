@@ -25,6 +25,7 @@ KINDS = {
     "send_time": ("fact", "answered", "channel", "channels", "where", "group", "explore", "days"),
     "uplift": ("fact", "does", "where", "days", "treated", "randomised"),
     "trait": ("trait", "features", "limit"),
+    "price": ("fact", "price", "quantity", "product", "unit", "controls", "cost", "where", "group", "days"),
 }
 #: Days before, with which a chance is compared.
 TRENDS = (0, 7, 14, 28, 90)
@@ -32,6 +33,15 @@ TRENDS = (0, 7, 14, 28, 90)
 EXPLORE = (0.0, 0.05, 0.1, 0.2)
 #: Days after the end of a contract within which another one carries on.
 GRACE = (0, 7, 14, 30, 60)
+#: What a model of prices asks of a row, with what could stand there.
+SALES = {
+    "price": "purchase.amount / purchase.quantity",
+    "quantity": "purchase.quantity",
+    "product": "purchase.product",
+    "unit": "purchase.store",
+    "controls": "purchase.on_display, purchase.in_mailer",
+    "cost": "purchase.product.cost",
+}
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
 
 
@@ -79,6 +89,8 @@ class _Form:
                 self.does = self._select("does", {True: t("modelling.will"), False: t("modelling.will_not")}, True)
                 self.where = ui.input(t("modelling.where"), placeholder="quantity > 1").props("outlined dense")
                 self.amount = self._select("amount", self._columns(first), None)
+                for key, example in SALES.items():
+                    setattr(self, key, ui.input(t(f"modelling.{key}"), placeholder=example).props("outlined dense"))
                 self.payee = ui.input(t("modelling.payee"), placeholder="purchase.product.category")
                 self.payee.props("outlined dense")
                 self.columns = ui.input(t("modelling.columns"), placeholder="plan, fee").props("outlined dense")
@@ -153,6 +165,7 @@ class _Form:
             "features": self.features.value or "",
             "limit": self.limit.value,
             "trend": self.trend.value,
+            **{key: getattr(self, key).value or "" for key in SALES},
         }
 
     async def look(self) -> None:

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from gongbi.console import charts, parts
 from gongbi.console.frame import Page
+from gongbi.models.sections import DIGITS
 
 #: A table of so many columns takes the whole width.
 WIDE = 6
@@ -31,7 +32,7 @@ def figures(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
 
 
 def tables(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
-    """The tables and networks, each in a card; to be called within a grid."""
+    """The tables, networks and intervals, each in a card; to be called within a grid."""
     for one in sections:
         if one["kind"] == "stats":
             continue
@@ -39,6 +40,11 @@ def tables(page: Page, sections: Sequence[Mapping[str, Any]]) -> None:
         if one["kind"] == "network":
             with parts.card(title, page.words(one["about"]), classes="s6"):
                 parts.chart(charts.network(one["nodes"], one["links"]), title, height=360)
+            continue
+        if one["kind"] == "dots":
+            options = charts.intervals(one["names"], one["values"], one["low"], one["high"])
+            with parts.card(title, page.words(one["about"]), classes="s12"):
+                parts.chart(options, title, height=44 + 24 * len(one["names"]))
             continue
         columns = [
             {"name": f"c{i}", "label": page.words(c["label"]), "align": "left" if c["format"] == "text" else "right"}
@@ -64,4 +70,4 @@ def written(page: Page, value: Any, kind: str) -> str:
         return value
     if kind == "percent":
         return page.format.percent(value)
-    return page.format.number(value, 0 if kind == "count" else 2)
+    return page.format.number(value, DIGITS[kind])

@@ -6,6 +6,7 @@ groceries.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.base import BaseEstimator
 from gongbi.errors import InvalidInput, NotFitted, NotYet
 from gongbi.estimators.checks import FloatArray, IntArray, as_groups, as_vectors, refuse_where
 
+FORMAT = 1
 #: Rows that a product and group needs for a slope of its own; with fewer it has its product's.
 FEWEST = 20
 
@@ -39,8 +41,8 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
     ----------
     table_ : list of dict
         Per product and group: ``rows``, ``raw`` and ``raw_error`` (least squares), ``elasticity``, ``low``, ``high``.
-    overall_ : float
-        Mean elasticity over products: per cent of quantity for one per cent of price.
+    overall_, overall_error_ : float
+        Mean elasticity over products (per cent of quantity for one per cent of price), and its standard error.
     promotion_ : dict of product to list of float
         What each control adds to log quantity.
 
@@ -94,7 +96,7 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
         self.promotion_: dict[Any, list[float]] = {}
         slopes = np.full((len(names), len(groups)), np.nan)
         errors, rows = slopes.copy(), np.zeros(slopes.shape, dtype=np.int64)
-        self._levels: dict[tuple[int, int], float] = {}
+        self._levels: dict[tuple[int, Any], float] = {}
         for i, name in enumerate(names):
             here = np.flatnonzero(products == i)
             slope, error, added = _within(np.log(q[here]), np.log(p[here]), extra[here], units[here], of_group[here])
@@ -122,6 +124,7 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
                 hint="Take a longer history, or leave out what does not change its price.",
             )
         self.overall_, variance, between = _pooled(means[known], np.sqrt(variances[known]))
+        self.overall_error_ = float(np.sqrt(variance))
         self.elasticity_ = np.empty(slopes.shape)
         for i, name in enumerate(self.products_):
             weight, moved = 0.0, self.overall_
@@ -187,6 +190,38 @@ class PriceElasticity(BaseEstimator):  # type: ignore[misc]
         slope = self.elasticity_[products, groups] * np.log(p)
         found: FloatArray = np.array(level) + slope + (extra * added[products]).sum(axis=1)
         return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was learned as JSON data; names of products, groups and units must be texts or numbers."""
+        if not hasattr(self, "elasticity_"):
+            raise NotFitted(self)
+        return {
+            "format": FORMAT,
+            "level": self.level,
+            "products": self.products_,
+            "groups": self.groups_,
+            "controls": self.controls_,
+            "table": self.table_,
+            "overall": [self.overall_, self.overall_error_],
+            "elasticity": self.elasticity_.tolist(),
+            "promotion": [self.promotion_[name] for name in self.products_],
+            "by_product": self._by_product,
+            "levels": [[i, getattr(key, "item", lambda key=key: key)(), m] for (i, key), m in self._levels.items()],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that `to_json` wrote down."""
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        self = cls(level=data["level"])
+        self.products_, self.groups_, self.controls_ = data["products"], data["groups"], data["controls"]
+        self.table_, self.elasticity_ = data["table"], np.asarray(data["elasticity"], dtype=np.float64)
+        self.overall_, self.overall_error_ = data["overall"]
+        self.promotion_ = dict(zip(self.products_, data["promotion"], strict=True))
+        self._by_product = data["by_product"]
+        self._levels = {(i, key): m for i, key, m in data["levels"]}
+        return self
 
 
 def _numbered(name: str, values: ArrayLike, n: int) -> tuple[list[Any], IntArray]:

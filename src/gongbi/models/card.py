@@ -8,7 +8,8 @@ from html import escape
 from typing import Any
 
 from gongbi.core import clock
-from gongbi.models.evaluation.page import STYLE, drawn
+from gongbi.models.evaluation.page import STYLE, drawn, intervals
+from gongbi.models.sections import DIGITS
 
 Data = Mapping[str, Any]
 Row = tuple[str, str]
@@ -32,6 +33,10 @@ _WORDS = {
     "payee": ("给谁、为什么", "To whom or for what"),
     "answered": ("怎样算回应", "What counts as an answer"),
     "text": ("文本列", "Column of the texts"),
+    "price": ("一件的价格", "Price of a piece"),
+    "product": ("什么商品", "Of what"),
+    "unit": ("在哪里", "Where"),
+    "cost": ("一件的成本", "Cost of a piece"),
     "tags": ("写入的标签", "Tags it writes"),
     "said": ("一句话", "In a word"),
     "figures": ("指标（95% 区间）", "Figures (95% interval)"),
@@ -121,7 +126,7 @@ def _facts(card: Data, words: Mapping[str, str], language: str, zone: str) -> It
     cohorts = made.get("test") or made.get("train") or [{}]
     if target := made.get("target") or cohorts[-1].get("target"):
         yield words["target"], target
-    for key in ("fact", "relation", "trait", "signs", "payee", "answered", "text"):
+    for key in ("fact", "relation", "trait", "signs", "payee", "answered", "text", "price", "product", "unit", "cost"):
         if made.get(key):
             yield words[key], made[key]
     asked = made.get("population") or cohorts[-1].get("population") or made.get("score")
@@ -249,8 +254,12 @@ def _stats(sections: Sequence[Data], language: str) -> Iterator[Row]:
 
 
 def _sections(sections: Sequence[Data], language: str) -> Iterator[str]:
-    """The tables; of a network the table beside it says as much on paper."""
+    """The tables and intervals; of a network the table beside it says as much on paper."""
     for one in sections:
+        if one["kind"] == "dots":
+            about = f'<p class="about">{escape(one["about"][language])}</p>'
+            told = intervals(one["names"], one["values"], one["low"], one["high"])
+            yield f"<section><h2>{escape(one['title'][language])}</h2>{about}{told}</section>"
         if one["kind"] == "table":
             formats = [column["format"] for column in one["columns"]]
             rows = [
@@ -267,7 +276,7 @@ def _written(value: Any, kind: str, language: str) -> str:
         return "–" if value is None else value
     if isinstance(value, Mapping):
         return str(value[language])
-    return f"{value:.1%}" if kind == "percent" else f"{value:,.{0 if kind == 'count' else 2}f}"
+    return f"{value:.1%}" if kind == "percent" else f"{value:,.{DIGITS[kind]}f}"
 
 
 def _moment(text: str, zone: str) -> datetime:

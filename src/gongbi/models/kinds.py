@@ -30,6 +30,7 @@ from gongbi.models import (
     lifeevents,
     needs,
     newcomers,
+    prices,
     propensity,
     purchases,
     rivals,
@@ -526,6 +527,7 @@ KINDS: Mapping[str, Kind] = {
         lambda model, facts, versions: sendtime.compare(model, facts.tables, facts.as_of, facts.zone, versions),
     ),
     "texts": Texts(),
+    "price": prices.Prices(),
     "circles": OfFacts(
         _circle_plans,
         lambda model, facts: circles.learn(model, facts.tables, facts.as_of),

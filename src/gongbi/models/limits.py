@@ -63,6 +63,13 @@ OF_KINDS: Mapping[str, Words] = {
         "只看得见登记在册的关系；边上的人属于哪个圈子会随每次打分变化。",
         "It sees the ties on record alone; to which circle those at the edge belong may change with each scoring.",
     ),
+    "price": Words(
+        "弹性来自历史价格的变动，不是试验：节日、对手的价格等同时影响价格与销量的，不列为控制变量就混在里面；没有卖出的周看不见。"
+        "它写出的标签不得用来向任何人多收钱。",
+        "Elasticities come from prices as they moved, not from a trial: what moves price and sales together, such as a"
+        " holiday or a rival's price, is in them unless a control says so. Weeks without a sale are not seen. Its tags"
+        " must never be used to ask anybody more.",
+    ),
 }
 
 

@@ -224,9 +224,7 @@ def history_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: dat
     ``previous``, days in as long a period before it.
     """
     zone, quote, double = catalog.world.zone, dialect.ident, dialect.types["double"]
-    weekly, end = model.by_week, last_day(as_of, zone)
-    if weekly:
-        end -= timedelta(days=(end.weekday() + 1) % 7 + 6)  # Monday of the last week that is over.
+    end = last_week(as_of, zone) if model.by_week else last_day(as_of, zone)
     cut, before = end - timedelta(days=model.holdout_days), end - timedelta(days=2 * model.holdout_days)
     days = _days(model, catalog, dialect, as_of)
     till, later = f"day <= {dialect.literal(cut)}", f"day > {dialect.literal(cut)}"
@@ -348,3 +346,9 @@ def check_hold_out(model: ModelDef, first: date, last: date) -> None:
             f" from {first} to {last}: nothing is left to foretell them from.",
             hint=f"Give it `holdout_days: {max(days // 3, 1)}` or fewer, or load earlier data.",
         )
+
+
+def last_week(as_of: datetime, zone: str) -> date:
+    """Monday of the last local week that is over."""
+    end = last_day(as_of, zone)
+    return end - timedelta(days=(end.weekday() + 1) % 7 + 6)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gongbi.catalog.base import Words
 from gongbi.models.base import Figures
 
-#: How a value is written: a whole number, one with two digits, a share, or as it is.
-Format = Literal["count", "number", "percent", "text"]
+#: How a value is written: a whole number, one with two digits, one with four, a share, or as it is.
+Format = Literal["count", "number", "fine", "percent", "text"]
+#: Digits after the point of numbers.
+DIGITS: Mapping[str, int] = {"count": 0, "number": 2, "fine": 4}
 
 
 def stat(label: Words, value: float | None, format_: Format = "number", interval: Figures | None = None) -> Figures:
@@ -32,6 +34,21 @@ def drawn(
         "about": about.to_json(),
         "nodes": [{"name": name, "size": size} for name, size in nodes],
         "links": [{"from": one, "to": other, "strength": strength} for one, other, strength in links],
+    }
+
+
+def dots(title: Words, about: Words, rows: Sequence[tuple[str, float, float, float]]) -> Figures:
+    """Values with their intervals, one under the other: name, value, low, high."""
+    names, *numbers = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    values, low, high = numbers
+    return {
+        "kind": "dots",
+        "title": title.to_json(),
+        "about": about.to_json(),
+        "names": names,
+        "values": values,
+        "low": low,
+        "high": high,
     }
 
 

@@ -18,7 +18,8 @@ from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
 KINDS = (
-    "propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "send_time", "uplift", "trait"
+    "propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "send_time", "uplift",
+    "trait", "price",
 )  # fmt: skip
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
@@ -52,6 +53,12 @@ def draft_model(
     trend: int = 0,
     channels: str = "",
     explore: float = 0.0,
+    price: str = "",
+    quantity: str = "",
+    product: str = "",
+    unit: str = "",
+    controls: str = "",
+    cost: str = "",
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -61,7 +68,7 @@ def draft_model(
     ----------
     kind
         ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``life_event``,
-        ``send_time``, ``uplift`` or ``trait``.
+        ``send_time``, ``uplift``, ``trait`` or ``price``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
@@ -94,6 +101,10 @@ def draft_model(
     trait, features, limit
         For ``trait``: what members declared, an expression of text; the tags to learn it from, as names or ``topic.*``
         with spaces or commas between them; and the least confidence at which it is inferred of who declared nothing.
+    price, quantity, product, unit, controls, cost
+        For ``price``, expressions about a row of the `fact`: what a piece cost, how many were sold, of what and where,
+        what else moves sales (with commas between them), what a piece costs us. The last three may be empty, and so may
+        `group`, the tag by whose values the card shows how members differ. `days` are kept back to judge by.
 
     Returns
     -------
@@ -121,10 +132,13 @@ def draft_model(
         own = own if kind == "contracts" else {"signs": signs, "limit": limit, "holdout_days": days}
         own |= {"fact": fact, "where": where, "score": population}
         given |= _given_of(**own)
-    elif kind == "send_time":
-        given |= {"fact": fact, "answered": answered, "holdout_days": days}
-        given |= _given_of(channel=channel, where=where, score=population, groups=[group] if group else "")
-        given |= _given_of(channels=_listed(channels) or "", explore=explore or "")
+    elif kind in ("send_time", "price"):
+        given |= {"fact": fact, "holdout_days": days}
+        sent: dict[str, Any] = {"answered": answered, "channel": channel, "explore": explore or ""}
+        sold: dict[str, Any] = {"price": price, "quantity": quantity, "product": product, "unit": unit, "cost": cost}
+        sent["channels"], sold["controls"] = _listed(channels) or "", _listed(controls) or ""
+        given |= _given_of(**(sold if kind == "price" else sent))
+        given |= _given_of(where=where, score=population, groups=[group] if group else "")
     elif kind in ("value", "stages", "recurring"):
         given |= {"fact": fact} | ({"amount": amount} if amount else {})
         if kind == "value":
@@ -159,14 +173,21 @@ def draft_model(
     }
 
 
-def _listed(text: str) -> list[str]:
-    """What stands between commas, Chinese ones too."""
-    return [one.strip() for one in text.replace("，", ",").split(",") if one.strip()]
-
-
 def _given_of(**choices: Any) -> dict[str, Any]:
     """The choices that were made: those left empty are not keys of a definition."""
     return {key: value for key, value in choices.items() if not isinstance(value, str) or value.strip()}
+
+
+def _listed(text: str) -> list[str]:
+    """What stands between commas, Chinese ones too; those within brackets part nothing."""
+    found, depth = [""], 0
+    for letter in text.replace("，", ","):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [one.strip() for one in found if one.strip()]
 
 
 def _preview(ctx: Context, model: ModelDef, dialect: Dialect) -> dict[str, Any]:

@@ -100,6 +100,34 @@ def _range(found: Data, sign: str = "") -> str:
     return "" if found["low"] is None else f"[{_figure(found['low'], sign)}, {_figure(found['high'], sign)}]"
 
 
+def intervals(names: Sequence[str], values: Sequence[float], low: Sequence[float], high: Sequence[float]) -> str:
+    """Values with their intervals, one under the other, and a line at 0; as SVG."""
+    left, step = 210, 20
+    span = _room([*low, *high, 0.0])
+    bottom = TOP + step * len(names)
+
+    def across(value: float) -> float:
+        return left + (value - span[0]) / (span[1] - span[0]) * (WIDTH - left - RIGHT)
+
+    parts = []
+    for i in range(5):
+        value = span[0] + i / 4 * (span[1] - span[0])
+        at = across(value)
+        parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{bottom}" stroke="#eeeae1"/>')
+        parts.append(f'<text x="{at:.1f}" y="{bottom + 14}" font-size="10" text-anchor="middle">{value:.2f}</text>')
+    zero = across(0.0)
+    parts.append(f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="{TOP}" y2="{bottom}" stroke="#9aa5ad"/>')
+    for i, (name, value, one, other) in enumerate(zip(names, values, low, high, strict=True)):
+        y = TOP + step * (i + 0.5)
+        shown = escape(name if len(name) <= 34 else name[:33] + "…")
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" font-size="10" text-anchor="end">{shown}</text>')
+        ends = f'x1="{across(one):.1f}" x2="{across(other):.1f}" y1="{y:.1f}" y2="{y:.1f}"'
+        parts.append(f'<line {ends} stroke="{COLOURS[0]}" stroke-width="2" opacity="0.5"/>')
+        parts.append(f'<circle cx="{across(value):.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[0]}"/>')
+    size = f"0 0 {WIDTH} {bottom + 20}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}">{"".join(parts)}</svg>'
+
+
 def drawn(chart: Data, language: str) -> str:
     """One chart as SVG."""
     return _bars(chart, language) if chart["draw"] == "bars" else _lines(chart, language)

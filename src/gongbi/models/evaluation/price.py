@@ -18,7 +18,7 @@ from gongbi.models.evaluation.reading import numbers_of, times_of
 from gongbi.models.evaluation.splits import Part, carried_out, splits_for
 
 if TYPE_CHECKING:
-    from gongbi.estimators.checks import FloatArray
+    from gongbi.estimators.checks import FloatArray, IntArray
     from gongbi.estimators.price import PriceElasticity
 
 BASELINES = {
@@ -152,12 +152,19 @@ def fitted(data: Mapping[str, Any], rows: Any = slice(None), product: Any = None
     )
 
 
+def judged_of(data: Mapping[str, Any], part: Part) -> IntArray:
+    """The rows to be judged by; those of products or groups not learned from are judged by nobody."""
+    known = np.ones(len(part.judged), dtype=bool)
+    for name in ("product", "group"):
+        # Not np.isin, which compares texts one by one.
+        there = set(data[name][part.learned].tolist())
+        known &= np.array([one in there for one in data[name][part.judged].tolist()], dtype=bool)
+    return part.judged[known]
+
+
 def errors_of(data: Mapping[str, Any], part: Part) -> dict[str, FloatArray]:
-    """Log quantity less what each foretold; rows of products or groups not learned from are judged by nobody."""
-    learned = part.learned
-    known = np.isin(data["product"][part.judged], data["product"][learned])
-    known &= np.isin(data["group"][part.judged], data["group"][learned])
-    judged = part.judged[known]
+    """Log quantity less what each foretold, of the rows that `judged_of` has."""
+    learned, judged = part.learned, judged_of(data, part)
     y = np.log(data["quantity"])
     model = fitted(data, learned)
     given = {"group": data["group"][judged], "unit": data["unit"][judged], "controls": data["controls"][judged]}
