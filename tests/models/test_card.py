@@ -13,6 +13,7 @@ import shop
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.models import propensity
+from gongbi.models.limits import limits
 from gongbi.services import cards, models
 from gongbi.store import Store
 
@@ -112,3 +113,31 @@ def test_the_card_is_printed_as_pdf(ports: shop.Ports, tmp_path: Path) -> None:
     assert "Mean error per member" in (tmp_path / "card.html").read_text("utf-8")
     cards.print_model_card(ports, "worth", str(tmp_path / "card.pdf"))
     assert (tmp_path / "card.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_limits_name_tags_and_their_values_as_people_do() -> None:
+    named = """
+tag: home.kind
+name: {zh: 住处, en: Home}
+expr: mode(visit.shelf)
+labels: {A: {zh: 公寓, en: Flat}}
+"""
+    catalog = shop.definitions(models=f"{named}---{MODELS}")
+    below, over = {"low": -0.1, "high": -0.05}, {"low": 0.6, "high": 0.7}
+    weak = {"auc": {"low": 0.4, "high": 0.6}, "level": "A"}
+    test = {
+        "positives": 900,
+        "auc": over,
+        "calibration": [],
+        "difference": below,
+        "baseline": {"tag": "home.kind"},
+        "strongest_tag": {"tag": "visits.count", "difference": below},
+        "by_group": {"home.kind": [weak, {**weak, "level": "B"}]},
+    }
+    moved = {"score": {"verdict": "stable"}, "features": [{"tag": "home.kind", "verdict": "changed"}]}
+    said = limits(catalog.model("returns"), {"tests": [test]}, moved, catalog)
+    assert {"zh": "排序不如只看「住处」。", "en": "It ranks worse than “Home” alone."} in said
+    assert "在这些人中没有显示出排序能力：住处 = 公寓、住处 = B。" in [one["zh"] for one in said]
+    assert "It is not shown to rank among Home = Flat, Home = B." in [one["en"] for one in said]
+    assert "It is not shown to rank better than the single tag “visits.count”." in [one["en"] for one in said]
+    assert "这些标签的分布自训练以来明显变化：住处。" in [one["zh"] for one in said]

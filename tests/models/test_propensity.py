@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from gongbi.catalog.base import ModelDef
+from gongbi.catalog.base import ModelDef, Words
 from gongbi.core.types import INTEGER, TEXT
 from gongbi.errors import InvalidDefinition, InvalidInput
 from gongbi.estimators.propensity import PropensityModel
@@ -137,10 +137,13 @@ def test_a_model_worse_than_its_baseline_is_not_promoted_and_says_by_how_much() 
     cause = good.frame["cause"].to_numpy()
     judged = propensity.CohortRows("c", "test", START, START, good.ids, good.frame, cause, good.yes)
     noise = np.random.default_rng(0).uniform(0.1, 0.9, len(cause))
-    judgement = propensity.judge([propensity.figures_on(judged, noise, "cause")])
+    called = propensity.figures_on(judged, noise, "cause", title=lambda tag: Words("起因", f"the {tag}"))
+    judgement = propensity.judge([called])
     assert not judgement.promoted
-    assert "below that of cause, with an interval without 0" in judgement.reason.en
+    assert "below that of “the cause”, with an interval without 0" in judgement.reason.en
+    assert "低 0." in judgement.reason.zh.split("比「起因」")[1]
     assert "区间不含 0" in judgement.reason.zh
+    assert "与「起因」（AUC" in propensity.sentence(called).zh
 
 
 def test_a_model_that_turns_the_order_round_is_not_promoted_without_a_baseline_either() -> None:

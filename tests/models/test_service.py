@@ -106,7 +106,7 @@ def test_a_model_worse_than_its_baseline_stays_a_candidate_and_the_champion_goes
     loaded_again(ports)
     done = models.train(ports, "answers")[0]
     assert (done["status"], done["version"], done["promoted"]) == ("trained", 2, False)
-    assert "below that of visits.score" in done["reason"]["en"]
+    assert "below that of “visits.score”" in done["reason"]["en"]
     assert {m.version: m.status for m in ports.store.models.list(name="answers")} == {1: "champion", 2: "candidate"}
     assert scores(ports).equals(before)
     card = models.model_card(ports, "answers")

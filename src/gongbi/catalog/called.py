@@ -81,6 +81,12 @@ def tag_title(catalog: Catalog, tag: str) -> Words:
     return Words(named.zh or tag, named.en or tag)
 
 
+def trait_title(catalog: Catalog, tag: str, value: str) -> Words:
+    """A tag with one of its values, as people say both: ``Income = middle``."""
+    title, said = tag_title(catalog, tag), tag_called(catalog, tag).labels.get(value, Words(value, value))
+    return Words(f"{title.zh} = {said.zh}", f"{title.en} = {said.en}")
+
+
 def things_called(catalog: Catalog) -> dict[str, dict[str, str]]:
     """What people call subjects and facts that have names: how they are spelled → ``zh``, ``en``."""
     named = {subject.subject: subject.name for subject in catalog.subjects.values()}

@@ -70,7 +70,7 @@ def _level(page: Page, tag: str, one: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         "id": f"{tag} {one['level']}",
-        "level": f"{page.names.get(tag, tag)}: {one['level']}",
+        "level": page.trait(tag, one["level"]),
         "members": page.format.number(one["members"]),
         "auc": span(one["auc"], share=False),
         "predicted": page.format.percent(one["predicted"]),

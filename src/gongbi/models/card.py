@@ -102,14 +102,16 @@ def body(card: Data, language: str, zone: str) -> list[str]:
     parts += [f"<h2>{words['said']}</h2>", _list([one[language] for one in said if one])]
     if limits := [*card["limits"], *metrics.get("caveats", [])]:
         parts += [f"<section><h2>{words['limits']}</h2>", _list([one[language] for one in limits]), "</section>"]
-    if figures := [*_figures(metrics, words), *_stats(metrics.get("sections", []), language)]:
+    names = {tag: both[language] for tag, both in card["names"].items()}
+    if figures := [*_figures(metrics, words, names), *_stats(metrics.get("sections", []), language)]:
         parts += [f"<h2>{words['figures']}</h2>", _pairs(figures)]
     for chart in _charts(metrics):
         title = chart["title"][language]
         parts.append(f'<div class="chart"><h3>{escape(title)}</h3>{drawn(chart, language)}</div>')
-    parts += [*_sections(metrics.get("sections", []), language), *_tables(metrics, words, zone)]
+    parts += [*_sections(metrics.get("sections", []), language), *_tables(metrics, words, names, zone)]
     if drift := card["drift"]:
-        most = ", ".join(f"{one['tag']} {one['psi']:.3f}" for one in drift["features"][:3])
+        comma = "、" if language == "zh" else ", "
+        most = comma.join(f"{names[one['tag']]} {one['psi']:.3f}" for one in drift["features"][:3])
         rows = [(words["psi"], f"{drift['score']['psi']:.3f}"), (words["moved"], most)]
         parts += [f"<h2>{words['drift']}</h2>", _pairs(rows)]
     parts.append(f"<footer>{words['sha']}: {escape(card['artifact']['sha256'])}</footer>")
@@ -136,15 +138,15 @@ def _facts(card: Data, words: Mapping[str, str], language: str, zone: str) -> It
     yield words["tags"], ", ".join(card["tags"])
 
 
-def _figures(metrics: Data, words: Mapping[str, str]) -> Iterator[Row]:
+def _figures(metrics: Data, words: Mapping[str, str], names: Mapping[str, str]) -> Iterator[Row]:
     if tests := metrics.get("tests"):
         test = tests[-1]
         yield "AUC", _interval(test["auc"])
         if baseline := test.get("baseline"):
-            yield f"{words['baseline']} {baseline['tag']}", _interval(baseline["auc"])
+            yield f"{words['baseline']}: {names[baseline['tag']]}", _interval(baseline["auc"])
             yield words["difference"], _interval(test["difference"])
         if strongest := test.get("strongest_tag"):
-            yield f"{words['strongest']} {strongest['tag']}", _interval(strongest["auc"])
+            yield f"{words['strongest']}: {names[strongest['tag']]}", _interval(strongest["auc"])
         if champion := test.get("champion"):
             yield words["beside"], _interval(champion["difference"])
         yield "Brier", f"{test['brier']:.4f} / {test['brier_of_the_rate']:.4f}"
@@ -209,7 +211,7 @@ def _both(name: str) -> dict[str, str]:
     return dict(zip(("zh", "en"), _WORDS[name], strict=True))
 
 
-def _tables(metrics: Data, words: Mapping[str, str], zone: str) -> Iterator[str]:
+def _tables(metrics: Data, words: Mapping[str, str], names: Mapping[str, str], zone: str) -> Iterator[str]:
     if cohorts := metrics.get("cohorts"):
         heads = [words["cohort"], "", words["as_of"], words["members"], words["positives"], words["rate"]]
         yield f"<h2>{words['cohorts']}</h2>" + _table(
@@ -233,7 +235,7 @@ def _tables(metrics: Data, words: Mapping[str, str], zone: str) -> Iterator[str]
             heads = [words["group"], words["members"], words["predicted"], words["observed"], "AUC"]
             rows = [
                 [
-                    f"{tag} = {one['level']}",
+                    names[f"{tag} = {one['level']}"],
                     f"{one['members']:,}",
                     f"{one['predicted']:.3f}",
                     _interval(one["observed"]),

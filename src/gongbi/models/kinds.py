@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef
+from gongbi.catalog.called import tag_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan
@@ -204,10 +206,10 @@ class Propensity(OfTags):
         settings, validation = propensity.choose_settings(train, texts, work.on_fold, ways)
         work.stage("fit")
         trees, strongest = propensity.fit(train, texts, settings, work.on_fold, ways), propensity.strongest_tag(train)
-        protected = sensitive_tags(model, catalog)
+        protected, title = sensitive_tags(model, catalog), partial(tag_title, catalog)
         chances = [trees.predict_proba(t.frame)[:, 1] for t in tests]
         found = [
-            propensity.figures_on(t, chance, model.baseline, strongest, protected)
+            propensity.figures_on(t, chance, model.baseline, strongest, protected, title)
             for t, chance in zip(tests, chances, strict=True)
         ]
         if champion is not None and rival is not None:
@@ -334,8 +336,8 @@ class Newcomers(OfTags):
         beside = None
         if champion is not None and rival is not None:
             beside = champion, lambda cohort: valued_by(rival, cohort, model, catalog)
-        protected = sensitive_tags(model, catalog)
-        return newcomers.learn(model, rows, work.as_of, left_out, protected, work.on_fold, beside)
+        protected, title = sensitive_tags(model, catalog), partial(tag_title, catalog)
+        return newcomers.learn(model, rows, work.as_of, left_out, protected, work.on_fold, beside, title)
 
     def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
         """Value the newest test cohort by each."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.called import tag_title, trait_title
+from gongbi.catalog.catalog import Catalog
 
 FEW = 500
 #: So many names are told.
@@ -73,15 +75,20 @@ OF_KINDS: Mapping[str, Words] = {
 }
 
 
-def limits(model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
-    """The known limits of a version, for its card: what was seen of it, and what was never looked at."""
+def limits(
+    model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None, catalog: Catalog
+) -> list[dict[str, str]]:
+    """The known limits of a version, for its card: what was seen of it, and what was never looked at.
+
+    Tags and their values are said as the `catalog` calls them.
+    """
     found: list[Words] = []
     if metrics.get("tests"):
         test = metrics["tests"][-1]
-        found += _of_test(test)
-        found += _of_groups(test)
+        found += _of_test(test, catalog)
+        found += _of_groups(test, catalog)
     if drift is not None:
-        found += _of_drift(drift)
+        found += _of_drift(drift, catalog)
     if left_out := metrics.get("left_out"):
         names = ", ".join(one["cohort"] for one in left_out)
         found.append(
@@ -102,7 +109,14 @@ def limits(model: ModelDef, metrics: Mapping[str, Any], drift: Mapping[str, Any]
     return [words.to_json() for words in found]
 
 
-def _of_test(test: Mapping[str, Any]) -> list[Words]:
+def _listed(names: Sequence[Words]) -> Words:
+    """Names one after the other; of many the first."""
+    more = Words("……", ", …") if len(names) > NAMED else Words("", "")
+    shown = names[:NAMED]
+    return Words("、".join(one.zh for one in shown) + more.zh, ", ".join(one.en for one in shown) + more.en)
+
+
+def _of_test(test: Mapping[str, Any], catalog: Catalog) -> list[Words]:
     found, area = [], test["auc"]
     if test["positives"] < FEW:
         found.append(
@@ -113,20 +127,22 @@ def _of_test(test: Mapping[str, Any]) -> list[Words]:
         )
     gap = test.get("difference")
     if gap is not None and gap["low"] <= 0:
-        tag = test["baseline"]["tag"]
-        worse = gap["high"] < 0
+        tag, worse = tag_title(catalog, test["baseline"]["tag"]), gap["high"] < 0
         found.append(
             Words(
-                f"排序不如只看 {tag}。" if worse else f"没有显示出比只看 {tag} 更好。",
-                f"It ranks worse than {tag} alone." if worse else f"It is not shown to rank better than {tag} alone.",
+                f"排序不如只看「{tag.zh}」。" if worse else f"没有显示出比只看「{tag.zh}」更好。",
+                f"It ranks worse than “{tag.en}” alone."
+                if worse
+                else f"It is not shown to rank better than “{tag.en}” alone.",
             )
         )
     best = test.get("strongest_tag")
     if best is not None and best["difference"]["low"] <= 0:
+        alone = tag_title(catalog, best["tag"])
         found.append(
             Words(
-                f"没有显示出比只看单个标签 {best['tag']} 更好。",
-                f"It is not shown to rank better than the single tag {best['tag']}.",
+                f"没有显示出比只看单个标签「{alone.zh}」更好。",
+                f"It is not shown to rank better than the single tag “{alone.en}”.",
             )
         )
     if area["low"] <= 0.5:
@@ -142,39 +158,39 @@ def _of_test(test: Mapping[str, Any]) -> list[Words]:
     return found
 
 
-def _of_groups(test: Mapping[str, Any]) -> list[Words]:
+def _of_groups(test: Mapping[str, Any], catalog: Catalog) -> list[Words]:
     weak = [
-        f"{tag} = {one['level']}"
+        trait_title(catalog, tag, one["level"])
         for tag, levels in test.get("by_group", {}).items()
         for one in levels
         if one["auc"] is not None and one["auc"]["low"] <= 0.5
     ]
     unequal = [
-        f"{tag} = {one['level']}"
+        trait_title(catalog, tag, one["level"])
         for tag, levels in test.get("fairness", {}).items()
         for one in levels
         if one["difference"] is not None and not one["difference"]["low"] <= 0 <= one["difference"]["high"]
     ]
     found = []
     if weak:
-        names = ", ".join(weak[:NAMED])
+        names = _listed(weak)
         found.append(
-            Words(f"在这些人中没有显示出排序能力：{names}。", f"It is not shown to rank among {names}."),
+            Words(f"在这些人中没有显示出排序能力：{names.zh}。", f"It is not shown to rank among {names.en}."),
         )
     if unequal:
-        names = ", ".join(unequal[:NAMED])
+        names = _listed(unequal)
         found.append(
             Words(
-                f"得分最高的五分之一里，这些人的入选率与其他人不同：{names}。使用前请确认有正当理由。",
-                f"Among the best-scored fifth these are chosen at another rate than the others: {names}. See that there"
-                " is a good reason before you use it.",
+                f"得分最高的五分之一里，这些人的入选率与其他人不同：{names.zh}。使用前请确认有正当理由。",
+                f"Among the best-scored fifth these are chosen at another rate than the others: {names.en}. See that"
+                " there is a good reason before you use it.",
             )
         )
     return found
 
 
-def _of_drift(drift: Mapping[str, Any]) -> list[Words]:
-    changed = [one["tag"] for one in drift["features"] if one["verdict"] == "changed"]
+def _of_drift(drift: Mapping[str, Any], catalog: Catalog) -> list[Words]:
+    changed = [tag_title(catalog, one["tag"]) for one in drift["features"] if one["verdict"] == "changed"]
     found = []
     if drift["score"]["verdict"] == "changed":
         found.append(
@@ -184,11 +200,11 @@ def _of_drift(drift: Mapping[str, Any]) -> list[Words]:
             )
         )
     if changed:
-        names = ", ".join(changed[:NAMED]) + (", …" if len(changed) > NAMED else "")
+        names = _listed(changed)
         found.append(
             Words(
-                f"这些标签的分布自训练以来明显变化：{names}。",
-                f"These tags have changed much since the training: {names}.",
+                f"这些标签的分布自训练以来明显变化：{names.zh}。",
+                f"These tags have changed much since the training: {names.en}.",
             )
         )
     return found

@@ -36,6 +36,7 @@ def learn(
     protected: Sequence[str],
     on_fold: OnFold | None = None,
     champion: tuple[Version, OnCohort] | None = None,
+    title: propensity.Title = propensity.untitled,
 ) -> Trained:
     """Fit on the training cohorts, judge once on the test.
 
@@ -56,7 +57,7 @@ def learn(
     test, found = tests[-1], []
     for one in tests:
         chance = fitted.predict_chance(one.frame)
-        figures = propensity.figures_on(one, chance, model.baseline, strongest, protected)
+        figures = propensity.figures_on(one, chance, model.baseline, strongest, protected, title)
         figures["value"] = value_figures(one, fitted.predict(one.frame), mean)
         if champion is not None and champion[0].saw_nothing_after(one.as_of):
             own, theirs = (_loss(one, of) for of in (fitted.predict(one.frame), champion[1](one)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -42,8 +42,20 @@ REACHED = (0.1, 0.2, 0.5)
 FEW_POSITIVES = 500
 #: Column → 1 or -1.
 Directions = Mapping[str | int, int]
+#: Tag → what people call it.
+Title = Callable[[str], Words]
 #: Members by whom it is weighed what each tag moves.
 WEIGHED = 5_000
+
+
+def untitled(tag: str) -> Words:
+    """A tag as it is spelled, where no definitions say what it is called."""
+    return Words(tag, tag)
+
+
+def title_of(figures: Mapping[str, Any]) -> Words:
+    """What the tag of a baseline is called; versions of old kept how it is spelled."""
+    return Words(**figures["title"]) if "title" in figures else untitled(figures["tag"])
 
 
 @dataclass(frozen=True)
@@ -226,6 +238,7 @@ def figures_on(
     baseline: str | None,
     strongest: tuple[str, int] | None = None,
     protected: Sequence[str] = (),
+    title: Title = untitled,
 ) -> Figures:
     """What a test cohort says about the probabilities, the score to beat, and the strongest single tag."""
     yes = cohort.yes
@@ -249,6 +262,7 @@ def figures_on(
     if cohort.baseline is not None:
         figures["baseline"] = {
             "tag": baseline,
+            "title": title(baseline or "").to_json(),
             "auc": interval_json(auc_interval(yes, cohort.baseline)),
             "gains": gains(yes, cohort.baseline),
             "lift": lifts(yes, cohort.baseline),
@@ -259,6 +273,7 @@ def figures_on(
         alone = _plain(cohort.frame[tag].to_numpy(), direction)
         figures["strongest_tag"] = {
             "tag": tag,
+            "title": title(tag).to_json(),
             "direction": direction,
             "auc": interval_json(auc_interval(yes, alone)),
             "difference": interval_json(auc_difference_interval(yes, chance, alone)),
@@ -312,12 +327,13 @@ def judge(tests: Sequence[Figures]) -> Judgement:
     for test in tests:
         cohort = test["cohort"]
         if "difference" in test and test["difference"]["high"] < 0:
-            gap, tag = test["difference"], test["baseline"]["tag"]
+            gap, tag = test["difference"], title_of(test["baseline"])
             return Judgement(
                 False,
                 Words(
-                    f"在 {cohort} 上 AUC 比 {tag} 低 {-gap['estimate']:.3f}，区间不含 0。",
-                    f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of {tag}, with an interval without 0.",
+                    f"在 {cohort} 上 AUC 比「{tag.zh}」低 {-gap['estimate']:.3f}，区间不含 0。",
+                    f"On {cohort} its AUC is {-gap['estimate']:.3f} below that of “{tag.en}”, with an interval without"
+                    " 0.",
                 ),
             )
         if (waits := worse(test, Words(f"{cohort} 上的 AUC ", f"AUC on {cohort}"), more_is_better=True)) is not None:
@@ -372,7 +388,7 @@ def sentence(test: Figures) -> Words:
     beside = [(test["baseline"], test["difference"])] if "difference" in test else []
     beside += [(test["strongest_tag"], test["strongest_tag"]["difference"])] if "strongest_tag" in test else []
     for base, gap in beside:
-        tag, own = base["tag"], base["auc"]["estimate"]
+        tag, own = title_of(base), base["auc"]["estimate"]
         span = f"{gap['low']:+.3f} ~ {gap['high']:+.3f}"
         if gap["low"] > 0:
             verdict = ("排序优于它", "it ranks better")
@@ -380,8 +396,10 @@ def sentence(test: Figures) -> Words:
             verdict = ("排序不如它", "it ranks worse")
         else:
             verdict = ("无法断定孰优孰劣", "neither is shown to rank better")
-        zh.append(f"与 {tag}（AUC {own:.3f}）相差 {gap['estimate']:+.3f}（{span}）：{verdict[0]}。")
-        en.append(f"Against {tag} (AUC {own:.3f}) the difference is {gap['estimate']:+.3f} ({span}): {verdict[1]}.")
+        zh.append(f"与「{tag.zh}」（AUC {own:.3f}）相差 {gap['estimate']:+.3f}（{span}）：{verdict[0]}。")
+        en.append(
+            f"Against “{tag.en}” (AUC {own:.3f}) the difference is {gap['estimate']:+.3f} ({span}): {verdict[1]}."
+        )
     zh.append("只检验过这一次活动；分数说明谁更可能响应，不说明活动使谁多买。")
     en.append(
         "It was tested on this one campaign or period; the score says who tends to respond, not whom a campaign would"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef
+from gongbi.catalog.called import tag_title, trait_title
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
 from gongbi.catalog.predictions import tag_titles
@@ -187,7 +188,8 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "metrics": metrics,
         "drift": drift,
         "trend": {**trend, "words": trend_words(trend).to_json()} if trend is not None else None,
-        "limits": limits(model, shown.metrics, drift),
+        "limits": limits(model, shown.metrics, drift, ctx.catalog()),
+        "names": _names(ctx.catalog(), shown.metrics, drift),
         "calibration": calibration_words(shown.metrics),
         "artifact": {"path": shown.artifact_path, "sha256": shown.artifact_sha256},
         "versions": [_version_json(version) for version in versions],
@@ -236,6 +238,19 @@ def _of_scores(ctx: Ports, name: str, version: int, what: str) -> dict[str, Any]
     if known.get("version") != version or not known.get(what):
         return None
     return {**known[what], "as_of": known["as_of"]}
+
+
+def _names(catalog: Catalog, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
+    """What the tags of a card are called, and those of its groups with each value: ``tag``, ``tag = value``."""
+    test = (metrics.get("tests") or [{}])[-1]
+    beside = [test[key]["tag"] for key in ("baseline", "strongest_tag") if test.get(key)]
+    moved = [one["tag"] for one in drift["features"]] if drift is not None else []
+    found = {tag: tag_title(catalog, tag).to_json() for tag in (*beside, *moved)}
+    for key in ("by_group", "fairness"):
+        for tag, levels in (test.get(key) or {}).items():
+            said = {one["level"]: trait_title(catalog, tag, one["level"]) for one in levels}
+            found |= {f"{tag} = {level}": words.to_json() for level, words in said.items()}
+    return found
 
 
 def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
