@@ -34,6 +34,7 @@ import numpy as np
 
 from gongbi.catalog.base import Words
 from gongbi.errors import InvalidInput
+from gongbi.models.evaluation.called import called
 
 #: Of every interval in an evaluation.
 LEVEL = 0.95
@@ -411,10 +412,10 @@ def verdict_words(measure: Measure) -> Words:
         "worse": ("不如基线", "worse than the baseline"),
         "not shown to differ": ("无法断定与基线有差别", "not shown to differ from the baseline"),
     }[gap["verdict"]]
-    other = _told(measure.summary(base))
+    other, name = _told(measure.summary(base)), called(base)
     return Words(
-        f"{title.zh}：{own}；基线 {base}：{other}；差 {_told(gap, '+')}：{words[0]}。",
-        f"{title.en}: {own}; baseline {base}: {other}; difference {_told(gap, '+')}: {words[1]}.",
+        f"{title.zh}：{own}；基线「{name.zh}」：{other}；差 {_told(gap, '+')}：{words[0]}。",
+        f"{title.en}: {own}; baseline “{name.en}”: {other}; difference {_told(gap, '+')}: {words[1]}.",
     )
 
 

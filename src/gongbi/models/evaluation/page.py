@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+
+from gongbi.models.evaluation.called import called
 
 Data = Mapping[str, Any]
 
@@ -33,7 +36,10 @@ STYLE = (
     "td,th{border-bottom:1px solid #e3ded3;padding:3px 8px;text-align:right}"
     "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}"
     "td:nth-child(n+3){white-space:nowrap}h2{margin-top:18px}li{margin:2px 0}"
-    "@media screen and (max-width:760px){table{display:block;overflow-x:auto}td:first-child{min-width:8em}}</style>"
+    "h1:not(:first-of-type){margin-top:44px;padding-top:24px;border-top:1px solid #e3ded3}"
+    # A drawing that shrank to a phone would be too small to read: it is moved sideways, as tables are.
+    "@media screen and (max-width:760px){table{display:block;overflow-x:auto}td:first-child{min-width:8em}"
+    ".chart{overflow-x:auto}.chart svg{min-width:560px}}</style>"
 )
 
 
@@ -53,7 +59,10 @@ def body(found: Data, language: str) -> list[str]:
     for chart in found["charts"]:
         parts.append(f'<div class="chart"><h3>{escape(chart["title"][language])}</h3>{drawn(chart, language)}</div>')
     parts.append(f"<h2>{word('how')}</h2><ul><li>{word('model')}: {escape(found['model'][language])}</li>")
-    parts += [f"<li>{escape(name)}: {escape(words[language])}</li>" for name, words in found["baselines"].items()]
+    parts += [
+        f"<li>{escape(called(name).in_(language))}: {escape(words[language])}</li>"
+        for name, words in found["baselines"].items()
+    ]
     parts.append(f"<li>{escape(found['split'][language])}</li>")
     parts.append(f"<li>{word('seeds')}: {', '.join(map(str, found['seeds']))}</li></ul>")
     if found["notes"]:
@@ -77,8 +86,8 @@ def _table(measures: Sequence[Data], language: str) -> str:
             gap = gaps[name]
             verdict = _WORDS[gap["verdict"]][at] if measure["best"] != "neither" else ""
             rows.append(
-                f"<tr><td></td><td>{escape(name)}</td>{_cells(base)}<td>{_figure(gap['mean'], '+')} "
-                f"{_range(gap, '+')}</td><td>{verdict}</td></tr>"
+                f"<tr><td></td><td>{escape(called(name).in_(language))}</td>{_cells(base)}"
+                f"<td>{_figure(gap['mean'], '+')} {_range(gap, '+')}</td><td>{verdict}</td></tr>"
             )
     return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
@@ -207,8 +216,23 @@ def _bars(chart: Data, language: str) -> str:
 
 
 def _room(values: Sequence[float]) -> tuple[float, float]:
+    """From and to where an axis goes: the marks that hold all values between them."""
     low, high = min(values), max(values)
-    return (low - 0.5, high + 0.5) if low == high else (low, high)
+    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+    step = _step(high - low)
+    return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+
+
+def _step(length: float) -> float:
+    """How far marks are apart, a round figure, so that there are at least two and at most six."""
+    least = length / 5
+    unit: float = 10.0 ** math.floor(math.log10(least))
+    return next(unit * part for part in (1, 2, 2.5, 5, 10) if unit * part >= least * (1 - 1e-9))
+
+
+def _marks(span: tuple[float, float]) -> list[float]:
+    step = _step(span[1] - span[0])
+    return [n * step for n in range(math.ceil(span[0] / step - 1e-9), math.floor(span[1] / step + 1e-9) + 1)]
 
 
 def _x(value: float, span: tuple[float, float]) -> float:
@@ -228,15 +252,13 @@ def _axes(
     x_range: tuple[float, float] | None, y_range: tuple[float, float], chart: Data, language: str
 ) -> Sequence[str]:
     parts = []
-    for i in range(5):
-        value = y_range[0] + i / 4 * (y_range[1] - y_range[0])
+    for value in _marks(y_range):
         at = _y(value, y_range)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#eeeae1"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" font-size="10" text-anchor="end">{_mark(value)}</text>')
-        if x_range is not None:
-            across = x_range[0] + i / 4 * (x_range[1] - x_range[0])
-            where = f'x="{_x(across, x_range):.1f}" y="{HEIGHT - 24}"'
-            parts.append(f'<text {where} font-size="10" text-anchor="middle">{_mark(across)}</text>')
+    for across in _marks(x_range) if x_range is not None else ():
+        where = f'x="{_x(across, x_range):.1f}" y="{HEIGHT - 24}"'
+        parts.append(f'<text {where} font-size="10" text-anchor="middle">{_mark(across)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" font-size="11" text-anchor="middle" fill="#5c6a74">'
