@@ -35,7 +35,7 @@ STYLE = (
     "<style>table{border-collapse:collapse;width:100%;font-size:9.5pt;margin:10px 0}"
     "td,th{border-bottom:1px solid #e3ded3;padding:3px 8px;text-align:right}"
     "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}"
-    "td:nth-child(n+3){white-space:nowrap}h2{margin-top:18px}li{margin:2px 0}"
+    "td:nth-child(n+3),.measures td:nth-child(2){white-space:nowrap}h2{margin-top:18px}li{margin:2px 0}"
     "h1:not(:first-of-type){margin-top:44px;padding-top:24px;border-top:1px solid #e3ded3}"
     # A drawing that shrank to a phone would be too small to read: it is moved sideways, as tables are.
     "@media screen and (max-width:760px){table{display:block;overflow-x:auto}td:first-child{min-width:8em}"
@@ -89,7 +89,7 @@ def _table(measures: Sequence[Data], language: str) -> str:
                 f"<tr><td></td><td>{escape(called(name).in_(language))}</td>{_cells(base)}"
                 f"<td>{_figure(gap['mean'], '+')} {_range(gap, '+')}</td><td>{verdict}</td></tr>"
             )
-    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    return f'<table class="measures"><tr>{heads}</tr>{"".join(rows)}</table>'
 
 
 _HEADS = ("measure", "who", "mean", "interval", "difference", "verdict")
