@@ -256,9 +256,10 @@ def _axes(
         at = _y(value, y_range)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#eeeae1"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" font-size="10" text-anchor="end">{_mark(value)}</text>')
-    for across in _marks(x_range) if x_range is not None else ():
-        where = f'x="{_x(across, x_range):.1f}" y="{HEIGHT - 24}"'
-        parts.append(f'<text {where} font-size="10" text-anchor="middle">{_mark(across)}</text>')
+    if x_range is not None:
+        for across in _marks(x_range):
+            where = f'x="{_x(across, x_range):.1f}" y="{HEIGHT - 24}"'
+            parts.append(f'<text {where} font-size="10" text-anchor="middle">{_mark(across)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 6}" font-size="11" text-anchor="middle" fill="#5c6a74">'
