@@ -176,3 +176,20 @@ def test_a_model_comes_into_force_as_tags_do_by_another_persons_approval(ports: 
     (done,) = library.approve_tag(ports, ["model.lapse"])  # type: ignore[arg-type]
     assert done["state"] == "published"
     assert "lapse" in [d.name for d in ports.store.definitions.current("model")]
+
+
+def test_a_wallet_is_written_with_markets_or_without(ports: Choosing) -> None:
+    plain = modelling.draft_model(ports, "purse", "wallet", fact="visit", amount="amount", days=30)
+    assert plain["definition"]["target"] == "sum(visit.amount) filter (where ahead(30, 'day'))"
+    assert "fact" not in plain["definition"]
+    assert plain["tags"] == [f"model.purse.{name}" for name in ("wallet", "share", "potential", "known")]
+    assert plain["left_out"]["spend.mean"] == "spend"
+    assert plain["preview"]["members"] > 0
+    grown = modelling.draft_model(
+        ports, "purse", "wallet", fact="visit", amount="amount", days=30, features="visits.*，spend.*",
+        market="tag.spend.shelf", product="shelf", elsewhere="tag.luck.digit", where="amount > 1",
+    )  # fmt: skip
+    made = grown["definition"]
+    assert (made["fact"], made["market"], made["product"]) == ("visit", "tag.spend.shelf", "shelf")
+    assert (made["elsewhere"], made["features"]) == ("tag.luck.digit", ["visits.*", "spend.*"])
+    assert (grown["tags"][-1], grown["left_out"]) == ("model.purse.growth", {"spend.mean": "spend"})

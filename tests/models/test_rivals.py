@@ -18,6 +18,8 @@ from test_stages import LIFE
 from test_stages import ROWS as LEAVERS
 from test_uplift import ROWS as TRIALS
 from test_uplift import TRIAL
+from test_wallets import HOMES, PURSE
+from test_wallets import ROWS as HOMELY
 
 from gongbi.engine import Engine
 from gongbi.errors import InvalidInput
@@ -26,6 +28,7 @@ from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.estimators.sendtime import SendTimeModel
 from gongbi.estimators.text.complaints import ComplaintModel
 from gongbi.estimators.uplift import UpliftModel
+from gongbi.estimators.wallet import WalletModel
 from gongbi.models import uplift
 from gongbi.models.base import Version
 from gongbi.models.reading import Work
@@ -99,6 +102,28 @@ def test_newcomers(tmp_path: Path, registry: Store, duckdb_engine: Engine, monke
 def _as_it_was(model: ProspectValueModel, real: Any) -> ProspectValueModel:
     model.predict = lambda frame: real(model, frame)  # type: ignore[method-assign]
     return model
+
+
+def test_wallets(tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = ports_of(shop.definitions(models=HOMES + PURSE), HOMELY, tmp_path, registry, duckdb_engine)
+    models.train(ports, "purse", as_of="2024-06-16")
+    real, kept = WalletModel.predict_quantiles, WalletModel.from_json
+    monkeypatch.setattr(WalletModel, "predict_quantiles", lambda self, frame: 0.2 * real(self, frame))
+
+    def as_it_was(data: Any) -> WalletModel:
+        model = kept(data)
+        model.predict_quantiles = lambda frame: real(model, frame)  # type: ignore[method-assign]
+        return model
+
+    monkeypatch.setattr(WalletModel, "from_json", as_it_was)
+    figures = waits(ports, "purse")["wallet"]
+    gap = figures["champion"]["difference"]
+    assert gap["estimate"] == pytest.approx(figures["loss"] - figures["champion"]["loss"])
+    monkeypatch.undo()
+    first, second = compared(ports, "purse")
+    assert (first["fair"], second["fair"]) == (True, True)
+    assert first["loss"] == pytest.approx(figures["champion"]["loss"])
+    assert second["difference"]["estimate"] == pytest.approx(second["loss"] - first["loss"])
 
 
 def test_send_times(tmp_path: Path, registry: Store, duckdb_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import shop
 from test_newcomers import NEWCOMERS
 from test_prices import ROWS as SOLD
 from test_prices import definitions as priced
+from test_wallets import HOMES, PURSE, world
 
 from gongbi.catalog.catalog import Catalog
 from gongbi.engine import Engine
@@ -168,3 +169,10 @@ def test_spark_says_of_prices_what_duckdb_says(duckdb_engine: Engine, spark_engi
     for name in here:
         told, other = duckdb_engine.query(here[name]).to_pylist(), spark_engine.query(there[name]).to_pylist()
         assert other == [pytest.approx(row) for row in told]
+
+
+def test_spark_says_of_wallets_what_duckdb_says(duckdb_engine: Engine, spark_engine: Engine) -> None:
+    same_on_both(shop.definitions(models=HOMES + PURSE), world(200)[0], "purse", duckdb_engine, spark_engine)
+    known = "select count(*) filter (where known) as known, count(growth) as told, count(share) as shared"
+    told = duckdb_engine.query(f"{known} from model_purse").to_pylist()
+    assert told == [{"known": 20, "told": 200, "shared": 200}]

@@ -27,6 +27,8 @@ columns: {minutes: double, how: text}
 ---
 """
 TARGET = "target: exists(visit) filter (where ahead(30, 'day'))"
+SPEND = "target: sum(visit.amount) filter (where ahead(30, 'day'))"
+GROWTH = "fact: visit\namount: amount\nmarket: tag.spend.shelf"
 COHORT = "{name: NAME, as_of: AT, population: 'true', target: \"exists(visit) filter (where ahead(30, 'day'))\"}"
 
 
@@ -67,6 +69,21 @@ def in_both(error: GongbiError) -> str:
         (cohorts("visits.*", "2024-03-01", "2024-13-01"), "cohort 'b': '2024-13-01' is not a date.*Write 2017"),
         ("estimator: newcomers\ntarget: exists(visit) filter (where ahead(30, 'day'))", "a number; this is boolean"),
         (f"estimator: uplift\n{TARGET}", "needs `treated`.*exists"),
+        (f"estimator: wallet\n{TARGET}", "wallet is what members spend, a number; this is boolean"),
+        (f"estimator: wallet\n{SPEND}\nquantile: 0.5", "`quantile` lies above 0.5 and below 1"),
+        (f"estimator: wallet\n{SPEND}\nbaseline: visits.count", "no `baseline`.*Leave it out"),
+        (
+            f"estimator: wallet\n{SPEND}\nfeatures: ['visits.*', spend.mean]",
+            "'spend.mean' tells the spend itself.*traits",
+        ),
+        (f"estimator: wallet\n{SPEND}\nelsewhere: tag.spend.shelf", "`elsewhere` is a number; tag.spend.shelf is text"),
+        (f"estimator: wallet\n{SPEND}\nmarket: tag.spend.shelf", "needs `fact`, `amount`, `product`.*leave out all"),
+        (
+            f"estimator: wallet\n{SPEND}\n{GROWTH}\nproduct: amount",
+            "`product` is a text or a whole number; this is money",
+        ),
+        (f"estimator: wallet\n{SPEND}\n{GROWTH}\nproduct: road", "No column of visit.*'road'"),
+        (f"estimator: propensity\n{TARGET}\nmarket: tag.spend.shelf", "`market` goes with `estimator: wallet`"),
     ],
 )
 def test_a_wrong_definition_is_told_before_it_comes_into_force(text: str, said: str) -> None:
@@ -97,6 +114,11 @@ ROWS = {**shop.shop(60), "visits": [*visits(40, range(1, 61)), *AGAIN]}
         # In neither cohort had anybody come within the last fortnight.
         (cohorts("visits.recent", "2024-03-12", "2024-07-12"), "No tag.*learns from differs.*visits.recent.*features"),
         (f"estimator: uplift\n{TARGET}\ntreated: exists(mailed) filter (where wave = 9)", "0 of 60 members were"),
+        (
+            f"estimator: wallet\n{SPEND}\nfeatures: [luck.*]\npopulation: tag.visits.count > 9",
+            "Cohort .* has no members.*population",
+        ),
+        (f"estimator: wallet\n{SPEND}\nfeatures: [luck.*]\n{GROWTH}\nproduct: shelf", "no growth to compare"),
     ],
 )
 def test_data_that_teach_nothing_are_told_with_what_to_look_at(text: str, said: str, duckdb_engine: Engine) -> None:

@@ -25,6 +25,7 @@ Estimator = Literal[
     "purchases",
     "propensity",
     "newcomers",
+    "wallet",
     "stages",
     "contracts",
     "recurring",
@@ -75,7 +76,7 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "keys": ("circles",),
     "price": ("price",),
     "quantity": ("price",),
-    "product": ("price",),
+    "product": ("price", "wallet"),
     "unit": ("price",),
     "controls": ("price",),
     "cost": ("price",),
@@ -83,10 +84,15 @@ ONLY: Mapping[str, tuple[Estimator, ...]] = {
     "most_change": ("price",),
     "trait": ("trait",),
     "limit": ("trait", "life_event"),
+    "quantile": ("wallet",),
+    "elsewhere": ("wallet",),
+    "market": ("wallet",),
     "rising": ("propensity",),
     "falling": ("propensity",),
     "trend_days": ("propensity",),
 }
+#: Kinds whose target is a number, and not a yes or no.
+OF_AMOUNTS: tuple[Estimator, ...] = ("newcomers", "wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,8 @@ class ModelDef:
         Its name; its scores become tags ``model.NAME`` or, for purchase models, several; clusters ``cluster.NAME``.
     estimator
         ``purchases`` (how often and how much), ``propensity`` (boosted trees, calibrated), ``newcomers`` (the
-        value of those without a history: the chance that they buy, times what they then spend), ``stages`` (where
+        value of those without a history: the chance that they buy, times what they then spend), ``wallet`` (what
+        members could spend, by their peers, our share of it, and how their market grows), ``stages`` (where
         customers stand in their life with us), ``contracts`` (who leaves, of those with a contract), ``recurring``
         (what they do again and again, and when next), ``life_event`` (whose life changed, by what they buy since),
         ``send_time`` (when and through which channel members answer), ``trait`` (what was not declared, from
@@ -187,6 +194,18 @@ class ModelDef:
     trait, limit
         For ``trait``: what members declared, an expression of text that is absent of who did not (``customer.income``);
         and the least confidence at which it is inferred of the others. Sensitive traits are refused.
+    quantile
+        For ``wallet``, whose `target` is what a member spends: the wallet is what only ``1 - quantile`` of those with
+        the same features exceed, or what the member spent, where that is more. The target over the last horizon that
+        is over is what they spent. Tags that rest on the column of money that the target adds up tell it themselves,
+        and are not learned from.
+    elsewhere
+        For ``wallet``: what a member spends with others over as long a time, a number in the unit of the target that
+        is absent where it is not known. Where it is known the wallet is a fact; the other wallets are scaled by it.
+    market
+        For ``wallet``, with a `fact`, its `amount` and `product`, what is bought (``trip.product.department``): the
+        market a member belongs to, an expression about a member (``customer.region``). The growth of each market and
+        product is that of all members, over the last horizon against the one before.
     features
         For ``propensity`` and ``clusters``: tag names or patterns such as ``rfm.*``. A model with a `target` takes
         all tags where none are named, but those that are personal or sensitive, that expire, or that rest on attributes
@@ -258,6 +277,9 @@ class ModelDef:
     most_change: float = 0.15
     trait: str | None = None
     limit: float = 0.8
+    quantile: float = 0.9
+    elsewhere: str | None = None
+    market: str | None = None
     horizon_days: int = 90
     holdout_days: int = 90
     features: tuple[str, ...] = ()
@@ -306,7 +328,7 @@ class ModelDef:
         if not 1 <= self.cohorts <= MOST_COHORTS:
             raise InvalidDefinition(f"Model {self.model!r}: `cohorts` is 1 to {MOST_COHORTS}, not {self.cohorts}.")
         if (
-            self.estimator in ("propensity", "newcomers")
+            self.estimator in ("propensity", *OF_AMOUNTS)
             and not self.target
             and not (self.features and self.train and self.test)
         ):
@@ -315,6 +337,8 @@ class ModelDef:
             )
         if self.estimator == "uplift":
             self._check_uplift()
+        if self.estimator == "wallet":
+            self._check_wallet()
         if not 2 <= self.fewest <= self.most <= MOST_CLUSTERS:
             raise InvalidDefinition(
                 f"Model {self.model!r}: `fewest` and `most` are 2 to {MOST_CLUSTERS} clusters, in this order."
@@ -357,6 +381,24 @@ class ModelDef:
             raise InvalidDefinition(
                 f"Model {self.model!r} is tested on a cohort that is not later than its training cohorts.",
                 hint="Move the test cohort later: a model must be judged on what came after it.",
+            )
+
+    def _check_wallet(self) -> None:
+        if not 0.5 < self.quantile < 1:
+            raise InvalidDefinition(
+                f"Model {self.model!r}: `quantile` lies above 0.5 and below 1, not at {self.quantile}."
+            )
+        growth = {key: getattr(self, key) for key in ("fact", "amount", "market", "product")}
+        if any(growth.values()) and (missing := [key for key, value in growth.items() if not value]):
+            names = ", ".join(f"`{key}`" for key in missing)
+            raise InvalidDefinition(
+                f"Model {self.model!r} needs {names}.",
+                hint="The growth of markets takes `fact`, `amount`, `market` and `product`; without it, leave out all.",
+            )
+        if self.baseline is not None:
+            raise InvalidDefinition(
+                f"Model {self.model!r}: a wallet has no `baseline`; it is held to the same wallet for everybody.",
+                hint="Leave it out.",
             )
 
     def _check_uplift(self) -> None:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.modelled import OF_AMOUNTS
+from gongbi.catalog.numbers import check_number, refuse_other
 from gongbi.catalog.score_labels import RHYTHMS, SENSITIVITIES, STAGES, TRENDS
+from gongbi.catalog.spend import check_wallet
 from gongbi.core.expr import Attribute, Call, Expr, FactColumn, RelatedColumn, walk, with_used
 from gongbi.core.language import check_condition, check_expression
 from gongbi.core.rows import row_condition, row_value
-from gongbi.core.types import DATE, DOUBLE, INTEGER, TEXT, Type, category
+from gongbi.core.types import BOOLEAN, DATE, DOUBLE, INTEGER, TEXT, Type, category
 from gongbi.core.voice import Title
-from gongbi.core.world import FactShape, RelationShape, World
+from gongbi.core.world import FactShape, World
 from gongbi.errors import InvalidDefinition, Refused, UnknownName, WrongType
 
 
@@ -150,6 +153,34 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
         ),
         Score("chance", DOUBLE, "Probability of a value above 0.", ("购买概率", "chance to buy"), "chance"),
         Score("amount", DOUBLE, "Value expected if there is one.", ("若购买的金额", "worth if they buy"), "amount"),
+    ),
+    "wallet": (
+        Score(
+            "wallet",
+            DOUBLE,
+            "What they could spend over the horizon of the target, in its unit.",
+            ("钱包", "wallet"),
+            "wallet",
+        ),
+        Score("share", DOUBLE, "Spend over wallet, 0 to 1; absent for a wallet of 0.", ("份额", "share"), "share"),
+        Score(
+            "potential",
+            DOUBLE,
+            "Wallet less spend: an upper sketch, and no forecast.",
+            ("潜力", "potential"),
+            "potential",
+        ),
+        Score(
+            "known", BOOLEAN, "Whether what they spend elsewhere is known.", ("钱包是否已知", "wallet known"), "known"
+        ),
+        Score(
+            "growth",
+            DOUBLE,
+            "Growth of their market over all products as of the training; 0.1 is ten per cent.",
+            ("市场增长", "growth of market"),
+            "growth",
+            needs="market",
+        ),
     ),
     "texts": (
         Score("texts", INTEGER, "Texts in the last {days} days.", ("文本数", "texts"), "texts"),
@@ -345,19 +376,7 @@ def check_model(model: ModelDef, world: World) -> None:
 
 
 def _check_purchases(model: ModelDef, world: World) -> None:
-    _check_number(model, "amount", model.amount or "", world.fact(model.fact or ""))
-
-
-def _check_number(model: ModelDef, key: str, name: str, shape: FactShape | RelationShape) -> None:
-    """See that a key names a column of numbers."""
-    if name not in shape.columns:
-        raise UnknownName(f"column of {shape.name}", name, shape.columns)
-    _refuse_other(model, key, name, shape.columns[name])
-
-
-def _refuse_other(model: ModelDef, key: str, name: str, found: Type) -> None:
-    if not found.is_number:
-        raise WrongType(f"Model {model.model!r}: `{key}` is a number; {name} is {found}.")
+    check_number(model, "amount", model.amount or "", world.fact(model.fact or ""))
 
 
 def _check_life_event(model: ModelDef, world: World) -> None:
@@ -375,7 +394,7 @@ def _check_rows(model: ModelDef, world: World) -> None:
         if text:
             row_value(fact, text, world, model.subject)
     if model.amount:
-        _refuse_other(model, "amount", model.amount, row_value(fact, model.amount, world, model.subject).type)
+        refuse_other(model, "amount", model.amount, row_value(fact, model.amount, world, model.subject).type)
     taken = {score.tag for score in SCORES[model.estimator]}
     if twice := [channel for channel in model.channels if channel in taken]:
         raise InvalidDefinition(
@@ -405,7 +424,7 @@ def _check_price(model: ModelDef, world: World) -> None:
     row_condition(fact, model.where or "", world, model.subject)
     for key in ("price", "quantity", "cost"):
         if text := getattr(model, key):
-            _refuse_other(model, key, text, row_value(fact, text, world, model.subject).type)
+            refuse_other(model, key, text, row_value(fact, text, world, model.subject).type)
     for text in (model.product, model.unit):
         if text and (found := row_value(fact, text, world, model.subject).type).is_many:
             raise WrongType(f"Model {model.model!r}: {text} has several values per row; this is {found}.")
@@ -475,7 +494,7 @@ def _check_circles(model: ModelDef, world: World) -> None:
             hint=f"Name a relation between two of {model.subject}.",
         )
     if model.weight is not None:
-        _check_number(model, "weight", model.weight, relation)
+        check_number(model, "weight", model.weight, relation)
     if model.rival is not None:
         check_condition(model.rival, world, model.subject)
     if model.worth is not None and not (found := check_expression(model.worth, world, model.subject)).type.is_number:
@@ -505,30 +524,36 @@ def check_trait(model: ModelDef, world: World) -> Expr:
 
 
 def check_target(model: ModelDef, text: str, world: World) -> Expr:
-    """Read what a model foretells: a truth, or of newcomers a number, absent being 0.
+    """Read what a model foretells: a truth, or of some kinds a number, absent being 0.
 
     Raises
     ------
     InvalidExpression, UnknownName, WrongType
         It is not one.
     """
-    if model.estimator != "newcomers":
-        found = check_condition(text, world, model.subject, ahead=True, place=model.place)
-    else:
-        found = check_expression(text, world, model.subject, ahead=True, place=model.place)
+    amounts = model.estimator in OF_AMOUNTS
+    read = check_expression if amounts else check_condition
+    found = read(text, world, model.subject, ahead=True, place=model.place)
     if not any(isinstance(part, Call) and part.function.name == "ahead" for part in walk(found)):
         raise InvalidDefinition(
             f"The target of the model {model.model!r} looks at nothing after its instant.",
             hint="Use ahead(n, unit), e.g. exists(order) filter (where ahead(30, 'day')).",
             place=model.place,
         )
-    if model.estimator == "newcomers" and not found.type.is_number:
-        error = WrongType(
-            f"The target of newcomers is what they come to be worth, a number; this is {found.type}.",
-            hint="E.g. sum(order.amount) filter (where ahead(90, 'day')).",
+    if amounts and not found.type.is_number:
+        what = (
+            f"The target of a wallet is what members spend, a number; this is {found.type}."
+            if model.estimator == "wallet"
+            else f"The target of newcomers is what they come to be worth, a number; this is {found.type}."
         )
+        error = WrongType(what, hint="E.g. sum(order.amount) filter (where ahead(90, 'day')).")
         raise error.at(model.place) if model.place else error
     return found
+
+
+def wallet_target(model: ModelDef, world: World) -> Expr:
+    """What a model of wallets says that a member spends: its target, or that of its newest cohort."""
+    return check_target(model, model.target or (model.test or model.train)[-1].target, world)
 
 
 def _check_conditions(model: ModelDef, world: World) -> None:
@@ -552,6 +577,7 @@ _OF_KINDS: Mapping[str, Callable[[ModelDef, World], object]] = {
     "recurring": _check_rows,
     "send_time": _check_rows,
     "life_event": _check_life_event,
+    "wallet": lambda model, world: check_wallet(model, wallet_target(model, world), world),
     "contracts": _check_contracts,
     "texts": _check_texts,
     "circles": _check_circles,

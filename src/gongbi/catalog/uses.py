@@ -31,7 +31,7 @@ from gongbi.errors import GongbiError, Place
 _TEXTS: Mapping[str, Sequence[str]] = {
     "segment": ("expr",),
     "grading": ("first", "volume", "contact"),
-    "model": ("score", "target", "population", "treated"),
+    "model": ("score", "target", "population", "treated", "elsewhere", "market"),
     "campaign": ("eligible", "score", "received", "responded", "outcome"),
     "worklist": ("expr", "by"),
 }

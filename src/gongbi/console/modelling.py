@@ -18,6 +18,7 @@ KINDS = {
     "propensity": ("fact", "does", "where", "days", "trend"),
     "value": ("fact", "amount", "often", "days"),
     "newcomers": ("fact", "where", "amount", "days"),
+    "wallet": ("fact", "where", "amount", "features", "product", "market", "elsewhere", "days"),
     "stages": ("fact", "amount", "days"),
     "contracts": ("fact", "columns", "left", "grace", "where", "days"),
     "recurring": ("fact", "payee", "where", "amount", "days"),
@@ -33,14 +34,16 @@ TRENDS = (0, 7, 14, 28, 90)
 EXPLORE = (0.0, 0.05, 0.1, 0.2)
 #: Days after the end of a contract within which another one carries on.
 GRACE = (0, 7, 14, 30, 60)
-#: What a model of prices asks of a row, with what could stand there.
-SALES = {
+#: What models of prices and wallets ask of a row or of a member, with what could stand there.
+WRITTEN = {
     "price": "purchase.amount / purchase.quantity",
     "quantity": "purchase.quantity",
     "product": "purchase.product",
     "unit": "purchase.store",
     "controls": "purchase.on_display, purchase.in_mailer",
     "cost": "purchase.product.cost",
+    "market": "customer.region",
+    "elsewhere": "declared_elsewhere",
 }
 OFTEN = ("beta_geo", "modified_beta_geo", "pareto_nbd", "beta_geo_beta_binom")
 
@@ -89,7 +92,7 @@ class _Form:
                 self.does = self._select("does", {True: t("modelling.will"), False: t("modelling.will_not")}, True)
                 self.where = ui.input(t("modelling.where"), placeholder="quantity > 1").props("outlined dense")
                 self.amount = self._select("amount", self._columns(first), None)
-                for key, example in SALES.items():
+                for key, example in WRITTEN.items():
                     setattr(self, key, ui.input(t(f"modelling.{key}"), placeholder=example).props("outlined dense"))
                 self.payee = ui.input(t("modelling.payee"), placeholder="purchase.product.category")
                 self.payee.props("outlined dense")
@@ -165,7 +168,7 @@ class _Form:
             "features": self.features.value or "",
             "limit": self.limit.value,
             "trend": self.trend.value,
-            **{key: getattr(self, key).value or "" for key in SALES},
+            **{key: getattr(self, key).value or "" for key in WRITTEN},
         }
 
     async def look(self) -> None:

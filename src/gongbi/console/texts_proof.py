@@ -25,6 +25,12 @@ PROOF: dict[str, tuple[str, str]] = {
         "新客价值：还没有历史的人会带来多少",
         "Newcomers: what those without a history will be worth",
     ),
+    "modelling.kind.wallet": (
+        "钱包：最多能花多少、我们占几成、市场增长",
+        "Wallet: what they could spend, our share of it, growth",
+    ),
+    "modelling.market": ("属于哪个市场，说增长用（可不填）", "Market of a member, for growth (optional)"),
+    "modelling.elsewhere": ("在别处花多少（可不填）", "Spent with others (optional)"),
     "modelling.kind.stages": ("生命阶段：新客、成长……流失", "Stages: new, growing … lost"),
     "modelling.kind.contracts": ("合同：谁会离开、还留多久", "Contracts: who leaves, and how long the others stay"),
     "modelling.kind.life_event": ("生活事件：谁的生活变了、自何时", "Life events: whose life changed, and since when"),

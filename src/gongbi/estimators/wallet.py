@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ from gongbi.estimators.columns import Columns
 
 #: Rows that quantiles of peers need at least.
 FEWEST = 50
+#: Of what `to_json` writes.
+FORMAT = 1
 
 
 class WalletModel(BaseEstimator):  # type: ignore[misc]
@@ -32,6 +35,8 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
     ----------
     quantile : float, default=0.9
         Of the peers' spend, that stands for the wallet.
+    categorical : sequence of columns
+        Columns of numbers that are codes.
     trees, leaves, min_leaf, learning_rate : numbers
         Of LightGBM.
     seed : int, default=0
@@ -42,6 +47,8 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
         A half, and some up to `quantile`.
     scale_ : float
         Factor from spend known elsewhere; 1 without.
+    feature_names_in_ : list of str
+        Column names; positions as text for arrays.
 
     References
     ----------
@@ -54,6 +61,7 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         quantile: float = 0.9,
+        categorical: Sequence[str | int] = (),
         trees: int = 150,
         leaves: int = 12,
         min_leaf: int = 30,
@@ -61,6 +69,7 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
     ) -> None:
         self.quantile = quantile
+        self.categorical = categorical
         self.trees = trees
         self.leaves = leaves
         self.min_leaf = min_leaf
@@ -90,7 +99,7 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
             raise InvalidInput(f"quantile lies above 0.5 and below 1, not at {self.quantile}.")
         money = as_vector("spend", spend)
         refuse_where(money < 0, "spend must not be negative", hint="Leave out returns, or take them off purchases.")
-        columns = Columns.learn(X)
+        columns = Columns.learn(X, self.categorical)
         values = columns.encode(X)
         if len(values) != len(money):
             raise InvalidInput(f"X has {len(values)} rows, spend has {len(money)}.")
@@ -99,7 +108,7 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
                 f"{len(money)} customers, whose spend is {money.min():g} to {money.max():g}, show no wallet;"
                 f" {FEWEST} with different spend are the least."
             )
-        self.quantiles_ = (0.5, (0.5 + self.quantile) / 2, self.quantile)
+        self.quantiles_: tuple[float, ...] = (0.5, (0.5 + self.quantile) / 2, self.quantile)
         chosen = [i for i, known in enumerate(columns.categories) if known is not None]
         self._boosters = []
         for tau in self.quantiles_:
@@ -118,6 +127,7 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
             data = lightgbm.Dataset(values, np.log1p(money), categorical_feature=chosen, params={"verbosity": -1})
             self._boosters.append(lightgbm.train(settings, data, num_boost_round=self.trees))
         self._columns, self.scale_ = columns, 1.0
+        self.n_features_in_, self.feature_names_in_ = len(columns.names), list(columns.names)
         if elsewhere is not None:
             self.scale_ = self._agreeing(values, money, np.asarray(elsewhere, dtype=np.float64))
         return self
@@ -144,6 +154,32 @@ class WalletModel(BaseEstimator):  # type: ignore[misc]
             wallet = np.where(known, money + np.where(known, other, 0.0), wallet)
         share = np.divide(money, wallet, out=np.full(len(money), np.nan), where=wallet > 0)
         return Wallets(wallet, share, wallet - money, known)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what scoring needs, as JSON data, and nothing of the rows."""
+        if not hasattr(self, "_boosters"):
+            raise NotFitted(self)
+        return {
+            "format": FORMAT,
+            "columns": self._columns.to_json(),
+            "quantiles": list(self.quantiles_),
+            "scale": self.scale_,
+            "trees": [booster.model_to_string() for booster in self._boosters],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the model that `to_json` wrote down; it says what that one said."""
+        import lightgbm
+
+        if data.get("format") != FORMAT:
+            raise InvalidInput(f"The model was written in format {data.get('format')}; this is {FORMAT}.")
+        self = cls(quantile=float(data["quantiles"][-1]))
+        self._columns, self.scale_ = Columns.from_json(data["columns"]), float(data["scale"])
+        self.quantiles_ = tuple(float(tau) for tau in data["quantiles"])
+        self._boosters = [lightgbm.Booster(model_str=text) for text in data["trees"]]
+        self.n_features_in_, self.feature_names_in_ = len(self._columns.names), list(self._columns.names)
+        return self
 
     def _quantiles(self, values: FloatArray) -> FloatArray:
         found = np.stack([np.asarray(b.predict(values), dtype=np.float64) for b in self._boosters], axis=1)
@@ -227,25 +263,60 @@ def growth_cells(
     markets, products = as_groups("market", market), as_groups("product", product)
     if not len(markets) == len(products) == len(earlier):
         raise InvalidInput("market, product, before and after must be equally long.")
-    names = [np.asarray(values)[np.unique(groups, return_index=True)[1]].tolist()
+    names = [np.asarray(values)[np.unique(groups, return_index=True)[1]]
              for values, groups in ((market, markets), (product, products))]  # fmt: skip
     width = int(products.max()) + 1
-    cell = markets * width + products
-    used, number = np.unique(cell, return_inverse=True)
-    old, new = np.bincount(number, earlier), np.bincount(number, later)
-    rows = np.bincount(number)
-    ratio = np.divide(new, old, out=np.ones(len(used)), where=old > 0)
-    away = later - ratio[number] * earlier
-    variance = np.bincount(number, away**2) * rows / np.maximum(rows - 1, 1)
+    used, number = np.unique(markets * width + products, return_inverse=True)
+    sums: list[Any] = [
+        np.bincount(number, weights) for weights in (earlier, later, earlier**2, earlier * later, later**2)
+    ]
+    cells = Cells(names[0][used // width], names[1][used % width], np.bincount(number), *sums)
+    return growth_of_cells(cells, level=level)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What `growth_cells` needs of the rows of each cell, as a database can add it up; arrays of shape (n_cells,).
+
+    Attributes
+    ----------
+    market, product
+        Names; no two cells have both in common.
+    rows
+        How many customers or shops had sales in the cell, before or after.
+    before, after, before_squared, both, after_squared
+        Sums over the rows: sales, their squares, and the product of the two.
+    """
+
+    market: Any
+    product: Any
+    rows: Any
+    before: FloatArray
+    after: FloatArray
+    before_squared: FloatArray
+    both: FloatArray
+    after_squared: FloatArray
+
+
+def growth_of_cells(cells: Cells, *, level: float = 0.95) -> list[Growth]:
+    """Return what `growth_cells` does, from sums over the rows of each cell."""
+    names, markets = np.unique(np.asarray(cells.market), return_inverse=True)
+    titles, products = np.unique(np.asarray(cells.product), return_inverse=True)
+    old, new, n = cells.before, cells.after, len(cells.before)
+    rows = np.asarray(cells.rows, dtype=np.float64)
+    ratio = np.divide(new, old, out=np.ones(n), where=old > 0)
+    # The sum of squares of what each row sold beyond its cell's ratio.
+    away = np.maximum(cells.after_squared - 2 * ratio * cells.both + ratio**2 * cells.before_squared, 0.0)
+    variance = away * rows / np.maximum(rows - 1, 1)
     usable = (old > 0) & (new > 0) & (rows > 1)
     if usable.sum() < 2:
         raise InvalidInput("Fewer than two cells have sales before and after, so there is no growth to compare.")
-    noise = np.maximum(np.divide(variance, new**2, out=np.ones(len(used)), where=new > 0), 1e-6)
+    noise = np.maximum(np.divide(variance, new**2, out=np.ones(n), where=new > 0), 1e-6)
     y = np.log(np.where(usable, ratio, 1.0))
-    design = np.zeros((len(used), 1 + int(markets.max()) + 1 + width))
+    design = np.zeros((n, 1 + len(names) + len(titles)))
     design[:, 0] = 1
-    design[np.arange(len(used)), 1 + used // width] = 1
-    design[np.arange(len(used)), 2 + int(markets.max()) + used % width] = 1
+    design[np.arange(n), 1 + markets] = 1
+    design[np.arange(n), 1 + len(names) + products] = 1
     between = 0.0
     for _ in range(30):
         weight = np.where(usable, 1 / (noise + between), 0.0)
@@ -260,10 +331,11 @@ def growth_cells(
     of_fit = np.minimum(np.einsum("ij,jk,ik->i", design, inverse, design), 4.0)
     error = np.sqrt(keep * noise + (1 - keep) ** 2 * of_fit + np.where(usable, 0.0, between))
     z = -float(ndtri((1 - checked_level(level)) / 2))
+    told = names.tolist(), titles.tolist()
     found = [
         Growth(
-            names[0][int(code) // width],
-            names[1][int(code) % width],
+            told[0][markets[i]],
+            told[1][products[i]],
             float(old[i]),
             float(new[i]),
             float(ratio[i] - 1) if old[i] > 0 else None,
@@ -271,6 +343,6 @@ def growth_cells(
             float(np.expm1(value[i] - z * error[i])),
             float(np.expm1(value[i] + z * error[i])),
         )
-        for i, code in enumerate(used)
+        for i in range(n)
     ]
     return sorted(found, key=lambda one: -one.growth * one.before)

@@ -36,6 +36,8 @@ class CohortPlans:
         What came after: ``id`` and the boolean ``yes``. It reads the input ``_members``.
     treated
         Of uplift models who was treated, in the same manner; None of others.
+    elsewhere
+        Of wallet models that know it, ``id`` and ``elsewhere``, money spent with others, once the outcome is known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class CohortPlans:
     features: Plan
     target: Plan
     treated: Plan | None = None
+    elsewhere: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

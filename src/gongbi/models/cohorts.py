@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED
-from gongbi.catalog.predictions import check_target, check_trait
+from gongbi.catalog.predictions import check_target, check_trait, wallet_target
+from gongbi.catalog.spend import telling_spend
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Constant, Expr
+from gongbi.core.functions import CATALOGUE
 from gongbi.errors import NotYet
 
 #: Who is asked about where a model names no population: everybody who is known at the instant.
@@ -36,6 +38,17 @@ def horizon(target: Expr) -> timedelta | None:
             n, unit = (arg.value for arg in part.args if isinstance(arg, Constant))
             ends.append(clock.shift(start, n, unit))
     return max(ends) - start if ends else None
+
+
+def lately(target: Expr) -> Expr:
+    """The same as a target over what came before the instant: with ``within(n, unit)`` for each ``ahead(n, unit)``."""
+
+    def back(part: Expr) -> Expr | None:
+        if isinstance(part, Call) and part.function.name == "ahead":
+            return Call(CATALOGUE["within"], part.args, part.type, part.level)
+        return None
+
+    return ir.replaced(target, back)
 
 
 def facts_of(expr: Expr, catalog: Catalog, subject: str) -> set[str]:
@@ -108,7 +121,8 @@ def allowed_features(model: ModelDef, catalog: Catalog) -> list[str]:
         apart = [tag for tag in named if not own & _attributes(tags[tag], catalog, model.subject)]
         return [tag for tag in apart if tag not in withheld(model, catalog)]
     if model.features or not model.target:
-        return [tag for tag in catalog.features(model.features, model.subject) if tag not in withheld(model, catalog)]
+        told = withheld(model, catalog) | tells_spend(model, catalog)
+        return [tag for tag in catalog.features(model.features, model.subject) if tag not in told]
     left_out = left_out_of(model, catalog)
     return [tag for tag in catalog.tags_of(model.subject) if tag not in left_out]
 
@@ -147,12 +161,20 @@ def withheld(model: ModelDef, catalog: Catalog) -> set[str]:
     return found
 
 
+def tells_spend(model: ModelDef, catalog: Catalog) -> set[str]:
+    """Of a model of wallets the tags that tell the spend itself, also where a pattern of its features fits them."""
+    if model.estimator != "wallet":
+        return set()
+    return telling_spend(wallet_target(model, catalog.world), catalog.world, model.subject)
+
+
 def left_out_of(model: ModelDef, catalog: Catalog) -> dict[str, str]:
     """Tag → why it is not learned from unasked.
 
-    One of ``protected``, ``personal``, ``expires``, ``no_history`` and ``list``.
+    One of ``protected``, ``spend``, ``personal``, ``expires``, ``no_history`` and ``list``.
     """
-    found: dict[str, str] = dict.fromkeys(withheld(model, catalog), "protected")
+    found: dict[str, str] = dict.fromkeys(tells_spend(model, catalog), "spend")
+    found |= dict.fromkeys(withheld(model, catalog), "protected")
     world = catalog.world
     for tag, expr in catalog.tags_of(model.subject).items():
         definition = catalog.tags.get(tag)

@@ -79,7 +79,7 @@ def by_level(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: S
     ``auc`` is None where a level has fewer than two of either outcome; levels of fewer than 30 members are left out.
     """
     found = []
-    for level, inside in _levels(label, order):
+    for level, inside in levels_of(label, order):
         n, positives = int(inside.sum()), int(yes[inside].sum())
         told = 2 <= positives <= n - 2
         area = auc_interval(yes[inside], chance[inside]) if told else None
@@ -109,7 +109,7 @@ def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: S
     # Equal scores stand in the order of the members, which says nothing of them.
     chosen[np.argsort(-chance, kind="stable")[: max(1, round(CHOSEN * len(chance)))]] = True
     found = []
-    for one, inside in zip(by_level(label, yes, chance, order), (i for _, i in _levels(label, order)), strict=True):
+    for one, inside in zip(by_level(label, yes, chance, order), (i for _, i in levels_of(label, order)), strict=True):
         rest = ~inside
         had = int((yes & inside).sum())
         figures = {
@@ -124,7 +124,8 @@ def fairness(label: Labels, yes: NDArray[np.bool_], chance: FloatArray, order: S
     return found
 
 
-def _levels(label: Labels, order: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+def levels_of(label: Labels, order: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The levels with enough members, each with who has it: those with an order in it, then the largest first."""
     large = [level for level, n in Counter(label.tolist()).most_common() if n >= FEWEST]
     large.sort(key=lambda level: order.index(level) if level in order else len(order))
     return [(level, label == level) for level in large]

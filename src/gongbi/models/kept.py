@@ -11,7 +11,7 @@ from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.prospects import ProspectValueModel
 from gongbi.models import plan as plans
-from gongbi.models import propensity, uplift
+from gongbi.models import propensity, uplift, wallets
 from gongbi.models.base import Version
 from gongbi.models.features import feature_frame
 from gongbi.models.reading import Work, feature_types, read_cohorts
@@ -35,6 +35,12 @@ def values_of(version: Version, model: ModelDef, catalog: Catalog) -> ProspectVa
     return kept if set(kept.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
 
 
+def wallets_of(version: Version, model: ModelDef, catalog: Catalog) -> wallets.Kept | None:
+    """The wallets of a kept version; None as with `trees_of`."""
+    kept = wallets.Kept.from_json(version.artifact)
+    return kept if set(kept.model.feature_names_in_) <= catalog.tags_of(model.subject).keys() else None
+
+
 def chances_of(trees: PropensityModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
     """The chances that trees give to the members of a cohort."""
     return trees.predict_proba(_known_then(trees.feature_names_in_, cohort, model, catalog))[:, 1]
@@ -48,6 +54,11 @@ def foretold_by(kept: uplift.Kept, cohort: propensity.CohortRows, model: ModelDe
 def valued_by(kept: ProspectValueModel, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
     """The values that a kept version foretells of the members of a cohort."""
     return kept.predict(_known_then(kept.feature_names_in_, cohort, model, catalog))
+
+
+def quantiles_by(kept: wallets.Kept, cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> FloatArray:
+    """The quantiles of spend that a kept version foretells of the members of a cohort."""
+    return kept.quantile(_known_then(kept.model.feature_names_in_, cohort, model, catalog))
 
 
 def _known_then(names: Sequence[str], cohort: propensity.CohortRows, model: ModelDef, catalog: Catalog) -> Any:

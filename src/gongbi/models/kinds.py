@@ -20,6 +20,7 @@ from gongbi.catalog.base import ModelDef
 from gongbi.catalog.called import tag_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.core.dialect import Dialect
+from gongbi.core.expr import Expr
 from gongbi.core.plan import Plan
 from gongbi.errors import InvalidInput
 from gongbi.estimators.propensity import PropensityModel
@@ -30,6 +31,7 @@ from gongbi.models import (
     contracts,
     drift,
     lifeevents,
+    markets,
     needs,
     newcomers,
     prices,
@@ -42,27 +44,30 @@ from gongbi.models import (
     texts,
     traits,
     uplift,
+    wallets,
 )
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
-from gongbi.models.cohorts import sensitive_tags
+from gongbi.models.cohorts import sensitive_tags, tells_spend
 from gongbi.models.kept import (
     chances_of,
     effects_of,
     foretold_by,
     newest_cohort,
+    quantiles_by,
     told,
     trees_of,
     valued_by,
     values_of,
+    wallets_of,
 )
 from gongbi.models.reading import (
     Work,
-    check_known,
     feature_types,
     floats,
     members_with,
     only_asked,
+    planned_cohorts,
     read_cohorts,
 )
 from gongbi.models.scoring import Columns, OfTags
@@ -186,13 +191,9 @@ class Propensity(OfTags):
             The outcome of a cohort is not known before the instant.
         """
         model, catalog, as_of = work.model, work.catalog, work.as_of
-        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
         rival = trees_of(champion, model, catalog) if champion is not None else None
         also = rival.feature_names_in_ if rival is not None else ()
-        cohorts = [
-            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
-        ]
-        check_known(cohorts, as_of, catalog.world.zone)
+        cohorts = planned_cohorts(work, also)
         types = feature_types(work)
         if not types:
             raise InvalidInput(
@@ -263,13 +264,9 @@ class Uplift(OfTags):
             The outcome of a cohort is not known before the instant.
         """
         model, catalog = work.model, work.catalog
-        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
         rival = effects_of(champion, model, catalog) if champion is not None else None
         also = rival.model.feature_names_in_ if rival is not None else ()
-        cohorts = [
-            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
-        ]
-        check_known(cohorts, work.as_of, catalog.world.zone)
+        cohorts = planned_cohorts(work, also)
         rows, left_out = read_cohorts(work, cohorts, feature_types(work))
         work.stage("fit")
         beside = None
@@ -324,13 +321,9 @@ class Newcomers(OfTags):
             The outcome of a cohort is not known before the instant.
         """
         model, catalog = work.model, work.catalog
-        given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
         rival = values_of(champion, model, catalog) if champion is not None else None
         also = rival.feature_names_in_ if rival is not None else ()
-        cohorts = [
-            plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given
-        ]
-        check_known(cohorts, work.as_of, catalog.world.zone)
+        cohorts = planned_cohorts(work, also)
         rows, left_out = read_cohorts(work, cohorts, feature_types(work))
         work.stage("fit")
         beside = None
@@ -358,6 +351,57 @@ class Newcomers(OfTags):
         """The value, and what it is made of."""
         found = newcomers.scores(kept, frame)
         return {name: pa.array(values, pa.float64()) for name, values in found.items()}
+
+
+class Wallets(OfTags):
+    """What members could spend, by their peers, and how their market grows."""
+
+    FOLLOWED = "wallet"
+
+    def train(self, work: Work, champion: Version | None) -> Trained:
+        """Read the cohorts and the markets, learn from the earlier cohorts, judge once on the test.
+
+        The `champion` foretells the same members, where it learned nothing from them or later.
+        """
+        model, catalog = work.model, work.catalog
+        rival = wallets_of(champion, model, catalog) if champion is not None else None
+        also = rival.model.feature_names_in_ if rival is not None else ()
+        cohorts = planned_cohorts(work, also)
+        rows, left_out = read_cohorts(work, cohorts, feature_types(work))
+        grown = None
+        if model.market is not None:
+            work.stage("markets")
+            plan = markets.cells_plan(model, catalog, work.engine.dialect, work.as_of)
+            grown = markets.Markets.of(work.engine.query(plan))
+        work.stage("fit")
+        beside = None
+        if champion is not None and rival is not None:
+            beside = champion, lambda cohort: quantiles_by(rival, cohort, model, catalog)
+        protected, telling = sensitive_tags(model, catalog), tells_spend(model, catalog)
+        return wallets.learn(model, rows, work.as_of, left_out, protected, grown, sorted(telling), beside)
+
+    def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
+        """Foretell the newest test cohort by each."""
+        kept = [wallets_of(one, work.model, work.catalog) for one in versions]
+        test = newest_cohort(work, [name for one in kept if one is not None for name in one.model.feature_names_in_])
+        foretold = [None if one is None else quantiles_by(one, test, work.model, work.catalog) for one in kept]
+        return wallets.compare(test, work.model.quantile, versions, foretold)
+
+    def wake(self, artifact: Mapping[str, Any]) -> wallets.Kept:
+        """The peers and the markets."""
+        return wallets.Kept.from_json(artifact)
+
+    def reads(self, kept: wallets.Kept) -> Sequence[str]:
+        """The features."""
+        return kept.model.feature_names_in_
+
+    def asks(self, model: ModelDef, catalog: Catalog) -> Mapping[str, Expr]:
+        """What was spent over the last horizon, with us and with others, and in which market."""
+        return plans.asked_of_wallets(model, catalog)
+
+    def say(self, kept: wallets.Kept, frame: Any) -> Columns:
+        """The wallet, our share of it, what is left, and how the market grows."""
+        return wallets.scores(kept, frame)
 
 
 class Trait:
@@ -494,6 +538,7 @@ INCOMPARABLE: Mapping[str, str] = {
 KINDS: Mapping[str, Kind] = {
     "propensity": Propensity(),
     "newcomers": Newcomers(),
+    "wallet": Wallets(),
     "trait": Trait(),
     "uplift": Uplift(),
     "clusters": Clusters(),

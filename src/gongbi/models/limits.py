@@ -23,6 +23,11 @@ OF_KINDS: Mapping[str, Words] = {
         "少数人带来大部分价值：用它排序和估总数，不要当作某一个人会花的钱。",
         "A few bring most of the value: order and add up by it, do not read it as what one person will spend.",
     ),
+    "wallet": Words(
+        "潜力是像的人里花得多的人所花的，不是此人会花的：从不在别处买的人看上去也一样。不得凭钱包给同样的东西定更高的价。",
+        "Potential is what those spend who are alike and spend much, not what this member will: somebody who never buys"
+        " elsewhere looks the same. A wallet must not set a higher price for the same thing.",
+    ),
     "stages": Words(
         "阶段是按购买的节奏定的规则，不是客户说的；转移只说明过去的周期。",
         "Stages are a rule about the rhythm of purchases, not what customers say; transitions tell of past periods.",
@@ -87,6 +92,8 @@ def limits(
         test = metrics["tests"][-1]
         found += _of_test(test, catalog)
         found += _of_groups(test, catalog)
+    if metrics.get("wallet"):
+        found += _of_wallets(metrics["wallet"], metrics["tells_spend"], catalog)
     if drift is not None:
         found += _of_drift(drift, catalog)
     if left_out := metrics.get("left_out"):
@@ -97,7 +104,8 @@ def limits(
                 f"Cohorts with too few outcomes were left out: {names}.",
             )
         )
-    if model.estimator == "propensity" and not (metrics.get("tests") or [{}])[-1].get("fairness"):
+    tested = metrics["wallet"] if metrics.get("wallet") else (metrics.get("tests") or [{}])[-1]
+    if model.estimator in ("propensity", "wallet") and not tested.get("fairness"):
         found.append(
             Words(
                 "没有声明受保护的标签，公平性未检验。",
@@ -165,28 +173,64 @@ def _of_groups(test: Mapping[str, Any], catalog: Catalog) -> list[Words]:
         for one in levels
         if one["auc"] is not None and one["auc"]["low"] <= 0.5
     ]
-    unequal = [
-        trait_title(catalog, tag, one["level"])
-        for tag, levels in test.get("fairness", {}).items()
-        for one in levels
-        if one["difference"] is not None and not one["difference"]["low"] <= 0 <= one["difference"]["high"]
-    ]
     found = []
     if weak:
         names = _listed(weak)
         found.append(
             Words(f"在这些人中没有显示出排序能力：{names.zh}。", f"It is not shown to rank among {names.en}."),
         )
-    if unequal:
-        names = _listed(unequal)
+    return found + _of_unequal(
+        test.get("fairness", {}), Words("得分最高的五分之一里", "Among the best-scored fifth"), catalog
+    )
+
+
+def _of_unequal(fairness: Mapping[str, Any], where: Words, catalog: Catalog) -> list[Words]:
+    """Whom of the protected a campaign would choose at another rate than the others."""
+    unequal = [
+        trait_title(catalog, tag, one["level"])
+        for tag, levels in fairness.items()
+        for one in levels
+        if one["difference"] is not None and not one["difference"]["low"] <= 0 <= one["difference"]["high"]
+    ]
+    if not unequal:
+        return []
+    names = _listed(unequal)
+    return [
+        Words(
+            f"{where.zh}，这些人的入选率与其他人不同：{names.zh}。使用前请确认有正当理由。",
+            f"{where.en} these are chosen at another rate than the others: {names.en}. See that there is a good reason"
+            " before you use it.",
+        )
+    ]
+
+
+def _of_wallets(figures: Mapping[str, Any], tells_spend: Sequence[str], catalog: Catalog) -> list[Words]:
+    found, should = [], 1 - figures["quantile"]
+    if tells_spend:
+        names = _listed([tag_title(catalog, tag) for tag in tells_spend])
         found.append(
             Words(
-                f"得分最高的五分之一里，这些人的入选率与其他人不同：{names.zh}。使用前请确认有正当理由。",
-                f"Among the best-scored fifth these are chosen at another rate than the others: {names.en}. See that"
-                " there is a good reason before you use it.",
+                f"这些标签说的就是花费本身，没有用来学习：{names.zh}。",
+                f"These tags tell the spend itself, and were not learned from: {names.en}.",
             )
         )
-    return found
+    off = [
+        trait_title(catalog, tag, one["level"])
+        for tag, levels in {**figures["by_group"], **figures["fairness"]}.items()
+        for one in levels
+        if not one["exceeded"]["low"] <= should <= one["exceeded"]["high"]
+    ]
+    if off:
+        names = _listed(off)
+        found.append(
+            Words(
+                f"在这些人中，花得比分位数多的人与所说的不符：{names.zh}。",
+                f"Among these the share who spend more than the quantile is not what it says: {names.en}.",
+            )
+        )
+    return found + _of_unequal(
+        figures["fairness"], Words("钱包最高的五分之一里", "Among the fifth with the highest wallets"), catalog
+    )
 
 
 def _of_drift(drift: Mapping[str, Any], catalog: Catalog) -> list[Words]:

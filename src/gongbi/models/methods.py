@@ -8,6 +8,7 @@ from gongbi.catalog.base import Words
 
 #: Parts of a name, as `Trained.algorithm` has them between commas → Chinese; other parts are the same in both.
 CHINESE: Mapping[str, str] = {
+    "quantiles": "高分位数",
     "hurdle": "先买不买、再买多少",
     "one for each value": "每个取值一个",
     "coupled arms": "互相借力的两组回归",

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from types import MappingProxyType
 
 from gongbi.catalog.base import Cohort, ModelDef
 from gongbi.catalog.catalog import Catalog
-from gongbi.catalog.predictions import check_target, check_trait
+from gongbi.catalog.predictions import check_target, check_trait, wallet_target
 from gongbi.core import clock
 from gongbi.core import expr as ir
 from gongbi.core.compiler import Request, Stored, compile_members
 from gongbi.core.dialect import Dialect
 from gongbi.core.expr import Expr, TagValue
 from gongbi.core.grouping import rows_as_of
-from gongbi.core.language import check_condition, compile_row
+from gongbi.core.language import check_condition, check_expression, compile_row
 from gongbi.core.plan import Plan
 from gongbi.core.rows import row_condition, row_value, rows_query
 from gongbi.core.types import DATE, TIMESTAMP, decimal
 from gongbi.errors import InvalidDefinition, InvalidInput, UnknownName
 from gongbi.estimators.traits import refuse_sensitive
 from gongbi.models.base import CohortPlans
-from gongbi.models.cohorts import allowed_features, horizon, sensitive_tags, trait_grade
+from gongbi.models.cohorts import allowed_features, horizon, lately, sensitive_tags, trait_grade
 
 #: Name of the Arrow table that the plans of a cohort read: its members.
 MEMBERS = "_members"
+#: What a model of wallets reads of a member beside tags: spend of the last horizon, spend with others, the market.
+OWN, ELSEWHERE, MARKET = "_own", "_elsewhere", "_market"
 
 
 def feature_names(model: ModelDef, catalog: Catalog) -> list[str]:
@@ -73,15 +76,21 @@ def cohort_plans(
             place=model.place,
         )
     names = list(dict.fromkeys([*features_read(model, catalog), *also]))
+    columns, named = with_used(names, catalog, subject), list(names)
+    if model.estimator == "wallet":
+        own = lately(target)
+        columns |= {**with_used(ir.tags_used(own), catalog, subject), OWN: own}
+        named.append(OWN)
     return CohortPlans(
         cohort.name,
         role,
         as_of,
         matures,
         _where(subject, population, known_by, catalog, dialect),
-        _among_members(request_of(subject, with_used(names, catalog, subject), as_of), names, catalog, dialect),
+        _among_members(request_of(subject, columns, as_of), named, catalog, dialect),
         _target(subject, target, as_of, catalog, dialect),
         _treated(model, cohort, as_of, known_by, catalog, dialect),
+        _elsewhere(model, matures, catalog, dialect),
     )
 
 
@@ -97,11 +106,32 @@ def _treated(
     return _target(model.subject, treated, at, catalog, dialect)
 
 
+def _elsewhere(model: ModelDef, matures: datetime, catalog: Catalog, dialect: Dialect) -> Plan | None:
+    if model.elsewhere is None:
+        return None
+    subject, found = model.subject, check_expression(model.elsewhere, catalog.world, model.subject)
+    used = with_used(ir.tags_used(found), catalog, subject)
+    plan = compile_members(request_of(subject, {**used, ELSEWHERE: found}, matures), catalog.world, dialect)
+    money = f"cast(r.{dialect.ident(ELSEWHERE)} as {dialect.types['double']}) as elsewhere"
+    return plan.then(
+        "_others", f"select m.id, {money} from {MEMBERS} m left join _result r on r.id = m.id order by m.id"
+    )
+
+
 def features_read(model: ModelDef, catalog: Catalog) -> list[str]:
     """The features, then the baseline and the tags that the figures are split by, where they are not among them."""
     names = feature_names(model, catalog)
     beside = [*([model.baseline] if model.baseline else []), *model.groups, *sensitive_tags(model, catalog)]
     return list(dict.fromkeys([*names, *beside]))
+
+
+def asked_of_wallets(model: ModelDef, catalog: Catalog) -> dict[str, Expr]:
+    """What a model of wallets reads of a member who is scored, beside tags."""
+    found = {OWN: lately(wallet_target(model, catalog.world))}
+    for name, text in ((ELSEWHERE, model.elsewhere), (MARKET, model.market)):
+        if text is not None:
+            found[name] = check_expression(text, catalog.world, model.subject, place=model.place)
+    return found
 
 
 def scored_plan(
@@ -111,24 +141,27 @@ def scored_plan(
     dialect: Dialect,
     as_of: datetime,
     built: Mapping[str, Stored],
+    beside: Mapping[str, Expr] = MappingProxyType({}),
 ) -> Plan:
-    """The tags of everybody who is to be scored; columns ``id`` and the names, ordered by id.
+    """The tags of everybody who is to be scored; columns ``id``, the names, and what is asked `beside`, ordered by id.
 
     Where `built`, the tags of a build as of that instant, has all that is needed, they are read from there.
     """
     world, subject = catalog.world, model.subject
     who = model.score or model.population
     where = check_condition(who, world, subject, place=model.place) if who else None
-    needed = [*names, *sorted(ir.tags_used(where) if where is not None else ())]
+    asked = [*beside.values(), *([where] if where is not None else [])]
+    needed = [*names, *sorted(set[str]().union(*map(ir.tags_used, asked)))]
     if set(needed) <= set(built):
         types = world.tags_of(subject)
         columns: dict[str, Expr] = {f"_f{i}": TagValue(name, types[name]) for i, name in enumerate(names)}
-        request = Request(subject, columns, as_of, stored=built, where=where)
+        request = Request(subject, {**columns, **beside}, as_of, stored=built, where=where)
     else:
         columns = with_used(needed, catalog, subject)
-        request = request_of(subject, columns, as_of, where)
+        request = request_of(subject, {**columns, **beside}, as_of, where)
     found = [f"_f{i}" if f"_f{i}" in columns else name for i, name in enumerate(names)]
     texts = "".join(f", {dialect.ident(a)} as {dialect.ident(b)}" for a, b in zip(found, names, strict=True))
+    texts += "".join(f", {dialect.ident(name)}" for name in beside)
     return compile_members(request, world, dialect).then("_scored", f"select id{texts} from _result order by id")
 
 

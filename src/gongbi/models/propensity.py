@@ -64,7 +64,8 @@ class CohortRows:
 
     `groups` has a label per member for each tag that figures are split by, `orders` their declared order; `members` and
     `positives` count the whole cohort where the rows are a sample of it; `known` are all tags that were read, as they
-    came; `value` is what each came to be worth, where that is asked.
+    came; `value` is what each came to be worth, where that is asked, and `elsewhere` what each spent with others, NaN
+    where that is not known.
     """
 
     name: str
@@ -82,6 +83,7 @@ class CohortRows:
     treated: NDArray[np.bool_] | None = None
     value: FloatArray | None = None
     orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    elsewhere: FloatArray | None = None
 
     def to_json(self) -> Figures:
         """Who was looked at, as JSON data."""
@@ -111,17 +113,23 @@ def cohort_rows(
     members: int = 0,
     positives: int = 0,
     treated: Any = None,
+    elsewhere: Any = None,
+    amounts: bool = False,
 ) -> CohortRows:
     """Put together what the plans of a cohort gave; both tables have one row per member, in the same order.
 
-    `groups` are tags among the features' columns by which figures are split.
+    `groups` are tags among the features' columns by which figures are split. With `amounts` it is asked how much, so
+    that all may have the outcome.
     """
     yes = np.asarray(target["yes"].to_numpy(zero_copy_only=False), dtype=bool)
-    if not 2 <= yes.sum() <= len(yes) - 2:
+    look = "Look at its population and its target: is the date right, are the facts loaded?"
+    if amounts and not len(yes):
+        raise InvalidInput(f"Cohort {name!r} has no members.", hint=look)
+    if not amounts and not 2 <= yes.sum() <= len(yes) - 2:
         raise InvalidInput(
             f"Cohort {name!r} has {len(yes)} members, {int(yes.sum())} of them with the outcome; it needs two or more"
             " with it and two or more without.",
-            hint="Look at its population and its target: is the date right, are the facts loaded?",
+            hint=look,
         )
     plain = None
     if baseline is not None:
@@ -135,9 +143,13 @@ def cohort_rows(
     value = None
     if "value" in target.column_names:
         value = np.asarray(target["value"].to_numpy(zero_copy_only=False), dtype=np.float64)
+    others = None
+    if elsewhere is not None:
+        others = np.asarray(elsewhere["elsewhere"].to_numpy(zero_copy_only=False), dtype=np.float64)
     return CohortRows(
-        name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm, value, orders
-    )
+        name, role, as_of, matures, ids, frame, plain, yes, split, members, positives, features, arm, value, orders,
+        others,
+    )  # fmt: skip
 
 
 def microseconds(instant: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.tables import member_table
 from gongbi.core.clock import local_date
 from gongbi.core.compiler import Stored
+from gongbi.core.expr import Expr
 from gongbi.core.plan import Plan
 from gongbi.core.types import Type
 from gongbi.engine import Engine
@@ -27,7 +28,7 @@ from gongbi.models import plan as plans
 from gongbi.models import propensity
 from gongbi.models.base import CohortPlans
 from gongbi.models.cohorts import sensitive_tags
-from gongbi.models.features import feature_frame
+from gongbi.models.features import amounts, feature_frame
 from gongbi.models.tables import score_table_name
 
 OnStage = Callable[[str], None]
@@ -68,22 +69,28 @@ def feature_types(work: Work) -> dict[str, Type]:
     return {name: types[name] for name in plans.feature_names(work.model, work.catalog)}
 
 
-def check_known(cohorts: Sequence[CohortPlans], as_of: datetime, zone: str) -> None:
-    """See that each cohort's outcome is known by the instant, and that none teaches what lies after another's.
+def planned_cohorts(work: Work, also: Iterable[str] = ()) -> list[CohortPlans]:
+    """The plans of the cohorts to learn from, then of those to judge by; the tags `also` are read beside the features.
 
     Raises
     ------
     NotYet
-        The outcome of a cohort is not known yet.
+        The outcome of a cohort is not known by the instant.
+    InvalidDefinition
+        What one teaches lies after the instant of another.
     """
+    model, catalog, zone = work.model, work.catalog, work.catalog.world.zone
+    given = [*((c, "train") for c in model.train), *((c, "test") for c in model.test)]
+    cohorts = [plans.cohort_plans(model, cohort, role, catalog, work.engine.dialect, also) for cohort, role in given]
     plans.check_order(cohorts, zone)
     for cohort in cohorts:
-        if cohort.matures > as_of:
+        if cohort.matures > work.as_of:
             raise NotYet(
                 f"The outcome of cohort {cohort.name!r} is known on {local_date(cohort.matures, zone)},"
-                f" after {local_date(as_of, zone)}.",
+                f" after {local_date(work.as_of, zone)}.",
                 hint="Train as of a later instant, or take the cohort out.",
             )
+    return cohorts
 
 
 def read_cohorts(
@@ -145,6 +152,11 @@ def _read(
         treated=work.engine.query(cohort.treated, inputs={plans.MEMBERS: members})
         if cohort.treated is not None
         else None,
+        elsewhere=work.engine.query(cohort.elsewhere, inputs={plans.MEMBERS: members})
+        if cohort.elsewhere is not None
+        else None,
+        # Where it is known how much members spend, nobody has to have spent nothing.
+        amounts=work.model.estimator == "wallet",
     )
 
 
@@ -163,16 +175,19 @@ def stratified(target: pa.Table, most: int) -> pa.Table:
     return target.take(pa.array(np.sort(np.concatenate(kept))))
 
 
-def scored_pages(work: Work, names: Sequence[str]) -> Iterator[tuple[pa.Table, Any]]:
-    """The members to score, page by page: their rows, and the named tags as a frame.
+def scored_pages(
+    work: Work, names: Sequence[str], beside: Mapping[str, Expr] = MappingProxyType({})
+) -> Iterator[tuple[pa.Table, Any]]:
+    """The members to score, page by page: their rows, and the named tags and what is asked `beside` as a frame.
 
     The names are what a version learned from, which an edited definition may not name any more.
     """
     engine, model, catalog, as_of = work.engine, work.model, work.catalog, work.as_of
     types = catalog.world.tags_of(model.subject)
-    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, work.built)
+    plan = plans.scored_plan(model, names, catalog, engine.dialect, as_of, work.built, beside)
+    told, more = {name: types[name] for name in names}, {name: expr.type for name, expr in beside.items()}
     for rows in _pages(engine, plan, score_table_name(model.model), member_table(catalog.subjects[model.subject]).name):
-        yield rows, feature_frame(rows, {name: types[name] for name in names}, propensity.microseconds(as_of))
+        yield rows, feature_frame(rows, told, propensity.microseconds(as_of), more)
 
 
 def _pages(engine: Engine, plan: Plan, name: str, members: str) -> Iterator[pa.Table]:
@@ -216,8 +231,4 @@ def only_asked(work: Work, found: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 def floats(rows: pa.Table) -> dict[str, FloatArray]:
     """All columns but the id as floats, null as NaN."""
-    return {
-        name: np.asarray(rows[name].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-        for name in rows.column_names
-        if name != "id"
-    }
+    return {name: amounts(rows[name]) for name in rows.column_names if name != "id"}

@@ -15,6 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from gongbi.catalog.base import ModelDef
+from gongbi.catalog.catalog import Catalog
+from gongbi.core.expr import Expr
 from gongbi.core.plan import Plan
 from gongbi.core.table import Column, Table
 from gongbi.core.types import TEXT, Type
@@ -42,14 +45,18 @@ class OfTags:
         """The tags that it learned from, which an edited definition may not name any more."""
         raise NotImplementedError
 
+    def asks(self, model: ModelDef, catalog: Catalog) -> Mapping[str, Expr]:  # noqa: ARG002
+        """What else it reads of a member, by names that no tag has."""
+        return {}
+
     def say(self, kept: Any, frame: Any) -> Columns:
-        """Columns of scores but the id, for the rows of a frame of those tags."""
+        """Columns of scores but the id, for the rows of a frame of those tags and of what else it asks."""
         raise NotImplementedError
 
     def scores(self, work: Work, artifact: Mapping[str, Any], seen: drift.Seen | None) -> Iterator[Columns]:
         """Score page by page."""
         kept = self.wake(artifact)
-        for rows, frame in scored_pages(work, self.reads(kept)):
+        for rows, frame in scored_pages(work, self.reads(kept), self.asks(work.model, work.catalog)):
             said = self.say(kept, frame)
             if seen is not None and self.FOLLOWED is not None:
                 seen.add(frame, said[self.FOLLOWED].to_numpy(zero_copy_only=False))
@@ -64,6 +71,7 @@ class Scorer:
     artifact: Mapping[str, Any]
     types: Mapping[str, Type]
     as_of: datetime
+    beside: Mapping[str, Type]
 
     @cached_property
     def kept(self) -> Any:
@@ -73,7 +81,7 @@ class Scorer:
     def frame(self, rows: pa.Table) -> Any:
         """What the model reads of some members."""
         types = {name: self.types[name] for name in self.kind.reads(self.kept)}
-        return feature_frame(rows, types, microseconds(self.as_of))
+        return feature_frame(rows, types, microseconds(self.as_of), self.beside)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Score some members."""
@@ -120,8 +128,10 @@ def _scored_there(table: str, work: Work, kind: OfTags, artifact: Mapping[str, A
     engine, model = work.engine, work.model
     passing, counted = f"_{table}_rows", f"_{table}_counts"
     names, known = kind.reads(kind.wake(artifact)), work.catalog.world.tags_of(model.subject)
-    scorer = Scorer(kind, dict(artifact), {name: known[name] for name in names}, work.as_of)
-    engine.build(plans.scored_plan(model, names, work.catalog, engine.dialect, work.as_of, work.built), passing)
+    asked = kind.asks(model, work.catalog)
+    beside = {name: expr.type for name, expr in asked.items()}
+    scorer = Scorer(kind, dict(artifact), {name: known[name] for name in names}, work.as_of, beside)
+    engine.build(plans.scored_plan(model, names, work.catalog, engine.dialect, work.as_of, work.built, asked), passing)
     read, scores = engine.dialect.ident(passing), engine.dialect.ident(table)
     try:
         written = engine.insert_mapped(table, Plan().then("_rows", f"select * from {read}"), scorer)

@@ -16,7 +16,7 @@ from gongbi.core.language import check_condition
 from gongbi.core.relations import related_tags
 from gongbi.models.base import canonical_json
 from gongbi.models.base import digest as digest_of_bytes
-from gongbi.models.plan import feature_names, features_read
+from gongbi.models.plan import asked_of_wallets, feature_names, features_read
 from gongbi.store import Store
 from gongbi.store.values import digest
 
@@ -104,6 +104,10 @@ def model_digests(model: ModelDef, catalog: Catalog) -> dict[str, Any]:
         own += [said(model.treated, ahead=True), model.randomised]
     if model.estimator in ("texts", "circles"):
         own += [model.text, model.label, model.relation, model.weight, said(model.rival), model.worth, model.keys]
+    if model.estimator == "wallet":
+        # Tags that they use count, although they are not learned from.
+        for expr in asked_of_wallets(model, catalog).values():
+            read.update(ir.tags_used(expr))
     if model.estimator in ("clusters", "texts"):
         own += [model.fewest, model.most]
     # What only some kinds know, such as the payee of what recurs.

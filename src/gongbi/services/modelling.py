@@ -18,9 +18,9 @@ from gongbi.services.context import Context
 from gongbi.services.governance import assembled, in_force_after
 
 KINDS = (
-    "propensity", "value", "newcomers", "stages", "contracts", "recurring", "life_event", "send_time", "uplift",
-    "trait", "price",
-)  # fmt: skip
+    *("propensity", "value", "newcomers", "wallet", "stages", "contracts", "recurring", "life_event", "send_time"),
+    *("uplift", "trait", "price"),
+)
 #: Where people say it otherwise than definitions do.
 ESTIMATORS = {"value": "purchases"}
 
@@ -59,6 +59,8 @@ def draft_model(
     unit: str = "",
     controls: str = "",
     cost: str = "",
+    market: str = "",
+    elsewhere: str = "",
     name: Mapping[str, str] | None = None,
     subject: str = "customer",
 ) -> dict[str, Any]:
@@ -67,16 +69,16 @@ def draft_model(
     Parameters
     ----------
     kind
-        ``propensity``, ``value``, ``newcomers``, ``stages``, ``contracts``, ``recurring``, ``life_event``,
+        ``propensity``, ``value``, ``newcomers``, ``wallet``, ``stages``, ``contracts``, ``recurring``, ``life_event``,
         ``send_time``, ``uplift``, ``trait`` or ``price``.
     fact, does, where, days
         What is predicted: that a row of the fact comes (or, without `does`, that none comes) within so many days,
         among those that fit the condition `where`. For ``value`` the fact whose days count as purchases, and
-        for ``newcomers`` that whose amounts are added up. ``trait`` asks for none of them.
+        for ``newcomers`` and ``wallet`` that whose amounts are added up. ``trait`` asks for none of them.
     population
         Who is asked about and scored: a condition; everybody where empty.
     amount
-        For ``value``, ``newcomers``, ``stages`` and ``recurring``: the fact's column of money.
+        For ``value``, ``newcomers``, ``wallet``, ``stages`` and ``recurring``: the fact's column of money.
     payee
         For ``recurring``: to whom or for what, an expression about a row; `days` are then kept back to check the dates.
         For ``stages`` they are the length of a period.
@@ -101,10 +103,14 @@ def draft_model(
     trait, features, limit
         For ``trait``: what members declared, an expression of text; the tags to learn it from, as names or ``topic.*``
         with spaces or commas between them; and the least confidence at which it is inferred of who declared nothing.
+        For ``wallet`` the features may be named too.
     price, quantity, product, unit, controls, cost
         For ``price``, expressions about a row of the `fact`: what a piece cost, how many were sold, of what and where,
         what else moves sales (with commas between them), what a piece costs us. The last three may be empty, and so may
         `group`, the tag by whose values the card shows how members differ. `days` are kept back to judge by.
+    market, product, elsewhere
+        For ``wallet``, each may be empty: the market of a member and the product of a row, by which growth is told,
+        and what a member spends with others; see the definition.
 
     Returns
     -------
@@ -125,7 +131,7 @@ def draft_model(
     if subject != "customer":
         given["subject"] = subject
     if kind == "trait":
-        given |= {"trait": trait, "features": features.replace(",", " ").replace("，", " ").split(), "limit": limit}
+        given |= {"trait": trait, "features": _names(features), "limit": limit}
         given |= _given_of(score=population)
     elif kind in ("contracts", "life_event"):
         own = {"columns": _listed(columns), "horizon_days": days, "grace_days": int(grace), "left": left}
@@ -149,12 +155,9 @@ def draft_model(
             given |= {"payee": payee, "holdout_days": days} | ({"where": where} if where.strip() else {})
         given |= _given_of(score=population)
     else:
-        condition = f"({where.strip()}) and " if where.strip() else ""
-        coming = f"filter (where {condition}ahead({int(days)}, 'day'))"
-        happens = f"exists({fact}) {coming}"
-        given["target"] = happens if does else f"not {happens}"
-        if kind == "newcomers":
-            given["target"] = f"sum({fact}.{amount}) {coming}"
+        given["target"] = _target(kind, fact, amount, where, int(days), does=does)
+        if kind == "wallet":
+            given |= _of_wallet(features, elsewhere, {"market": market, "product": product}, fact, amount)
         given |= _given_of(population=population) | ({"trend_days": trend} if kind == "propensity" and trend else {})
     if kind == "uplift":
         given |= {"treated": treated, "randomised": randomised}
@@ -164,13 +167,39 @@ def draft_model(
     found: dict[str, Any] = {"definition": to_json(made), "yaml": write_text(made), "tags": list(model_tags(made))}
     if made.target is None:
         return found
+    return found | _learned_from(ctx, made)
+
+
+def _learned_from(ctx: Context, model: ModelDef) -> dict[str, Any]:
+    """What a model with a target would learn from, and what its test would hold."""
     catalog = ctx.catalog()
-    left_out = left_out_of(made, catalog) if not made.features else {}
-    return found | {
-        "features": feature_names(made, catalog),
-        "left_out": left_out,
-        "preview": _preview(ctx, made, ctx.engine.dialect),
+    read, named = feature_names(model, catalog), catalog.features(model.features, model.subject)
+    left_out = {
+        tag: why
+        for tag, why in left_out_of(model, catalog).items()
+        if tag not in read and (tag in named or not model.features)
     }
+    return {"features": read, "left_out": left_out, "preview": _preview(ctx, model, ctx.engine.dialect)}
+
+
+def _target(kind: str, fact: str, amount: str, where: str, days: int, *, does: bool) -> str:
+    """What comes within so many days: that a row does, that none does, or what its amounts add up to."""
+    condition = f"({where.strip()}) and " if where.strip() else ""
+    coming = f"filter (where {condition}ahead({days}, 'day'))"
+    if kind in ("newcomers", "wallet"):
+        return f"sum({fact}.{amount}) {coming}"
+    return f"{'' if does else 'not '}exists({fact}) {coming}"
+
+
+def _of_wallet(features: str, elsewhere: str, growth: Mapping[str, str], fact: str, amount: str) -> dict[str, Any]:
+    """What a wallet is told beside its target; growth takes all four, or none."""
+    of = {**growth, "fact": fact, "amount": amount} if any(growth.values()) else {}
+    return _given_of(features=_names(features) or "", elsewhere=elsewhere, **of)
+
+
+def _names(text: str) -> list[str]:
+    """Names with spaces or commas between them."""
+    return text.replace(",", " ").replace("，", " ").split()
 
 
 def _given_of(**choices: Any) -> dict[str, Any]:

@@ -173,6 +173,10 @@ def _plain(page: Page, card: Mapping[str, Any], metrics: Mapping[str, Any]) -> N
         sections.tables(page, metrics["sections"])
         with parts.card(classes="s6"):
             _tags(page, card)
+        if metrics.get("cohorts"):
+            with parts.card(page.t("models.cohorts"), page.t("models.cohorts_about"), classes="s6"):
+                _cohorts(page, metrics)
+        proofs.drift(page, card)
         proofs.limits(page, card)
         proofs.versions(page, card)
 
