@@ -138,3 +138,28 @@ def test_a_model_of_prices_asks_what_was_sold_and_at_which_price(visit: Visit) -
     assert "estimator: price" in said
     assert "price: amount" in said
     assert "holdout_days: 60" in said
+
+
+def test_a_wallet_is_chosen_with_its_markets_and_its_card_says_whether_potential_came_true(visit: Visit) -> None:
+    visit.open("/models/new", "en")
+    choose(visit, "Kind", "Wallet")
+    choose(visit, "Column of money", "amount")
+    choose(visit, "Within", "14 days")
+    fill(visit, "input[aria-label='Market of a member, for growth (optional)']", "customer.city")
+    fill(visit, "input[aria-label='Of what']", "product" + Keys.TAB)
+    said = keep(visit, "purse")
+    assert "target: sum(purchase.amount) filter (where ahead(14, 'day'))" in said
+    assert "market: customer.city" in said
+    assert "product: product" in said
+    with gongbi.open(visit.served.root, actor="Another Person") as ws:
+        ws.call("submit_tag", names=["model.purse"])
+        ws.call("approve_tag", names=["model.purse"])
+        [done] = ws.train("purse")
+        assert done["status"] == "trained", done
+    for language, words in (("zh", "潜力会成真吗"), ("en", "Does potential come true?")):
+        visit.open("/models", language)
+        assert words in visit.body()
+        assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
+        with visit.phone():
+            until(visit.fits, "the page fits a phone")
+    assert visit.complaints() == []

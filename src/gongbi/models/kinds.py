@@ -48,7 +48,7 @@ from gongbi.models import (
 )
 from gongbi.models import plan as plans
 from gongbi.models.base import Trained, Version
-from gongbi.models.cohorts import sensitive_tags, tells_spend
+from gongbi.models.cohorts import sensitive_tags
 from gongbi.models.kept import (
     chances_of,
     effects_of,
@@ -377,8 +377,7 @@ class Wallets(OfTags):
         beside = None
         if champion is not None and rival is not None:
             beside = champion, lambda cohort: quantiles_by(rival, cohort, model, catalog)
-        protected, telling = sensitive_tags(model, catalog), tells_spend(model, catalog)
-        return wallets.learn(model, rows, work.as_of, left_out, protected, grown, sorted(telling), beside)
+        return wallets.learn(model, catalog, rows, work.as_of, left_out, grown, beside)
 
     def compare(self, work: Work, versions: Sequence[Version]) -> Compared:
         """Foretell the newest test cohort by each."""

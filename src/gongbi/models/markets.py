@@ -30,7 +30,7 @@ from gongbi.models.sections import Format, table
 #: More markets or products say nothing to anybody, and fill memory.
 MOST_NAMES = 300
 #: Cells that the card shows of those that gain, and of those that lose.
-SHOWN = 8
+SHOWN = 7
 
 
 def cells_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
@@ -128,13 +128,14 @@ class Markets:
         for one in self.cells:
             sums[one.market][0] += one.before
             sums[one.market][1] += one.after
+        largest = sorted(self.growth, key=lambda market: -sums[market][1])
         money: list[tuple[Words, Format]] = [
             (Words("上一期", "Before"), "count"),
             (Words("最近一期", "Last"), "count"),
             (Words("增长", "Growth"), "percent"),
         ]
         gaining = [one for one in self.cells if one.growth > 0 and one.before > 0][:SHOWN]
-        losing = [one for one in self.cells if one.growth < 0][::-1][:SHOWN][::-1]
+        losing = [one for one in self.cells if one.growth < 0][-SHOWN:]
         return [
             table(
                 Words("各市场的增长", "Growth of markets"),
@@ -144,7 +145,7 @@ class Markets:
                     " weighted by what was spent on them before.",
                 ),
                 [(Words("市场", "Market"), "text"), *money],
-                [[market, *sums[market], growth] for market, growth in self.growth.items()],
+                [[market, *sums[market], self.growth[market]] for market in largest],
             ),
             table(
                 Words("增减最多的市场与品类", "Markets and products that gain and lose most"),

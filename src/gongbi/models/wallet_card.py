@@ -39,8 +39,8 @@ def sentence(figures: Figures) -> Words:
     )
 
 
-def sections(figures: Figures, markets: Markets | None) -> list[Figures]:
-    """Figures in a row, then tables."""
+def sections(figures: Figures, markets: Markets | None, called: Mapping[str, Words]) -> list[Figures]:
+    """Figures in a row, then tables; `called` says what people call the tags of groups."""
     found = [
         stats(
             stat(Words("花得比分位数多", "Spent more than the quantile"), figures["exceeded"]["estimate"], "percent",
@@ -85,12 +85,12 @@ def sections(figures: Figures, markets: Markets | None) -> list[Figures]:
             stat(Words("推断 / 实际的钱包", "Wallets said over true"), known["said"] / known["true"], "percent"),
             stat(Words("与实际的秩相关", "Rank correlation with the true"), known["rank_correlation"]),
         ]
-    found += _by_level(Words("按人群", "By group"), figures["by_group"])
-    found += _by_level(Words("公平性（受保护的标签）", "Fairness (protected tags)"), figures["fairness"])
+    found += _by_level(Words("按人群", "By group"), figures["by_group"], called)
+    found += _by_level(Words("公平性（受保护的标签）", "Fairness (protected tags)"), figures["fairness"], called)
     return found + (markets.sections() if markets is not None else [])
 
 
-def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]]) -> list[Figures]:
+def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]], called: Mapping[str, Words]) -> list[Figures]:
     rows = [(tag, one) for tag, levels in tags.items() for one in levels]
     if not rows:
         return []
@@ -119,7 +119,7 @@ def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]]) -> list[Figur
             ],
             [
                 [
-                    *(tag, one["level"], one["members"], one["wallet"], one["spent"]),
+                    *(called.get(tag, tag), one["level"], one["members"], one["wallet"], one["spent"]),
                     *(one["exceeded"][end] for end in ("estimate", "low", "high")),
                     *(one["chosen"]["estimate"], one["difference"]["estimate"] if one["difference"] else None),
                 ]

@@ -12,11 +12,13 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.catalog import Catalog
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats import difference_interval, wilson_interval
 from gongbi.estimators.wallet import WalletModel
 from gongbi.models import drift
 from gongbi.models.base import Figures, Judgement, Trained, Version, worse
+from gongbi.models.cohorts import sensitive_tags, tells_spend
 from gongbi.models.features import amounts
 from gongbi.models.groups import CHOSEN, levels_of
 from gongbi.models.markets import Markets
@@ -63,17 +65,15 @@ class Kept:
 
 def learn(
     model: ModelDef,
+    catalog: Catalog,
     rows: Sequence[CohortRows],
     as_of: datetime,
     left_out: Sequence[Mapping[str, str]],
-    protected: Sequence[str],
     markets: Markets | None,
-    tells_spend: Sequence[str],
     champion: tuple[Version, OnCohort] | None = None,
 ) -> Trained:
     """Fit on the training cohorts, judge once on the newest test.
 
-    `tells_spend` are the tags that were not learned from since they tell the spend itself.
     The `champion` comes with what foretells a cohort by it, and is judged where it learned nothing from that or later.
 
     Raises
@@ -91,13 +91,14 @@ def learn(
         pd.concat([c.frame for c in train], ignore_index=True), spend, others
     )
     kept = Kept(fitted, markets.growth if markets is not None else {})
-    figures = _figures_on(test, kept, float(np.quantile(spend, model.quantile)), protected)
+    figures = _figures_on(test, kept, float(np.quantile(spend, model.quantile)), sensitive_tags(model, catalog))
     if champion is not None and champion[0].saw_nothing_after(test.as_of):
         own, theirs = (
             pinball(_spent(test), of, model.quantile) for of in (kept.quantile(test.frame), champion[1](test))
         )
         figures["champion"] = beside(champion[0], own, theirs)
     judgement = judge(figures)
+    called = {tag: one.name for tag, one in catalog.tags.items() if one.name.zh and one.name.en}
     metrics: Figures = {
         "headline": {
             "members": figures["members"],
@@ -110,10 +111,10 @@ def learn(
         "cohorts": [cohort.to_json() for cohort in rows],
         "tests": [],
         "wallet": figures,
-        "tells_spend": sorted(tells_spend),
+        "tells_spend": sorted(tells_spend(model, catalog)),
         "growth": markets.to_json() if markets is not None else None,
         "sentence": told_beside(sentence(figures), figures, LOSS).to_json(),
-        "sections": sections(figures, markets),
+        "sections": sections(figures, markets, called),
         "judgement": judgement.to_json(),
         "left_out": list(left_out),
         "reference": drift.reference(train[-1].frame, fitted.predict(test.frame, _own(test)).wallet),
@@ -216,7 +217,10 @@ def _figures_on(cohort: CohortRows, kept: Kept, same: float, protected: Sequence
 
 
 def _fifths(potential: FloatArray, wallet: FloatArray, own: FloatArray, spend: FloatArray) -> list[Figures]:
-    """By fifths of potential, most first: what they had spent, could spend, and then spent, per member."""
+    """By fifths of potential, most first: what they had spent, could spend, and then spent, per member.
+
+    ``came_true`` is the share of the potential by which they then spent more; 0 where they spent less.
+    """
     found: list[Figures] = []
     order = np.argsort(-potential, kind="stable")
     for part in np.array_split(order, min(FIFTHS, len(order))):
@@ -229,7 +233,7 @@ def _fifths(potential: FloatArray, wallet: FloatArray, own: FloatArray, spend: F
                 "potential": float(potential[part].mean()),
                 "then": mean_interval(spend[part]),
                 "more": mean_interval(spend[part] - own[part]),
-                "came_true": float((spend[part] - own[part]).sum()) / room if room > 0 else None,
+                "came_true": max(0.0, float((spend[part] - own[part]).sum())) / room if room > 0 else None,
             }
         )
     return found
