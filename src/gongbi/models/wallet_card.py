@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gongbi.catalog.base import Words
 from gongbi.models.base import Figures
 from gongbi.models.markets import Markets
 from gongbi.models.sections import Format, stat, stats, table
+
+#: What people call a tag with one of its values.
+Called = Callable[[str, str], Words]
 
 
 def sentence(figures: Figures) -> Words:
@@ -39,8 +42,8 @@ def sentence(figures: Figures) -> Words:
     )
 
 
-def sections(figures: Figures, markets: Markets | None, called: Mapping[str, Words]) -> list[Figures]:
-    """Figures in a row, then tables; `called` says what people call the tags of groups."""
+def sections(figures: Figures, markets: Markets | None, called: Called) -> list[Figures]:
+    """Figures in a row, then tables."""
     found = [
         stats(
             stat(Words("花得比分位数多", "Spent more than the quantile"), figures["exceeded"]["estimate"], "percent",
@@ -90,7 +93,7 @@ def sections(figures: Figures, markets: Markets | None, called: Mapping[str, Wor
     return found + (markets.sections() if markets is not None else [])
 
 
-def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]], called: Mapping[str, Words]) -> list[Figures]:
+def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]], called: Called) -> list[Figures]:
     rows = [(tag, one) for tag, levels in tags.items() for one in levels]
     if not rows:
         return []
@@ -110,8 +113,7 @@ def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]], called: Mappi
                 " among the fifth with the highest wallets.",
             ),
             [
-                (Words("标签", "Tag"), "text"),
-                (Words("取值", "Value"), "text"),
+                (Words("人群", "Group"), "text"),
                 (Words("人数", "Members"), "count"),
                 (Words("钱包", "Wallet"), "number"),
                 (Words("后来花费", "Then spent"), "number"),
@@ -119,7 +121,7 @@ def _by_level(title: Words, tags: Mapping[str, Sequence[Figures]], called: Mappi
             ],
             [
                 [
-                    *(called.get(tag, tag), one["level"], one["members"], one["wallet"], one["spent"]),
+                    *(called(tag, one["level"]), one["members"], one["wallet"], one["spent"]),
                     *(one["exceeded"][end] for end in ("estimate", "low", "high")),
                     *(one["chosen"]["estimate"], one["difference"]["estimate"] if one["difference"] else None),
                 ]

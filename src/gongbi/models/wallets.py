@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 from scipy.stats import spearmanr
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.called import trait_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats import difference_interval, wilson_interval
@@ -98,7 +100,6 @@ def learn(
         )
         figures["champion"] = beside(champion[0], own, theirs)
     judgement = judge(figures)
-    called = {tag: one.name for tag, one in catalog.tags.items() if one.name.zh and one.name.en}
     metrics: Figures = {
         "headline": {
             "members": figures["members"],
@@ -114,7 +115,7 @@ def learn(
         "tells_spend": sorted(tells_spend(model, catalog)),
         "growth": markets.to_json() if markets is not None else None,
         "sentence": told_beside(sentence(figures), figures, LOSS).to_json(),
-        "sections": sections(figures, markets, called),
+        "sections": sections(figures, markets, partial(trait_title, catalog)),
         "judgement": judgement.to_json(),
         "left_out": list(left_out),
         "reference": drift.reference(train[-1].frame, fitted.predict(test.frame, _own(test)).wallet),
