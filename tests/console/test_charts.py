@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 import gongbi
-from gongbi.console import parts
+from gongbi.console import charts, parts
 from gongbi.console.frame import Page
 from gongbi.console.pages import overview, tags
 
@@ -126,3 +126,11 @@ def test_the_distribution_of_an_amount_is_that_of_the_file(page: Page, drawn: li
     for amount in spent:
         counted[min(int(float(amount - low) / width), len(bins) - 1)] += 1
     assert bars == counted
+
+
+@pytest.mark.parametrize(("highest", "marks"), [(0.012, charts.PERCENT), (0.4, "v => Math.round(100 * v) + `%`")])
+def test_heights_of_less_than_a_few_per_cent_are_marked_apart(highest: float, marks: str) -> None:
+    curve = {"name": "Qini", "data": [[0.0, 0.0], [0.5, highest], [1.0, -highest / 2]]}
+    options = charts.lines([curve], x="treated", y="")
+    assert options["yAxis"]["axisLabel"][":formatter"] == marks
+    assert options["xAxis"]["axisLabel"][":formatter"] == "v => Math.round(100 * v) + `%`"

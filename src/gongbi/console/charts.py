@@ -11,6 +11,8 @@ INK, LINE = "#4a5863", "#e8e4dc"
 FONT = "'Noto Sans SC','Noto Sans CJK SC','PingFang SC','Microsoft YaHei',system-ui,sans-serif"
 #: Thousands apart, in the browser.
 PLAIN = "v => v == null ? '—' : Number(v).toLocaleString('en-US', {maximumFractionDigits: 2})"
+#: Heights below this are marked with a digit after the point of a per cent.
+SMALL = 0.05
 PERCENT = "v => v == null ? '—' : (100 * v).toFixed(1) + '%'"
 
 
@@ -260,6 +262,8 @@ def diverging(rows_: Sequence[Mapping[str, Any]], *, centre: float = 100, most: 
 def lines(series: Sequence[Mapping[str, Any]], *, x: str, y: str, percent: bool = True) -> dict[str, Any]:
     """Lines over numbers; each series has ``name``, ``data`` ([x, y]) and may be ``dashed`` or ``dots``."""
     shown = f"v => {'Math.round(100 * v) + `%`' if percent else 'v'}"
+    # Whole per cents would write one mark several times where all heights are small.
+    small = percent and max((abs(point[1]) for s in series for point in s["data"]), default=1.0) < SMALL
     made = [
         {
             "type": "line",
@@ -276,7 +280,7 @@ def lines(series: Sequence[Mapping[str, Any]], *, x: str, y: str, percent: bool 
     options["grid"] |= {"bottom": 26, "right": 24}
     return options | {
         "xAxis": axis(name=x, nameLocation="middle", nameGap=26, axisLabel={":formatter": shown}),
-        "yAxis": axis(name=y, axisLabel={":formatter": shown}, nameGap=10) | {"name": ""},
+        "yAxis": axis(name=y, axisLabel={":formatter": PERCENT if small else shown}, nameGap=10) | {"name": ""},
         "series": made,
     }
 

@@ -55,7 +55,7 @@ async def build(page: Page) -> None:
     facts = [fact for fact in known["facts"] if "." not in fact["name"]]
     if not facts:
         with parts.card():
-            parts.empty(page, "models.empty", icon="insights", command="gongbi apply\ngongbi ingest")
+            parts.empty(page, "modelling.no_facts", icon="storage", command="gongbi apply\ngongbi ingest")
         return
     _Form(page, known, facts).show()
 

@@ -10,8 +10,8 @@ PROOF: dict[str, tuple[str, str]] = {
     ),
     "models.empty": ("还没有模型", "No models yet"),
     "models.empty.next": (
-        "在 definitions/models 写模型定义，生效后训练。",
-        "Write models under definitions/models, put them in force, then train.",
+        "点“新建模型”，选要预测什么、问谁、看多远；另一人批准后，在本页或用命令行训练。",
+        "Press New model and choose; once another person has approved it, it is trained here or on the command line.",
     ),
     "modelling.title": ("新建模型", "New model"),
     "modelling.about": (
@@ -82,6 +82,11 @@ PROOF: dict[str, tuple[str, str]] = {
     "modelling.randomised": ("是随机分组的", "It was decided by lot"),
     "modelling.look": ("看看规模", "See its size"),
     "modelling.what": ("会得到什么", "What comes of it"),
+    "modelling.no_facts": ("还没有行为数据", "There is no behaviour yet"),
+    "modelling.no_facts.next": (
+        "模型从行为中学习：先接入数据。",
+        "Models learn from what customers did: take data in first.",
+    ),
     "modelling.not_yet": ("选好后看规模和定义。", "Choose, then see its size and definition."),
     "modelling.had": ("最近一期有此结果", "Had it in the last window"),
     "modelling.window": ("检验期", "Test window"),
@@ -138,7 +143,7 @@ PROOF: dict[str, tuple[str, str]] = {
     "topics.period": ("期", "Period"),
     "topics.seen": ("条数", "Texts"),
     "models.untrained": ("尚未训练", "Not trained yet"),
-    "models.untrained.next": ("在“运行”页训练，或使用命令行。", "Train it on the page Runs, or on the command line."),
+    "models.untrained.next": ("用下面的按钮或命令行训练。", "Train it with the button below, or on the command line."),
     "models.runs": ("训练与运行", "Train and runs"),
     "models.print": ("模型卡（PDF）", "Model card (PDF)"),
     "models.trained": ("训练于 {when}", "trained {when}"),

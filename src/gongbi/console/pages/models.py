@@ -27,7 +27,7 @@ async def build(page: Page) -> None:
     library.drafts(page, waiting)
     if not found:
         with parts.card():
-            parts.empty(page, "models.empty", icon="insights", command="gongbi apply\ngongbi train")
+            parts.empty(page, "models.empty", icon="insights", command="gongbi train")
         return
     with actions:
         ui.button(page.t("models.runs"), icon="history", on_click=lambda: ui.navigate.to("/runs")).props(
