@@ -19,6 +19,8 @@ from gongbi.translation.categories import category
 EVENTS = 4000
 #: Elements of a list that are shown on its line.
 LISTED = 3
+#: A value said in more letters stands on a line of its own.
+SENTENCE = 20
 
 
 async def build(page: Page) -> None:
@@ -215,7 +217,9 @@ class Tags:
             # As it was asked for: a personal id is shown masked.
             await show_evidence(page, found["subject"], page.params["id"], tag, known)
 
-        row = ui.element("button").classes("g-tagrow" + (" absent" if tag["value"] is None else ""))
+        said = page.words(tag["label"]) if tag["label"] else ""
+        look = " absent" if tag["value"] is None else " told" if len(said) > SENTENCE else ""
+        row = ui.element("button").classes("g-tagrow" + look)
         row.props('type="button"')
         row.props["data-tag"] = tag["tag"]
         row.props["title"] = page.words(tag["about"])
@@ -226,8 +230,7 @@ class Tags:
                 value = tag["value"]
                 # Of a long list the first ones; the whole of it is in what opens.
                 more = isinstance(value, list) and len(value) > LISTED
-                words = page.words(tag["label"]) if tag["label"] else page.value(tag, value[:LISTED] if more else value)
-                ui.label(words + (" …" if more else ""))
+                ui.label((said or page.value(tag, value[:LISTED] if more else value)) + (" …" if more else ""))
             with ui.element("small"):
                 ui.label(tag["tag"]).classes("g-mono").style("font-size:11px")
                 if known is not None and known["coverage"] is not None:
