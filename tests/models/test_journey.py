@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import shop
 
+from gongbi.catalog.catalog import assemble
+from gongbi.catalog.yaml import read_definitions, read_text
 from gongbi.engine.duckdb import DuckDBEngine
 from gongbi.models.base import digest
 from gongbi.models.reading import Work
@@ -88,3 +90,35 @@ def test_everybody_has_scores_and_training_again_gives_the_same_bytes(trained: A
         kept = ports.store.models.champion(name)
         again = learn(Work(ports.engine, catalog.model(name), catalog, instant))
         assert digest(again.artifact_bytes()) == kept.artifact_sha256
+
+
+PRICES = """
+model: prices
+estimator: price
+fact: purchase
+where: purchase.quantity < 100
+price: purchase.amount / purchase.quantity
+quantity: purchase.quantity
+product: purchase.product.type || ' ' || to_text(purchase.product)
+controls: [purchase.on_display, purchase.in_mailer]
+groups: [household.size]
+holdout_days: 56
+"""
+
+
+def test_prices_of_groceries_foretell_what_is_sold_better_than_no_price(trained: Any) -> None:
+    """Measured: a mean elasticity of -1.20; error of log quantity 0.424, 0.439 with one for all, 0.456 with none."""
+    ports, _, _ = trained
+    catalog = assemble([*read_definitions(journey_module().DEFINITIONS), *read_text(PRICES)], zone=ports.zone)
+    found = learn(Work(ports.engine, catalog.model("prices"), catalog, ports.as_of("2018-01-01"))).metrics
+    assert found["counted"]["learned"] == 500
+    assert found["overall"]["estimate"] == pytest.approx(-1.20, abs=0.05)
+    check = found["check"]
+    assert check["error"]["estimate"] == pytest.approx(0.424, abs=0.01)
+    assert check["no_price"]["estimate"] == pytest.approx(0.456, abs=0.01)
+    assert check["difference"]["high"] < -0.01
+    assert check["difference_to_pooled"]["high"] < 0
+    assert [one["group"] for one in found["groups"]] == ["1", "2", "3", "4", "5"]
+    assert all(one["elasticity"] < 0 for one in found["groups"])
+    milk = next(one for one in found["products"] if one["product"] == "FLUID MILK WHITE ONLY 1029743")
+    assert milk["high"] < 0

@@ -225,6 +225,7 @@ def test_elasticities_are_those_of_the_sales_and_the_card_says_so(
     (done,) = models.train(ports)
     assert (done["status"], done["promoted"], done["scored"]) == ("trained", True, 80), done
     made = models.model_card(ports, "prices")
+    assert made["unfair"] == dict.fromkeys(made["tags"], "willingness to pay")
     metrics = made["metrics"]
     found = {one["product"]: one for one in metrics["products"]}
     assert found.keys() == {"apple", "pear", "plum"}

@@ -35,6 +35,8 @@ class Score:
         What its values mean; ``{days}`` stands for the horizon.
     needs
         The key without which a model does not write it.
+    unfair
+        Which reason it would be (see `estimators.pricing.unfair_reason`) to ask somebody more, and must not be.
     """
 
     column: str
@@ -43,6 +45,7 @@ class Score:
     title: Title | None = None
     tag: str | None = ""
     needs: str | None = None
+    unfair: str | None = None
 
 
 REASONS = 3
@@ -227,6 +230,7 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
             "Elasticity of what they bought in the last year, by spend. Never a reason to ask anybody more.",
             ("价格弹性", "price elasticity"),
             "sensitivity",
+            unfair="willingness to pay",
         ),
         Score(
             "on_offer",
@@ -235,6 +239,7 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
             " ask anybody more.",
             ("优惠购买占比", "share bought on offer"),
             "on_offer",
+            unfair="willingness to pay",
         ),
         Score(
             "level",
@@ -243,6 +248,7 @@ SCORES: Mapping[str, tuple[Score, ...]] = {
             " a reason to ask anybody more.",
             ("价格敏感程度", "price sensitivity"),
             "level",
+            unfair="willingness to pay",
         ),
     ),
     "propensity": (
@@ -340,6 +346,11 @@ def written_tags(models: Mapping[str, ModelDef]) -> dict[tuple[str, str], Type]:
 def model_tags(model: ModelDef) -> dict[str, str]:
     """Tags that a model writes → column of its score table."""
     return {tag: score.column for tag, score in _tags(model).items()}
+
+
+def unfair_tags(model: ModelDef) -> dict[str, str]:
+    """Tags that a model writes by which nobody may be asked more → the reason that each would be."""
+    return {tag: score.unfair for tag, score in _tags(model).items() if score.unfair is not None}
 
 
 def tag_titles(model: ModelDef) -> dict[str, Words]:

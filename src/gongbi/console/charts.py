@@ -119,14 +119,12 @@ def intervals(
     """Dots with their intervals, the first on top, and a line at 0."""
     told = "p => `${p.name}: ${p.data.value[0].toFixed(2)} (${p.data.low.toFixed(2)} – ${p.data.high.toFixed(2)})`"
     ends = zip(values, low, high, strict=True)
-    least, most = min([0.0, *low]), max([0.0, *high])
-    room = 0.04 * ((most - least) or 1.0)
-    return {
+    options = {
         "textStyle": {"fontFamily": FONT, "color": INK},
         "animationDuration": 300,
         "grid": {"left": 18, "right": 24, "top": 4, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "item", "confine": True, ":formatter": told, "textStyle": {"fontSize": 12}},
-        "xAxis": axis(min=round(least - room, 2), max=round(most + room, 2)),
+        "xAxis": axis(scale=True),
         "yAxis": axis(
             "category",
             data=list(names),
@@ -160,6 +158,9 @@ def intervals(
             },
         ],
     }
+    # On a phone long names would leave no room for the dots.
+    narrow = {"query": {"maxWidth": 480}, "option": {"yAxis": {"axisLabel": {"width": 110, "fontSize": 10}}}}
+    return {"baseOption": options, "media": [narrow]}
 
 
 def network(nodes: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

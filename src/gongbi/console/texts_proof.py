@@ -178,6 +178,7 @@ PROOF: dict[str, tuple[str, str]] = {
     "models.role": ("用途", "Role"),
     "models.rate": ("响应", "Response"),
     "models.tags": ("产出的标签", "Tags it gives"),
+    "models.unfair": ("这些标签不得用来向任何人多收钱。", "Never to be used to ask anybody more."),
     "models.expected_purchases": ("预期购买日", "Purchase days to come"),
     "models.expected_value": ("预期消费", "Spend to come"),
     "models.next_days": ("未来 {n} 天，全部客户", "next {n} days, everybody"),

@@ -28,6 +28,7 @@ CHINESE: Mapping[str, str] = {
     "k-means on mixed traits": "混合特征 k 均值",
     "average spend": "平均花费",
     "log-log demand": "对数需求",
+    "shrunk by level": "逐层收缩",
 }
 #: Parts as versions are kept → as people write them.
 _SPELLED = {"cox": "proportional hazards", "weibull": "Weibull", "log_logistic": "log-logistic"}

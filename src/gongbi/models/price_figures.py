@@ -85,7 +85,7 @@ def by_group(sales: Sales, products: Sequence[str]) -> list[Figures]:
     enough = [{p for p, n in _counts(sold[groups == name]).items() if n >= FEWEST} for name in largest]
     shared = set(products).intersection(*enough)
     found = []
-    for name in largest:
+    for name in sorted(largest):
         rows = np.array([g == name and p in shared for g, p in zip(groups, sold, strict=True)], dtype=bool)
         own = {**sales.taken(rows).data, "group": np.zeros(int(rows.sum()), dtype=object)}
         one: Figures = {"group": name, "rows": int(rows.sum()), "products": len(shared), "elasticity": None}

@@ -276,4 +276,4 @@ def _trained(
     }
     artifact = {"format": FORMAT, "model": learned.to_json(), "bounds": bounds, "asked": _asked(model)}
     window = {"as_of": work.as_of.isoformat(), "holdout_days": model.holdout_days}
-    return Trained(model.model, "log-log demand, shrunk", artifact, metrics, {"seed": SEED}, window, judgement)
+    return Trained(model.model, "log-log demand, shrunk by level", artifact, metrics, {"seed": SEED}, window, judgement)

@@ -18,7 +18,7 @@ from gongbi.catalog.base import ModelDef
 from gongbi.catalog.called import tag_title, trait_title
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.predictions import tag_titles
+from gongbi.catalog.predictions import tag_titles, unfair_tags
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem
@@ -126,6 +126,7 @@ def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime
 def models(ctx: Ports) -> list[dict[str, Any]]:
     """Every defined model with the version in use and the newest; figures in short and in words.
 
+    ``unfair`` names its tags by which nobody may be asked more, each with the reason that it would be.
     ``warnings`` says so where the version in use learned from definitions that were edited since.
     """
     found = []
@@ -140,6 +141,7 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
                 "estimator": model.estimator,
                 "subject": model.subject,
                 "tags": list(model_tags(model)),
+                "unfair": unfair_tags(model),
                 "titles": {tag: title.to_json() for tag, title in tag_titles(model).items()},
                 "champion": champion.version if champion else None,
                 "newest": versions[0].version if versions else None,
@@ -178,6 +180,7 @@ def model_card(ctx: Ports, name: str) -> dict[str, Any]:
         "about": model.about.to_json(),
         "definition": to_json(model),
         "tags": model_tags(model),
+        "unfair": unfair_tags(model),
         "version": shown.version,
         "status": shown.status,
         "algorithm": shown.algorithm,

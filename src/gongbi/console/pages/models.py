@@ -290,6 +290,8 @@ def _cohorts(page: Page, metrics: Mapping[str, Any]) -> None:
 
 def _tags(page: Page, card: Mapping[str, Any]) -> None:
     ui.label(page.t("models.tags")).classes("g-label")
+    if card["unfair"]:
+        ui.label(page.t("models.unfair")).classes("g-about")
     with ui.element("div").classes("g-chips"):
         for tag in card["tags"]:
             ui.link(tag, f"/segments?e={quote(f'tag.{tag} is not absent')}").classes("g-chip blue g-mono")
