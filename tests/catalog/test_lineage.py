@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -163,6 +164,25 @@ def test_gradings_worklists_casts_and_yearbooks_lead_back_to_files_too() -> None
     assert find(graph, "grading.buying") == "grading:buying"
     data = as_json(graph, "grading:buying")
     assert len(data["nodes"]) == len(graph.nodes)
+
+
+def test_models_lead_back_to_what_their_target_their_population_and_their_market_read() -> None:
+    catalog, graph = retail()
+    assert ("column:trip.ts", "model:lapse") in graph.edges
+    (purse,) = read_text("""
+model: purse
+estimator: wallet
+target: sum(trip.amount) filter (where ahead(90, 'day'))
+features: [household.size]
+elsewhere: tag.campaign.coupons_redeemed
+fact: purchase
+amount: amount
+market: customer.income
+product: purchase.product.department
+""")
+    read = {a for a, b in lineage_of(replace(catalog, models={"purse": purse})).edges if b == "model:purse"}
+    assert read >= {"column:trip.amount", "column:purchase.amount", "tag:household.size", "attribute:customer.income"}
+    assert "tag:campaign.coupons_redeemed" in read
 
 
 @pytest.mark.parametrize("pack", ["retail", "bank", "synthetic"])

@@ -130,7 +130,8 @@ def _learned(graph: Graph, catalog: Catalog) -> None:
         for tag in catalog.features(model.features, model.subject) if model.features else ():
             graph.link(graph.add(Node("tag", tag)), made)
         texts = [text for c in (*model.train, *model.test) for text in (c.population, c.target)]
-        _texts(graph, made, [*texts, model.score or ""], model.subject, catalog)
+        own = (model.target, model.population, model.score, model.elsewhere, model.market)
+        _texts(graph, made, [*texts, *(text for text in own if text)], model.subject, catalog)
     for campaign in catalog.campaigns.values():
         made = graph.add(Node("campaign", campaign.campaign, (campaign.name.zh, campaign.name.en)))
         texts = [campaign.eligible, campaign.score, campaign.received, campaign.responded, campaign.outcome]
