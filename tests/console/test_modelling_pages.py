@@ -127,9 +127,10 @@ def test_a_send_time_asks_which_messages_were_answered(visit: Visit) -> None:
 def test_a_model_of_prices_asks_what_was_sold_and_at_which_price(visit: Visit) -> None:
     visit.open("/models/new", "en")
     choose(visit, "Kind", "Price")
+    fill(visit, "input[aria-label='Name']", "prices")
     fill(visit, "input[aria-label='Price of a piece']", "amount")
     fill(visit, "input[aria-label='How many']", "purchase.amount / 2")
-    fill(visit, "input[aria-label='Of what']", "purchase.customer.income")
+    fill(visit, "input[aria-label='Of what']", "purchase.customer.age")
     press(visit, "See its size")
     until(lambda: "says who buys" in visit.body(), "that a price is one for all")
     fill(visit, "input[aria-label='Of what']", "basket")
