@@ -132,6 +132,8 @@ def test_names_of_rows_and_constants_are_left_out_with_a_word(file: Path) -> Non
     assert found.frame["since (weekday)"].tolist()[:3] == [0.0, 1.0, 2.0]  # 2024-01-01 was a Monday.
     named = features_of(frame, leave_out={"left"}, features=["row"])
     assert list(named.frame.columns) == ["row"]
+    with pytest.raises(InvalidInput, match="names of rows: customer_id, country"):
+        features_of(frame[["customer_id", "country", "left"]], leave_out={"left"})
     with pytest.raises(InvalidInput, match="left cannot be learned from"):
         features_of(frame, leave_out={"left"}, features=["left"])
 

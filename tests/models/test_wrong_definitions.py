@@ -136,6 +136,7 @@ def test_data_that_teach_nothing_are_told_with_what_to_look_at(text: str, said: 
         ("propensity", "none.csv", {"target": "y"}, "There is no file .*none.csv.*begins where the command runs"),
         ("propensity", "empty.csv", {"target": "y"}, "empty.csv holds no rows.*Excel are read"),
         ("propensity", "rows.png", {"target": "y"}, "suffix '.png' says nothing.*Excel are read"),
+        ("propensity", "noise.csv", {"target": "y"}, "noise.csv is not gb18030.*save the file as one of them"),
         ("propensity", "rows.csv", {"target": "one"}, r"one value \(1\), and a target has two.*another column"),
         ("propensity", "rows.csv", {"target": "why"}, "No column is called 'why'.*Known: a, one, y"),
         ("graph", "rows.csv", {"source": "a", "target": "a"}, "Both ends of a tie are column 'a'.*--source"),
@@ -147,6 +148,7 @@ def test_a_file_that_cannot_be_judged_is_told_without_a_word_of_workspaces(
     (tmp_path / "rows.csv").write_text("a,one,y\n" + "".join(f"{i},1,{i % 2}\n" for i in range(30)))
     (tmp_path / "rows.png").write_bytes(b"\x89PNG")
     (tmp_path / "empty.csv").touch()
+    (tmp_path / "noise.csv").write_bytes(b"a,one,y\n1,\xff\xff\x00,1\n")
     with pytest.raises(GongbiError) as caught:
         evaluate(kind, tmp_path / file, options, repeats=2)
     told = in_both(caught.value)

@@ -86,8 +86,10 @@ def features_of(
         else:
             kept[str(name)] = np.asarray(column, dtype=np.float64)
     if not kept:
+        names = ", ".join(name for name, _ in dropped) or "–"
         raise InvalidInput(
-            "No column is left to learn from.", hint="Name columns with --features, or look at what was left out."
+            f"No column is left to learn from; left out as constant, always absent or names of rows: {names}.",
+            hint="Name columns with --features.",
         )
     left_out = [f"{name}（{why.zh}）" for name, why in dropped], [f"{name} ({why.en})" for name, why in dropped]
     if dropped:

@@ -109,6 +109,8 @@ def read_frame(path: Path, *, sheet: str | None = None) -> tuple[Any, tuple[Word
         if error.trouble == "empty" or (sheet is None and error.trouble == "unreadable"):
             # Hints of sources speak of loads and definitions, of which there are none here.
             error.hint = "CSV, TSV, JSON lines, Parquet and Excel are read."
+        elif error.trouble == "wrong_encoding":
+            error.hint = "Texts are read as UTF-8, or else as GBK: save the file as one of them."
         raise
     notes = []
     if bad:
