@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_it_predicts_from_the_level_of_product_and_unit() -> None:
     assert np.isfinite(strange).all()
     with pytest.raises(InvalidInput, match="was not in the rows"):
         model.predict([1.0], [77])
+
+
+def test_what_is_written_down_predicts_the_same() -> None:
+    data = sales(600)
+    model = PriceElasticity(level=0.9).fit(**data)
+    kept = PriceElasticity.from_json(json.loads(json.dumps(model.to_json())))
+    asked = {name: values for name, values in data.items() if name != "quantity"}
+    np.testing.assert_array_equal(kept.predict(**asked), model.predict(**asked))
+    assert (kept.table_, kept.overall_, kept.overall_error_) == (model.table_, model.overall_, model.overall_error_)
+    with pytest.raises(InvalidInput, match="format 9; this is 1"):
+        PriceElasticity.from_json({"format": 9})
+    with pytest.raises(NotFitted):
+        PriceElasticity().to_json()
 
 
 def test_it_is_cloned_pickled_and_refuses_before_it_learned() -> None:
