@@ -27,7 +27,7 @@ from gongbi.models.sales import ELASTICITIES, Sales, bought_plan, plans
 
 if TYPE_CHECKING:
     from gongbi.models import drift
-    from gongbi.models.kinds import Compared
+    from gongbi.models.kind import Compared
 
 FORMAT = 1
 #: What versions are compared by.
