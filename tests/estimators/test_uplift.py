@@ -82,6 +82,17 @@ def test_without_a_base_the_t_learner_is_two_ridge_logistic_regressions() -> Non
     assert ours.predict_outcomes(traits) == pytest.approx(theirs.predict_outcomes(traits), abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", [TLearner, UpliftModel])
+def test_an_outcome_of_a_thousand_times_has_a_thousand_times_the_effects(kind: Any) -> None:
+    rng = np.random.default_rng(4)
+    traits, t = rng.normal(size=(800, 2)), np.arange(800) % 2
+    y = 3 + traits[:, 1] + t * traits[:, 0] + rng.normal(size=800)
+    one, many = (kind().fit(traits, t, y * unit).predict(traits) for unit in (1, 1000))
+    assert many == pytest.approx(1000 * one, rel=1e-6, abs=1e-3)
+    assert np.corrcoef(one, traits[:, 0])[0, 1] > 0.9
+    assert np.std(many) > 800
+
+
 def test_strong_shrinkage_leaves_everybody_the_same_effect_on_the_log_odds() -> None:
     traits, t, y, _ = trial(2000, seed=5)
     outcomes = UpliftModel(shrinkage=1e9).fit(traits, t, y).predict_outcomes(traits)

@@ -78,7 +78,6 @@ def fit_arms(
     """
     k = design.width + 1
     penalty = _penalty(k, common, difference)
-    spread = 1.0 if binary else float(max(np.var(y[treated == arm]) for arm in (0, 1)) or 1.0)
     found = np.zeros((2, k)) if start is None else start.copy()
     if start is None:
         for arm in (0, 1):
@@ -91,16 +90,16 @@ def fit_arms(
         for arm, chosen, part in kept if kept is not None else _parts(design, values, treated):
             level = part @ found[arm]
             mean = expit(level) if binary else level
-            weight = mean * (1 - mean) if binary else np.full(len(part), 1 / spread)
-            slope[arm] += part.T @ ((y[chosen] - mean) / (1.0 if binary else spread))
+            weight = mean * (1 - mean) if binary else np.ones(len(part))
+            slope[arm] += part.T @ (y[chosen] - mean)
             curves[arm] += part.T @ (part * weight[:, None])
         curve = np.zeros((2 * k, 2 * k))
         curve[:k, :k], curve[k:, k:] = curves
         target = curve @ found.ravel() + slope.ravel()
         step = _solved(curve, penalty, target).reshape(2, k) - found
-        # Far from the maximum a full step may overshoot where chances are near 0 or 1.
         largest = float(np.abs(step).max())
-        found = found + step * min(1.0, 5.0 / largest if largest > 0 else 1.0)
+        # Far from the maximum a full step may overshoot where chances are near 0 or 1; of numbers the first is exact.
+        found = found + step * (min(1.0, 5.0 / largest) if binary and largest > 0 else 1.0)
         if largest < TOLERANCE:
             break
     return Fitted(Arms(found, binary), curve, target)
