@@ -59,13 +59,13 @@ def test_a_card_is_written_in_both_languages_with_the_figures_on_record(ports: s
     area = test["auc"]
     figure = f"{area['estimate']:.3f} ({area['low']:.3f} ~ {area['high']:.3f})"
     for language, words in (
-        ("zh", ("会再来", "已知的局限", "按人群")),
-        ("en", ("Comes again", "Known limits", "By group")),
+        ("zh", ("会再来", "已知的局限", "按人群", "visits.recent = 是")),
+        ("en", ("Comes again", "Known limits", "By group", "visits.recent = yes")),
     ):
         path = tmp_path / f"card-{language}.html"
         done = cards.print_model_card(ports, "returns", str(path), language=language)
         html = path.read_text("utf-8")
-        assert all(word in html for word in (*words, figure, "model.returns", "visits.recent = true"))
+        assert all(word in html for word in (*words, figure, "model.returns"))
         assert f"{test['members']:,}" in html
         share = next(gain["share_of_positives"] for gain in test["gains"] if gain["share"] == 0.2)
         assert {"zh": f"20% 的人持有 {share:.0%} 的", "en": f"20% of members hold {share:.0%} of"}[language] in html
@@ -132,12 +132,14 @@ labels: {A: {zh: 公寓, en: Flat}}
         "difference": below,
         "baseline": {"tag": "home.kind"},
         "strongest_tag": {"tag": "visits.count", "difference": below},
-        "by_group": {"home.kind": [weak, {**weak, "level": "B"}]},
+        "by_group": {"home.kind": [weak, *({**weak, "level": level} for level in ("B", "(absent)", "true"))]},
     }
     moved = {"score": {"verdict": "stable"}, "features": [{"tag": "home.kind", "verdict": "changed"}]}
     said = limits(catalog.model("returns"), {"tests": [test]}, moved, catalog)
     assert {"zh": "排序不如只看「住处」。", "en": "It ranks worse than “Home” alone."} in said
-    assert "在这些人中没有显示出排序能力：住处 = 公寓、住处 = B。" in [one["zh"] for one in said]
-    assert "It is not shown to rank among Home = Flat, Home = B." in [one["en"] for one in said]
+    homes = "住处 = 公寓、住处 = B、住处 = （无值）、住处 = 是"
+    assert f"在这些人中没有显示出排序能力：{homes}。" in [one["zh"] for one in said]
+    homes = "Home = Flat, Home = B, Home = (absent), Home = yes"
+    assert f"It is not shown to rank among {homes}." in [one["en"] for one in said]
     assert "It is not shown to rank better than the single tag “visits.count”." in [one["en"] for one in said]
     assert "这些标签的分布自训练以来明显变化：住处。" in [one["zh"] for one in said]

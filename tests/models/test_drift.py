@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gongbi.catalog.score_labels import ABSENT, OTHERS
 from gongbi.core.types import DOUBLE, INTEGER, TEXT, category
 from gongbi.models import drift
-from gongbi.models.groups import ABSENT, OTHERS, by_level, fairness, labels, order_of, split_figures
+from gongbi.models.groups import by_level, fairness, labels, order_of, split_figures
 
 
 def test_the_index_is_the_sum_of_differences_of_shares_times_their_log_ratios() -> None:

@@ -69,6 +69,9 @@ def test_noise_is_called_noise() -> None:
     assert "neither is shown to rank better" in words.en
     assert "无法断定孰优孰劣" in words.zh
     assert "Responders are few" in words.en
+    # A baseline that is the strongest tag itself is said once.
+    same = {**figures, "strongest_tag": {**figures["baseline"], "direction": 1, "difference": figures["difference"]}}
+    assert propensity.sentence(same) == words
 
 
 def test_the_choice_of_settings_never_looks_at_the_test(planted) -> None:

@@ -210,6 +210,10 @@ def test_wallets_hold_and_recover_those_that_are_hidden(ports: shop.Ports, tmp_p
     best = metrics["growth"]["cells"][0]
     assert (best["market"], best["product"]) == ("N", "A")
     assert best["low"] < 0.5 < best["high"] + 0.05
+    (drawn,) = [one for one in metrics["sections"] if one["kind"] == "dots"]
+    sold = sorted(metrics["growth"]["cells"], key=lambda cell: -cell["before"])
+    assert drawn["names"] == [f"{cell['market']} · {cell['product']}" for cell in sold][: len(drawn["names"])]
+    assert drawn["values"][drawn["names"].index("N · A")] == pytest.approx(100 * best["growth"])
 
     assert "spend.late, spend.mean" in card["limits"][0]["en"]
     for language, words in (("zh", "潜力会成真吗"), ("en", "Does potential come true?")):

@@ -11,7 +11,7 @@ from gongbi.catalog.mapping import ColumnMap
 from gongbi.catalog.masking import MASKED
 from gongbi.catalog.naming import NO_WORDS, Words
 from gongbi.catalog.predictions import score_of, tag_titles
-from gongbi.catalog.score_labels import LABELS
+from gongbi.catalog.score_labels import GROUPS, LABELS
 from gongbi.core.expr import Attribute
 from gongbi.translation.units import UNITS
 
@@ -83,7 +83,8 @@ def tag_title(catalog: Catalog, tag: str) -> Words:
 
 def trait_title(catalog: Catalog, tag: str, value: str) -> Words:
     """A tag with one of its values, as people say both: ``Income = middle``."""
-    title, said = tag_title(catalog, tag), tag_called(catalog, tag).labels.get(value, Words(value, value))
+    plain = Words(*GROUPS.get(value, (value, value)))
+    title, said = tag_title(catalog, tag), tag_called(catalog, tag).labels.get(value, plain)
     return Words(f"{title.zh} = {said.zh}", f"{title.en} = {said.en}")
 
 

@@ -70,3 +70,12 @@ LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
         "alone": ("独自一人", "alone"),
     },
 }
+#: What stands for members without a value, and for values that are rare, where a card splits them by a tag.
+ABSENT, OTHERS = "(absent)", "(others)"
+#: Groups that no definition labels.
+GROUPS: Mapping[str, Title] = {
+    ABSENT: ("（无值）", ABSENT),
+    OTHERS: ("（其他）", OTHERS),
+    "true": ("是", "yes"),
+    "false": ("否", "no"),
+}

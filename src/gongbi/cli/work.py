@@ -78,11 +78,12 @@ def figure_words(value: Any) -> str:
     if isinstance(value, Mapping):
         if "low" in value and "high" in value and ("value" in value or "estimate" in value):
             return interval(value)
-        parts = {k: figure_words(v) for k, v in value.items() if k not in ("tag", "direction")}
+        parts = {k: figure_words(v) for k, v in value.items() if k not in ("tag", "title", "direction")}
         inner = ", ".join(f"{k} {v}" for k, v in parts.items())
         if "tag" not in value:
             return inner
-        return f"{value['tag']}{' (less is more)' if value.get('direction') == -1 else ''}: {inner}"
+        name = value["title"]["en"] if "title" in value else value["tag"]
+        return f"{name}{' (less is more)' if value.get('direction') == -1 else ''}: {inner}"
     if isinstance(value, float) and abs(value) < 100 and value != int(value):
         return f"{value:.3f}"
     return "—" if value is None else number(value) if isinstance(value, int | float) else str(value)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gongbi.catalog.score_labels import ABSENT, OTHERS
 from gongbi.core.types import Type
 from gongbi.estimators.checks import FloatArray
 from gongbi.estimators.stats import auc_interval, difference_interval, quantile_bins, wilson_interval
@@ -22,9 +23,6 @@ BINS = 4
 FEWEST = 30
 #: Whom a campaign would choose: the best-scored fifth.
 CHOSEN = 0.2
-#: What stands for members without a value, and for the levels that are rare.
-ABSENT, OTHERS = "(absent)", "(others)"
-
 Labels = NDArray[np.object_]
 
 

@@ -145,7 +145,8 @@ def _of_test(test: Mapping[str, Any], catalog: Catalog) -> list[Words]:
             )
         )
     best = test.get("strongest_tag")
-    if best is not None and best["difference"]["low"] <= 0:
+    same = best is not None and best["tag"] == (test.get("baseline") or {}).get("tag")
+    if best is not None and not same and best["difference"]["low"] <= 0:
         alone = tag_title(catalog, best["tag"])
         found.append(
             Words(

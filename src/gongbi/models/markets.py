@@ -25,12 +25,12 @@ from gongbi.models.base import Figures
 from gongbi.models.cohorts import horizon
 from gongbi.models.features import amounts
 from gongbi.models.plan import MARKET, request_of, with_used
-from gongbi.models.sections import Format, table
+from gongbi.models.sections import Format, dots, table
 
 #: More markets or products say nothing to anybody, and fill memory.
 MOST_NAMES = 300
-#: Cells that the card shows of those that gain, and of those that lose.
-SHOWN = 7
+#: Cells that the card shows of those that gain, and of those that lose; and those that it draws, the largest.
+SHOWN, DRAWN = 7, 20
 
 
 def cells_plan(model: ModelDef, catalog: Catalog, dialect: Dialect, as_of: datetime) -> Plan:
@@ -123,7 +123,7 @@ class Markets:
         return {"markets": self.growth, "cells": [{key: getattr(one, key) for key in keys} for one in self.cells]}
 
     def sections(self) -> list[Figures]:
-        """Two tables: the markets, and the cells that gain and lose most."""
+        """The markets in a table, the largest cells drawn, and those that gain and lose most in a table."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for one in self.cells:
             sums[one.market][0] += one.before
@@ -136,6 +136,7 @@ class Markets:
         ]
         gaining = [one for one in self.cells if one.growth > 0 and one.before > 0][:SHOWN]
         losing = [one for one in self.cells if one.growth < 0][-SHOWN:]
+        drawn = sorted(self.cells, key=lambda one: -one.before)[:DRAWN]
         return [
             table(
                 Words("各市场的增长", "Growth of markets"),
@@ -146,6 +147,15 @@ class Markets:
                 ),
                 [(Words("市场", "Market"), "text"), *money],
                 [[market, *sums[market], self.growth[market]] for market in largest],
+            ),
+            dots(
+                Words("最大的市场与品类的增长", "Growth of the largest markets and products"),
+                Words(
+                    "上一期花费最多的：增长百分之几，线是 95% 区间；碰到 0 的看不出增减。",
+                    "Those with most spent before: growth in per cent, with the 95% interval. What touches 0 is not"
+                    " shown to grow or shrink.",
+                ),
+                [(f"{o.market} · {o.product}", 100 * o.growth, 100 * o.low, 100 * o.high) for o in drawn],
             ),
             table(
                 Words("增减最多的市场与品类", "Markets and products that gain and lose most"),

@@ -398,7 +398,10 @@ def sentence(test: Figures) -> Words:
         zh.append("响应者少，所以区间宽。")
         en.append("Responders are few, so the interval is wide.")
     beside = [(test["baseline"], test["difference"])] if "difference" in test else []
-    beside += [(test["strongest_tag"], test["strongest_tag"]["difference"])] if "strongest_tag" in test else []
+    strongest = test.get("strongest_tag")
+    # Where the baseline is the strongest tag itself, it is said once.
+    if strongest is not None and strongest["tag"] not in {base["tag"] for base, _ in beside}:
+        beside.append((strongest, strongest["difference"]))
     for base, gap in beside:
         tag, own = title_of(base), base["auc"]["estimate"]
         span = f"{gap['low']:+.3f} ~ {gap['high']:+.3f}"
