@@ -139,9 +139,12 @@ def test_heights_of_less_than_a_few_per_cent_are_marked_apart(highest: float, ma
 def test_each_value_lies_in_its_interval_on_a_row_of_its_own() -> None:
     """Names as rows from the top, and 0 marked, so that an interval that reaches it is seen to."""
     options = charts.intervals(["milk", "eggs"], [-1.9, -0.8], [-3.1, -1.6], [-0.7, 0.1])["baseOption"]
-    spans, values = options["series"]
+    spans, ends, values = options["series"]
     assert options["yAxis"]["data"] == ["milk", "eggs"]
     assert options["yAxis"]["inverse"] is True
     assert [one["value"] for one in values["data"]] == [[-1.9, 0], [-0.8, 1]]
     assert [one["coords"] for one in spans["data"]] == [[[-3.1, 0], [-0.7, 0]], [[-1.6, 1], [0.1, 1]]]
     assert values["markLine"]["data"] == [{"xAxis": 0}]
+    # The axis goes by points alone: without the ends and 0 among them an interval would be cut off.
+    assert sorted(x for x, _ in ends["data"]) == [-3.1, -1.6, -0.7, 0.0, 0.1]
+    assert ends["symbolSize"] == 0

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from gongbi.cli.calls import call, emit
 from gongbi.cli.options import HERE, As, Json, Overwrite, Where
-from gongbi.cli.output import show_models, show_topics
+from gongbi.cli.output import show_card, show_models, show_topics
 
 Name = Annotated[str, typer.Argument(help="The model.")]
 Version = Annotated[int, typer.Argument(help="The version.")]
@@ -55,7 +55,7 @@ def models(
     elif assign or as_of:
         raise typer.BadParameter("--assign needs the name of a model, and --as-of needs --assign.")
     elif name:
-        emit(call(workspace, None, "model_card", name=name), as_json)
+        emit(call(workspace, None, "model_card", name=name), as_json, show_card)
     else:
         emit(call(workspace, None, "models"), as_json, show_models)
 

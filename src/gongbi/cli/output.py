@@ -483,6 +483,15 @@ def show_models(models: Sequence[Mapping[str, Any]]) -> None:
     _lines(models_lines(models))
 
 
+def show_card(card: Mapping[str, Any]) -> None:
+    """Print a model's card."""
+    from gongbi.cli.card import card_parts
+
+    console = _console()
+    for part in card_parts(card):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str) and not console.is_terminal)
+
+
 def show_topics(found: Mapping[str, Any]) -> None:
     """Print a line for each topic, those that rise first."""
     from gongbi.cli.work import topics_lines

@@ -24,7 +24,7 @@ def train_lines(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"    [red]{escape(told(one['error']['message'], one['error'].get('hint')))}[/]"
             continue
         state = "" if one["promoted"] else ", not taken into use"
-        yield f"    {'version':<26}{one['version']}{state}: {escape(one['reason']['en'])}"
+        yield f"    {'version':<26}{one['version']}{state}: {escape(one['reason'][language()])}"
         yield f"    {'as of':<26}{one['as_of']}"
         if one["rows"]:
             yield f"    {'learned from':<26}{one['rows']:,} rows"
@@ -58,7 +58,7 @@ def model_lines(model: Mapping[str, Any], indent: str = "  ") -> Iterator[str]:
     if model["champion"] is not None:
         newer = f", newest {model['newest']}" if model["newest"] != model["champion"] else ""
         versions = f"   version {model['champion']} in use{newer}"
-    yield f"{indent}[bold]{model['model']}[/]  {escape(model['name']['en'])}{versions}"
+    yield f"{indent}[bold]{model['model']}[/]  {escape(model['name'][language()] or model['model'])}{versions}"
     if model["newest"] is None:
         yield f"    not trained: `gongbi train {model['model']}`"
     yield from headline_lines(model)
@@ -67,10 +67,10 @@ def model_lines(model: Mapping[str, Any], indent: str = "  ") -> Iterator[str]:
 def headline_lines(model: Mapping[str, Any]) -> Iterator[str]:
     """The figures of a model, and what they say in words."""
     for key, value in (model.get("headline") or {}).items():
-        yield f"    {key.replace('_', ' '):<26}{escape(figure_words(value))}"
+        yield f"    {key.replace('_', ' '):<25} {escape(figure_words(value))}"
     for words in (model.get("sentence"), model.get("calibration")):
         if words:
-            yield f"    · {escape(words['en'])}"
+            yield f"    · {escape(words[language()])}"
 
 
 def figure_words(value: Any) -> str:
@@ -82,7 +82,7 @@ def figure_words(value: Any) -> str:
         inner = ", ".join(f"{k} {v}" for k, v in parts.items())
         if "tag" not in value:
             return inner
-        name = value["title"]["en"] if "title" in value else value["tag"]
+        name = value["title"][language()] if "title" in value else value["tag"]
         return f"{name}{' (less is more)' if value.get('direction') == -1 else ''}: {inner}"
     if isinstance(value, float) and abs(value) < 100 and value != int(value):
         return f"{value:.3f}"

@@ -140,6 +140,8 @@ def intervals(
                 "lineStyle": {"color": BLUE, "width": 3, "opacity": 0.45},
                 "data": [{"coords": [[a, i], [b, i]]} for i, (a, b) in enumerate(zip(low, high, strict=True))],
             },
+            # Lines do not widen an axis; without these points it would end at the outermost dots and cut intervals off.
+            {"type": "scatter", "silent": True, "symbolSize": 0, "data": [[end, 0] for end in (*low, *high, 0.0)]},
             {
                 "type": "scatter",
                 "symbolSize": 9,
