@@ -77,7 +77,7 @@ def test_every_function_has_words_of_its_own_in_both_languages_without_signs_of_
 SAID = {
     "exists_within(sample, 30, 'day') filter (where promoted)": (
         "有近 30 天内 sample（其中 promoted 为真）",
-        "there are sample within the last 30 days where promoted is true",
+        "any sample within the last 30 days where promoted is true",
     ),
     "first_time(sample, 1, 'week')": (
         "第一次 sample 发生在近 1 周内",
@@ -85,15 +85,15 @@ SAID = {
     ),
     "stopped(sample, 30, 'day') or true": (
         "（有过 sample，但近 30 天内没有），或真",
-        "(there were sample, but none within the last 30 days) or true",
+        "(any sample earlier, but none within the last 30 days) or true",
     ),
     "resurrected(sample, 90, 1, 'day')": (
         "近 1 天内又有 sample，此前至少中断了 90 天",
-        "there were sample again within the last 1 day, after a break of at least 90 days",
+        "any sample again within the last 1 day, after a break of at least 90 days",
     ),
     "regularly(sample, 3, 4, 'month') filter (where quantity > 2)": (
         "最近 4 个整月中至少 3 个整月有 sample（其中 quantity 大于 2）",
-        "there were sample where quantity is more than 2 in at least 3 of the last 4 whole months",
+        "any sample where quantity is more than 2 in at least 3 of the last 4 whole months",
     ),
     "value_at(sample.quantity, '2017-08-31') > 2": (
         "2017-08-31 结束时 sample 的 quantity 大于 2",

@@ -55,6 +55,7 @@ target: exists(visit) filter (where ahead(30, 'day'))
 features: ["visit.*"]
 trend_days: 28
 cohorts: 1
+score: count(visit) > 2
 """
 END = datetime(2024, 9, 1, tzinfo=UTC)
 
@@ -163,3 +164,21 @@ def test_the_command_line_prints_the_reasons(ws: Workspace, capsys: pytest.Captu
     printed = capsys.readouterr().out
     assert "model.comes.trend = rising (" in printed
     assert found["reasons"][1]["en"] in printed or found["reasons"][1]["zh"] in printed
+
+
+def test_explaining_says_who_is_not_scored_and_writes_numbers_for_people(
+    ws: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gongbi.cli.behind import _show_explanation
+
+    found = ws.explain("model.comes", one_with(ws, "rising")["id"])
+    _show_explanation(found)
+    printed = capsys.readouterr().out
+    assert f"model.comes = {found['value']:.4g}\n" in printed
+    assert "Foretold by the model Comes again: any Visit within the next 30 days" in printed
+    unscored = ws.segment("tag.model.comes is absent").members(limit=1).table["id"].to_pylist()
+    _show_explanation(ws.explain("model.comes", unscored[0]))
+    printed = capsys.readouterr().out
+    assert "model.comes = —\n" in printed
+    assert "This member is not scored by it" in printed
+    assert "此人不在打分范围内" in printed

@@ -10,7 +10,7 @@ import typer
 from gongbi.cli.calls import call, emit
 from gongbi.cli.messages import language
 from gongbi.cli.options import HERE, As, Json, Reveal, Subject, Where
-from gongbi.cli.output import show
+from gongbi.cli.output import show, written
 from gongbi.cli.segment import segment_app
 
 #: Figures in the order in which they are printed.
@@ -76,14 +76,14 @@ def _show_explanation(found: Mapping[str, Any]) -> None:
         indent = "  " * step["depth"]
         before = f" (of build {old[step['tag']]}, before it was edited)" if step["tag"] in old else ""
         label = f" ({step['label'][language()]})" if step["label"] else ""
-        print(f"{indent}{step['tag']} = {step['value']}{label}{before}")
+        print(f"{indent}{step['tag']} = {written(step['value'], unit=step['unit'])}{label}{before}")
         for text in filter(None, (*step["said"].values(), step["expr"])):
             print(f"{indent}  {' '.join(text.split())}")
         for name, value in step["attributes"].items():
             if not step["given"]:
-                print(f"{indent}  {name}: {value}")
+                print(f"{indent}  {name}: {written(value)}")
         for one in step["neighbours"]:
-            print(f"{indent}  {one['said'][language()]}: {one['value']}")
+            print(f"{indent}  {one['said'][language()]}: {written(one['value'], unit=one['unit'])}")
         for one in step["given"]:
             until = f" to {one['valid_to']}" if one["valid_to"] else ""
             why = f": {one['why']}" if one["why"] else ""

@@ -338,10 +338,11 @@ def _chance(value: float | None) -> str:
 
 def _cell(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
     """A value as it is: brackets in it are no markup."""
-    return escape(_words(value, grouped=grouped, unit=unit))
+    return escape(written(value, grouped=grouped, unit=unit))
 
 
-def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
+def written(value: Any, *, grouped: bool = False, unit: str | None = None) -> str:
+    """A value as people read it; a dash where there is none."""
     if value is None:
         return "—"
     if isinstance(value, bool):
@@ -359,10 +360,10 @@ def _words(value: Any, *, grouped: bool = False, unit: str | None = None) -> str
         if {"code", "message"} <= set(value):
             return told(value["message"], value.get("hint"))
         if set(value) == {"value", "share"}:
-            return f"{_words(value['value'])} {value['share']:.1%}"
-        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
+            return f"{written(value['value'])} {value['share']:.1%}"
+        return ", ".join(f"{k} {written(v)}" for k, v in value.items())
     if isinstance(value, list):
-        return ", ".join(_words(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
+        return ", ".join(written(v) for v in value[:6]) + (", …" if len(value) > 6 else "")
     return str(value)
 
 

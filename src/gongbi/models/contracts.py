@@ -121,7 +121,10 @@ def learn(model: ModelDef, tables: Mapping[str, pa.Table], types: Mapping[str, T
     """
     now, rows = _day(as_of), tables["rows"]
     if not len(rows):
-        raise InvalidInput(f"No contract of {model.fact!r} had begun.", hint="Look at `fact` and `where`.")
+        raise InvalidInput(
+            f"No contract of {model.fact!r} had begun.",
+            hint="Load its source with `gongbi ingest`, or look at `fact` and `where`.",
+        )
     known = Contracts.of(rows, model, types, as_of, rows)
     fitted = _fit(known, now - model.grace_days)
     then = _day(cut(model, as_of))

@@ -97,7 +97,10 @@ def scores(model: ModelDef, artifact: Mapping[str, Any], rows: pa.Table) -> dict
     """Per member who bought the chance of the event, and since when, where that is sure enough."""
     fitted = LifeEventModel.from_json(artifact)
     if not len(rows):
-        raise InvalidInput("There are no rows, so nothing can be told.", hint="Look at `fact` and `where`.")
+        raise InvalidInput(
+            "There are no rows, so nothing can be told.",
+            hint="Load its source with `gongbi ingest`, or look at `fact` and `where`.",
+        )
     member, day, sign = _arrays(rows)
     told = fitted.predict(member, day, sign)
     since = np.where(told.seen >= model.limit, told.day, np.nan)

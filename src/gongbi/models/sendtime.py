@@ -224,7 +224,10 @@ def _yes(sent: pa.Table) -> NDArray[np.bool_]:
 
 def _fit(sent: pa.Table, group_of: Mapping[Any, str]) -> SendTimeModel:
     if not len(sent):
-        raise InvalidInput("Nothing was sent, so no hour can be learned.", hint="Look at `fact` and `where`.")
+        raise InvalidInput(
+            "Nothing was sent, so no hour can be learned.",
+            hint="Load its source with `gongbi ingest`, or look at `fact` and `where`.",
+        )
     who = sent["id"].to_pylist()
     return SendTimeModel(seed=SEED).fit(
         who,

@@ -154,6 +154,9 @@ def _of_model(
     if model.target is not None:
         aim = words(ctx, check_target(model, model.target, catalog.world))
         said = {"zh": f"{said['zh']}：{aim['zh']}", "en": f"{said['en']}: {aim['en']}"}
+    if not row:
+        none = {"zh": "。此人不在打分范围内，没有值", "en": ". This member is not scored by it"}
+        said = {language: text + none[language] for language, text in said.items()}
     value = veil.tag(tag, row.get(score.column))
     shown = {column: veil.tag(name, row.get(column)) for name, column in model_tags(model).items()}
     step = {

@@ -125,14 +125,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "wgs84_lat": ("火星坐标（{0}，{1}）换算的 WGS-84 纬度", "the WGS-84 latitude of the GCJ-02 position ({0}, {1})"),
     # Phrases: what several aggregates say together.
     "first_time": ("第一次{rows}发生在{window}", "the first of {rows} was {window}"),
-    "stopped": ("有过{rows}，但{window}没有", "there were {rows}, but none {window}"),
+    "stopped": ("有过{rows}，但{window}没有", "any {rows} earlier, but none {window}"),
     "regularly": (
         "最近 {1} {whole}中至少 {0} {whole}有{rows}",
-        "there were {rows} in at least {0} of the last {1} whole {whole}",
+        "any {rows} in at least {0} of the last {1} whole {whole}",
     ),
     "resurrected": (
         "{window}又有{rows}，此前至少中断了 {quiet}",
-        "there were {rows} again {window}, after a break of at least {quiet}",
+        "any {rows} again {window}, after a break of at least {quiet}",
     ),
     "value_at": ("{date}结束时{rows}的 {0}", "{0} of {rows} at the end of {date}"),
     "value_before": ("{length}前{rows}的 {0}", "{0} of {rows} {length} ago"),
@@ -150,7 +150,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "distribution/2": ("{rows}中 {1} 按 {0} 的分布", "the distribution of {1} over {0} in {rows}"),
     "count": ("{rows}的次数", "the number of {rows}"),
     "count_distinct": ("{rows}中不同的 {0} 的个数", "the number of different {0} in {rows}"),
-    "exists": ("有{rows}", "there are {rows}"),
+    "exists": ("有{rows}", "any {rows}"),
     "sum": ("{rows}的 {0} 合计", "the sum of {0} over {rows}"),
     "avg": ("{rows}的 {0} 平均", "the mean of {0} over {rows}"),
     "min": ("{rows}中最小的 {0}", "the smallest {0} of {rows}"),
