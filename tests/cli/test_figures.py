@@ -78,6 +78,9 @@ def test_training_and_going_on_with_it_are_laid_out_line_by_line(trained: Run, s
     assert any(line.split() == ["scored", "100", "members"] for line in words)
     assert max(len(line) for line in words if not line.startswith("    ·")) < 120
     assert "comes_again" in trained("models").stdout
+    card = trained("models", "comes_again")
+    assert card.returncode == 0, card.stderr
+    assert {"limits", "figures", "tags that count most", "versions"} <= set(card.stdout.splitlines())
     with package.open(shop) as ws:
         assert ws.context is not None
         runs = ws.context.store.runs

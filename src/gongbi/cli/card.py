@@ -156,7 +156,9 @@ def _learned(card: Data) -> Iterator[Part]:
         yield _table([_word(key) for key in ("clusters", *keys)], rows, ["count"] * 4)
     if importance := metrics.get("importance"):
         yield _title("counts")
-        yield _pairs({names[one["tag"]]: f"{one['share']:.1%}" for one in importance[:10]})
+        # Versions of old weighed them by what they gained while learning.
+        shares = {names[one["tag"]]: one.get("share", one.get("share_of_gain")) for one in importance[:10]}
+        yield _pairs({tag: f"{share:.1%}" for tag, share in shares.items()})
     if drift := card["drift"]:
         yield _title("drift")
         moved = {names[one["tag"]]: f"{one['psi']:.3f}" for one in drift["features"][:5]}

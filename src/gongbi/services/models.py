@@ -245,10 +245,11 @@ def _of_scores(ctx: Ports, name: str, version: int, what: str) -> dict[str, Any]
 
 def _names(catalog: Catalog, metrics: Mapping[str, Any], drift: Mapping[str, Any] | None) -> dict[str, dict[str, str]]:
     """What the tags of a card are called, and those of its groups with each value: ``tag``, ``tag = value``."""
+    counting = [one["tag"] for one in metrics.get("importance") or []]
     test = (metrics.get("tests") or [{}])[-1]
     beside = [test[key]["tag"] for key in ("baseline", "strongest_tag") if test.get(key)]
     moved = [one["tag"] for one in drift["features"]] if drift is not None else []
-    found = {tag: tag_title(catalog, tag).to_json() for tag in (*beside, *moved)}
+    found = {tag: tag_title(catalog, tag).to_json() for tag in (*beside, *counting, *moved)}
     for key in ("by_group", "fairness"):
         for tag, levels in (test.get(key) or {}).items():
             said = {one["level"]: trait_title(catalog, tag, one["level"]) for one in levels}
