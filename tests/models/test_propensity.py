@@ -53,6 +53,9 @@ def test_a_planted_signal_is_found_and_beats_a_useless_baseline(planted) -> None
     assert figures["gains"][1]["share_of_positives"] > 0.4
     assert figures["brier"] < figures["brier_of_the_rate"]
     assert propensity.judge([figures]).promoted
+    assert "not shown to be worse than the baseline" in propensity.judge([figures]).reason.en
+    alone = {name: value for name, value in figures.items() if name not in ("baseline", "difference")}
+    assert "not shown to be worse than a random order" in propensity.judge([alone]).reason.en, "there is no baseline"
     assert model.feature_names_in_[int(np.argmax(model.feature_importances_))] == "cause"
 
 

@@ -12,7 +12,7 @@ import shop
 from scipy.special import expit, logit
 
 from gongbi.engine import Engine
-from gongbi.errors import InvalidDefinition
+from gongbi.errors import InvalidDefinition, NotYet
 from gongbi.estimators.propensity import PropensityModel
 from gongbi.estimators.trend import score_trend, shift_and_band
 from gongbi.models import propensity
@@ -58,6 +58,14 @@ def by_hand(kept: PropensityModel, at: datetime) -> dict[int, float]:
     return dict(zip(asked, kept.predict_proba(frame[list(kept.feature_names_in_)])[:, 1].tolist(), strict=True))
 
 
+def test_a_trend_from_before_the_data_is_refused(ports: shop.Ports) -> None:
+    first = min(row["ts"] for row in ROWS["visits"])
+    days = (shop.END - first).days + 1
+    ports.definitions = shop.definitions(models=MODEL.replace("trend_days: 28", f"trend_days: {days}"))
+    with pytest.raises(NotYet, match=f"compares with {days} days before, and the facts begin on {first:%Y-%m-%d}"):
+        models.train(ports, "comes")
+
+
 def test_a_trend_is_what_the_kept_version_says_at_two_instants(ports: shop.Ports) -> None:
     models.train(ports, "comes")
     champion = ports.store.models.champion("comes")
@@ -98,15 +106,6 @@ def test_the_card_says_how_many_rise_and_fall_in_both_languages(ports: shop.Port
         "model.comes.trend": "trend",
         "model.comes.change": "change",
     } | {tag: column for tag, column in card["tags"].items() if "reason" in tag}
-
-
-def test_before_the_data_begin_nobody_has_a_trend(ports: shop.Ports) -> None:
-    early = shop.definitions(models=MODEL.replace("trend_days: 28", "trend_days: 3000"))
-    ports.definitions = early
-    models.train(ports, "comes")
-    found = models.model_card(ports, "comes")["trend"]
-    assert (found["rising"], found["steady"], found["falling"]) == (0, 0, 0)
-    assert ports.engine.value("select count(trend) from model_comes") == 0 < found["new"]
 
 
 def test_medians_of_counted_steps_are_those_of_their_members() -> None:

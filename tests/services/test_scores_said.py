@@ -18,6 +18,7 @@ from gongbi.catalog.titles import titles_of
 from gongbi.catalog.yaml import read_text
 from gongbi.core.language import check_condition
 from gongbi.core.words import sentence
+from gongbi.errors import UnknownName
 from gongbi.models import propensity
 from gongbi.workspace import Workspace
 
@@ -182,3 +183,9 @@ def test_explaining_says_who_is_not_scored_and_writes_numbers_for_people(
     assert "model.comes = —\n" in printed
     assert "This member is not scored by it" in printed
     assert "此人不在打分范围内" in printed
+
+
+def test_a_score_that_is_misspelt_is_met_with_the_nearest_one(ws: Workspace) -> None:
+    with pytest.raises(UnknownName, match=r"No tag is called 'model.come'.") as refused:
+        ws.explain("model.come", 1)
+    assert refused.value.hint == "Did you mean 'model.comes'?"

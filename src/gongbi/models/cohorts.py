@@ -71,7 +71,7 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
     Raises
     ------
     NotYet
-        The data reach back too little for one cohort to learn from and one to test on.
+        The data reach back too little for one cohort to learn from and one to test on, or not as far as `trend_days`.
     """
     span = horizon(target_of(model, catalog))
     assert span is not None
@@ -87,6 +87,12 @@ def derived(model: ModelDef, catalog: Catalog, as_of: datetime, begin: datetime 
             hint="Choose a shorter horizon, or load more of the past.",
         )
     zone = catalog.world.zone
+    if model.trend_days and begin is not None and as_of - timedelta(days=model.trend_days) <= begin:
+        raise NotYet(
+            f"The data are too short for the trend of the model {model.model!r}: it compares with"
+            f" {model.trend_days} days before, and the facts begin on {clock.local_date(begin, zone)}.",
+            hint="Choose fewer `trend_days`, or load more of the past.",
+        )
     spelled = "%Y-%m-%d" if span >= timedelta(days=1) else "%Y-%m-%d %H:%M"
     cohorts = [
         Cohort(

@@ -355,6 +355,14 @@ def judge(tests: Sequence[Figures]) -> Judgement:
                 False,
                 Words(f"在 {cohort} 上比随机排序还差。", f"On {cohort} it is worse than a random order."),
             )
+    if not any("difference" in test for test in tests):
+        return Judgement(
+            True,
+            Words(
+                "在测试客群上不显著差于随机排序。",
+                "On the test cohorts it is not shown to be worse than a random order.",
+            ),
+        )
     return Judgement(
         True,
         Words("在测试客群上不显著差于基线。", "On the test cohorts it is not shown to be worse than the baseline."),

@@ -9,6 +9,7 @@ from typing import Any
 from gongbi.catalog import lineage as graphs
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.called import Called, attribute_called, tag_called, tag_title
+from gongbi.catalog.catalog import titles as titles_in
 from gongbi.catalog.predictions import Score, check_target, model_tags, score_of
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
@@ -16,7 +17,7 @@ from gongbi.core.expr import Attribute, Expr
 from gongbi.core.relations import trait_end
 from gongbi.core.voice import Titles
 from gongbi.core.words import sentence
-from gongbi.errors import InvalidInput, NotYet
+from gongbi.errors import InvalidInput, NotYet, UnknownName
 from gongbi.models.tables import score_table_name
 from gongbi.services.context import Context
 from gongbi.services.customers import attributes_of, neighbours_of, resolve, rows_behind, values_of
@@ -78,7 +79,10 @@ def explain(
     limit, catalog = checked(limit), ctx.catalog()
     if (score := score_of(catalog.models, tag.strip().removeprefix("tag."))) is not None:
         return _of_model(ctx, *score, tag.strip().removeprefix("tag."), id, subject, reveal)
-    definition = catalog.tag(tag.strip().removeprefix("tag."))
+    if (asked := tag.strip().removeprefix("tag.")) not in catalog.tags:
+        scores = {name for model in catalog.models.values() for name in model_tags(model)}
+        raise UnknownName("tag", asked, catalog.tags.keys() | scores, titles=titles_in(catalog.tags))
+    definition = catalog.tag(asked)
     if subject is not None and subject != definition.subject:
         raise InvalidInput(f"The tag {definition.tag!r} describes a {definition.subject}, not a {subject}.")
     subject = definition.subject
