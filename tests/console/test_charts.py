@@ -138,7 +138,9 @@ def test_heights_of_less_than_a_few_per_cent_are_marked_apart(highest: float, ma
 
 def test_each_value_lies_in_its_interval_on_a_row_of_its_own() -> None:
     """Names as rows from the top, and 0 marked, so that an interval that reaches it is seen to."""
-    options = charts.intervals(["milk", "eggs"], [-1.9, -0.8], [-3.1, -1.6], [-0.7, 0.1])["baseOption"]
+    whole = charts.intervals(["milk", "eggs"], [-1.9, -0.8], [-3.1, -1.6], [-0.7, 0.1])
+    options, media = whole["baseOption"], whole["media"]
+    assert ["query" in one for one in media] == [True, False], "the last holds wherever the page is not narrow"
     spans, ends, values = options["series"]
     assert options["yAxis"]["data"] == ["milk", "eggs"]
     assert options["yAxis"]["inverse"] is True

@@ -130,7 +130,7 @@ def intervals(
             data=list(names),
             inverse=True,
             axisLine={"show": False},
-            axisLabel={"fontSize": 12, "width": 230, "overflow": "truncate", "interval": 0},
+            axisLabel={"overflow": "truncate", "interval": 0},
         ),
         "series": [
             {
@@ -160,9 +160,11 @@ def intervals(
             },
         ],
     }
-    # On a phone long names would leave no room for the dots.
+    # On a phone long names would leave no room for the dots. A chart that grows keeps what the query set, unless an
+    # option without a query says what holds otherwise.
     narrow = {"query": {"maxWidth": 480}, "option": {"yAxis": {"axisLabel": {"width": 110, "fontSize": 10}}}}
-    return {"baseOption": options, "media": [narrow]}
+    wide = {"option": {"yAxis": {"axisLabel": {"width": 230, "fontSize": 12}}}}
+    return {"baseOption": options, "media": [narrow, wide]}
 
 
 def network(nodes: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
