@@ -52,6 +52,7 @@ id: customer
 columns: {home: text, income: text}
 ---
 tag: home
+name: {zh: 住处, en: Home}
 expr: customer.home
 ---
 tag: purse
@@ -250,6 +251,8 @@ def test_elasticities_are_those_of_the_sales_and_the_card_says_so(
     assert check["difference"]["high"] < 0
     assert check["drawn"]["en"] == "drawing weeks of products"
     # Town and country answer alike, and are told apart for the eye alone.
+    groups = next(one for one in metrics["sections"] if one.get("title", {}).get("en") == "Groups")
+    assert groups["columns"][0]["label"] == {"zh": "住处", "en": "Home"}
     town, land = sorted(metrics["groups"], key=lambda one: one["group"], reverse=True)
     assert abs(town["elasticity"] - land["elasticity"]) < 4 * np.hypot(town["error"], land["error"]) + 0.2
     ordered = duckdb_engine.query("select level, sensitivity from model_prices").to_pylist()

@@ -69,8 +69,8 @@ def sentence(told: Mapping[str, Any]) -> Words:
     return Words(zh, en)
 
 
-def sections(model: ModelDef, told: Mapping[str, Any]) -> list[Figures]:
-    """The figures, chart and tables of the card."""
+def sections(model: ModelDef, told: Mapping[str, Any], group: Words) -> list[Figures]:
+    """The figures, chart and tables of the card; `group` is what the tag in `groups` is called."""
     found = [_figures(told), _chart(told["products"]), _products(told)]
     if told["check"]:
         found.append(_check(told["check"]))
@@ -79,7 +79,7 @@ def sections(model: ModelDef, told: Mapping[str, Any]) -> list[Figures]:
     if told["best"] is not None:
         found.append(_best(told["best"], model))
     if told["groups"] is not None:
-        found.append(_groups(model.groups[0], told["groups"]))
+        found.append(_groups(group, told["groups"]))
     return found
 
 
@@ -241,7 +241,7 @@ def _best(best: Sequence[Figures], model: ModelDef) -> Figures:
     )
 
 
-def _groups(tag: str, groups: Sequence[Figures]) -> Figures:
+def _groups(tag: Words, groups: Sequence[Figures]) -> Figures:
     shared = groups[0]["products"] if groups else 0
     zh = f"各群对 {shared:,} 种都常买的商品的平均弹性。人少的群有更多没有卖出的周，弹性因此偏向 0。只供了解：{FAIR.zh}"
     en = (
@@ -251,7 +251,7 @@ def _groups(tag: str, groups: Sequence[Figures]) -> Figures:
     return table(
         Words("各群的差别", "Groups"),
         Words(zh, en),
-        [(Words(tag, tag), "text"), (Words("行", "Rows"), "count"), *_ELASTICITY],
+        [(tag, "text"), (Words("行", "Rows"), "count"), *_ELASTICITY],
         [[one["group"], one["rows"], *([None] * 3 if one["elasticity"] is None else _span(one))] for one in groups],
     )
 

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from gongbi.catalog.base import ModelDef, Words
+from gongbi.catalog.called import tag_title
+from gongbi.catalog.naming import NO_WORDS
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray, IntArray, as_groups
 from gongbi.estimators.price import PriceElasticity
@@ -270,7 +272,7 @@ def _trained(
             **({"error": check["error"], "error_without_price": check["no_price"]} if check else {}),
         },
         **told,
-        "sections": sections(model, told),
+        "sections": sections(model, told, tag_title(work.catalog, model.groups[0]) if model.groups else NO_WORDS),
         "sentence": told_beside(sentence(told), check or {}, LOSS).to_json(),
         "judgement": judgement.to_json(),
     }
