@@ -355,7 +355,10 @@ class SubjectMap:
 
     def __post_init__(self) -> None:
         if (self.column is None) == (not self.identifiers):
-            raise InvalidDefinition("A subject is named by one of `column` and `identifiers`.")
+            raise InvalidDefinition(
+                "A subject is named by one of `column`, `identifier` and `identifiers`.",
+                hint="Where an identifier's column has another name, write `identifiers: {IDENTIFIER: COLUMN}`.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
