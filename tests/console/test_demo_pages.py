@@ -133,7 +133,7 @@ def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, di
     assert speaking, "some persona stands out by what a maker wrote"
     visit.open("/models", language)
     seen(visit, texts.text(language, "clusters.candidates"))
-    until(lambda: "TGI" in visit.body(), "what sets a cluster apart")
+    visit.says("TGI")
     assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
     visit.open("/personas", language)
     seen(visit, speaking[0]["name"][language])
@@ -221,7 +221,7 @@ def test_an_interview_entered_by_hand_is_evidence_on_the_page(visit: Visit) -> N
     visit.script("document.querySelector('main .q-checkbox').click()")
     keep = texts.text("en", "personas.keep")
     visit.script(f"[...document.querySelectorAll('main button')].find(b => b.innerText.trim() === '{keep}').click()")
-    until(lambda: "“I drive a night bus.”" in visit.body(), "the quotation under its field")
+    visit.says("“I drive a night bus.”")
     work = visit.body().split("Work\n", 1)[1].split("Pains\n", 1)[0]
     assert "“I drive a night bus.”" in work
     with gongbi.open(visit.served.root) as ws:

@@ -132,7 +132,7 @@ def test_a_model_of_prices_asks_what_was_sold_and_at_which_price(visit: Visit) -
     fill(visit, "input[aria-label='How many']", "purchase.amount / 2")
     fill(visit, "input[aria-label='Of what']", "purchase.customer.age")
     press(visit, "See its size")
-    until(lambda: "says who buys" in visit.body(), "that a price is one for all")
+    visit.says("says who buys")
     fill(visit, "input[aria-label='Of what']", "basket")
     choose(visit, "Within", "60 days")
     said = keep(visit, "prices")
@@ -159,7 +159,7 @@ def test_a_wallet_is_chosen_with_its_markets_and_its_card_says_whether_potential
         assert done["status"] == "trained", done
     for language, words in (("zh", "潜力会成真吗"), ("en", "Does potential come true?")):
         visit.open("/models", language)
-        assert words in visit.body()
+        visit.says(words)
         assert not visit.script("return document.querySelector('.g-problem')"), visit.body()
         with visit.phone():
             until(visit.fits, "the page fits a phone")
