@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from gongbi.catalog.base import TagDef, Words
 from gongbi.catalog.libraries import completed
 from gongbi.catalog.mapping import ColumnMap
+from gongbi.catalog.score_labels import WEEKDAYS
+from gongbi.catalog.scores import SCORES
 from gongbi.catalog.yaml import from_json, to_json
 from gongbi.errors import InvalidDefinition
+from gongbi.translation.units import SHARES
 
 STAGE = {"tag": "stage.now", "maker": {"life_cycle": {"fact": "trip"}}}
 TIER = {"tag": "a.tier", "maker": {"tiers": {"of": "tag.a.b", "cuts": [5], "names": ["low", "top"]}}}
@@ -62,3 +67,19 @@ def test_the_unit_of_money_is_its_currency_unless_another_is_said() -> None:
     assert ColumnMap("money", currency="CNY").measured_in == "CNY"
     assert ColumnMap("money", currency="CNY", unit="CNY per year").measured_in == "CNY per year"
     assert ColumnMap("text").measured_in is None
+
+
+def test_chances_and_shares_of_models_are_read_per_cent() -> None:
+    scores = {f"{kind}.{score.column}": score for kind, written in SCORES.items() for score in written if score.tag}
+    measured = {name for name, score in scores.items() if score.unit in SHARES}
+    told = {name for name, score in scores.items() if score.about.lower().startswith(("probability", "share"))}
+    assert told <= measured
+    assert measured - told == {
+        "stages.chance", "trait.confidence", "wallet.share", "wallet.growth", "propensity.change"
+    }  # fmt: skip
+
+
+def test_days_of_the_week_are_those_of_the_calendar() -> None:
+    monday = date(2024, 1, 1)
+    days = [monday.replace(day=n) for n in range(1, 8)]
+    assert {str(day.isoweekday()): f"{day:%A}" for day in days} == {n: en for n, (_, en) in WEEKDAYS.items()}

@@ -21,7 +21,7 @@ BROWSERS = ("chromium", "google-chrome")
 
 
 def _shop() -> Any:
-    spec = importlib.util.spec_from_file_location("console_shop", HERE / "shop.py")
+    spec = importlib.util.spec_from_file_location("console_shop", HERE / "small_shop.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

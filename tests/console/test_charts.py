@@ -16,7 +16,7 @@ from gongbi.console import charts, parts
 from gongbi.console.frame import Page
 from gongbi.console.pages import overview, tags
 
-from .shop import build_shop
+from .small_shop import build_shop
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 

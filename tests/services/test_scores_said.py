@@ -119,6 +119,7 @@ def test_the_page_of_a_member_shows_labels_and_sentences(ws: Workspace) -> None:
     assert tags["model.comes.reason_1"]["label"]["zh"].startswith("到店次数为 ")
     assert tags["visit.usual"]["label"]["en"] in ("Shelf one", "Shelf two")
     assert tags["visit.count"]["label"] is None
+    assert (tags["model.comes"]["unit"], tags["model.comes.change"]["unit"]) == ("probability", "share")
 
 
 def test_members_are_taken_away_with_their_reasons_in_words(ws: Workspace, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.mapping import ColumnMap
 from gongbi.catalog.masking import MASKED
 from gongbi.catalog.naming import NO_WORDS, Words
-from gongbi.catalog.predictions import score_of, tag_titles
 from gongbi.catalog.score_labels import GROUPS, LABELS
+from gongbi.catalog.scores import score_of, tag_titles
 from gongbi.core.expr import Attribute
 from gongbi.translation.units import UNITS
 
@@ -59,8 +59,10 @@ def tag_called(catalog: Catalog, tag: str) -> Called:
     """The unit and the values of a tag: as its definition says, else as the attribute that it shows or its model."""
     if tag not in catalog.tags:
         found = score_of(catalog.models, tag)
-        titles = LABELS.get((found[0].estimator, found[1].column), {}) if found is not None else {}
-        return Called(None, {value: Words(*title) for value, title in titles.items()})
+        if found is None:
+            return Called(None, {})
+        titles = LABELS.get((found[0].estimator, found[1].column), {})
+        return Called(found[1].unit, {value: Words(*title) for value, title in titles.items()})
     definition = catalog.tags[tag]
     expr = catalog.expressions.get((definition.subject, tag))
     if not isinstance(expr, Attribute):
@@ -101,7 +103,7 @@ def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
     if (subject, tag) in catalog.expressions:
         words, unit = catalog.tags[tag].name, tag_called(catalog, tag).unit
     elif (title := score_title(catalog, tag)) is not None:
-        words, unit = title, None
+        words, unit = title, tag_called(catalog, tag).unit
     else:
         column = column_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}")
         words, unit = (column.name, column.measured_in) if column is not None else (NO_WORDS, None)

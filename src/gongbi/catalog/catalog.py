@@ -49,8 +49,9 @@ from gongbi.catalog.makers.given import TYPES, Imported, Manual, attribute_of, t
 from gongbi.catalog.mapping import derived_in_order
 from gongbi.catalog.masking import Privacy
 from gongbi.catalog.mentions import tags_mentioned
-from gongbi.catalog.predictions import check_model, written_fact, written_tags
-from gongbi.catalog.predictions import model_tags as model_tags
+from gongbi.catalog.predictions import check_model
+from gongbi.catalog.scores import model_tags as model_tags
+from gongbi.catalog.scores import written_fact, written_tags
 from gongbi.catalog.yaml import expr_place, place_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Expr

@@ -32,6 +32,16 @@ SENSITIVITIES: Mapping[str, Title] = {
     "usual": ("一般", "usual"),
     "high": ("高", "high"),
 }
+#: As ISO numbers them.
+WEEKDAYS: Mapping[str, Title] = {
+    "1": ("星期一", "Monday"),
+    "2": ("星期二", "Tuesday"),
+    "3": ("星期三", "Wednesday"),
+    "4": ("星期四", "Thursday"),
+    "5": ("星期五", "Friday"),
+    "6": ("星期六", "Saturday"),
+    "7": ("星期日", "Sunday"),
+}
 #: (Kind of model, column of its scores) → value → what it is called.
 LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
     ("stages", "stage"): STAGES,
@@ -44,6 +54,7 @@ LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
         "lost_cause": ("打动不了", "lost cause"),
         "sleeping_dog": ("别打扰", "sleeping dog"),
     },
+    ("send_time", "weekday"): WEEKDAYS,
     ("send_time", "basis"): {
         "own": ("本人的回应", "own answers"),
         "group": ("同组的回应", "the group's answers"),

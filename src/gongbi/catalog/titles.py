@@ -6,7 +6,7 @@ from gongbi.catalog.called import tag_called
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.mapping import SourceDef
 from gongbi.catalog.naming import Words
-from gongbi.catalog.predictions import tag_titles
+from gongbi.catalog.scores import tag_titles
 from gongbi.core.voice import Title, Titles
 
 #: What the end of a fact that lasts is called where its source does not say.

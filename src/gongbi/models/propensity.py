@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef, Words
-from gongbi.catalog.predictions import REASONS
+from gongbi.catalog.scores import REASONS
 from gongbi.core.types import DOUBLE, Type
 from gongbi.errors import InvalidInput
 from gongbi.estimators.checks import FloatArray

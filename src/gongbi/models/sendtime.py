@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.catalog import Catalog
-from gongbi.catalog.predictions import by_channel
+from gongbi.catalog.scores import by_channel
 from gongbi.core import clock
 from gongbi.core.dialect import Dialect
 from gongbi.core.plan import Plan

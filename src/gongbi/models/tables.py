@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gongbi.catalog.base import ModelDef
-from gongbi.catalog.predictions import scores_of
+from gongbi.catalog.scores import scores_of
 from gongbi.core.table import Column, Table
 from gongbi.core.types import TIMESTAMP
 from gongbi.core.world import World

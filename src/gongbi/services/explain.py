@@ -10,7 +10,8 @@ from gongbi.catalog import lineage as graphs
 from gongbi.catalog.base import ModelDef, Words
 from gongbi.catalog.called import Called, attribute_called, tag_called, tag_title
 from gongbi.catalog.catalog import titles as titles_in
-from gongbi.catalog.predictions import Score, check_target, model_tags, score_of
+from gongbi.catalog.predictions import check_target
+from gongbi.catalog.scores import Score, model_tags, score_of
 from gongbi.catalog.titles import titles_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Expr

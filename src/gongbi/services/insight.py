@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gongbi.catalog.lists import TAG as LIST
-from gongbi.catalog.predictions import is_reason
+from gongbi.catalog.scores import is_reason
 from gongbi.core import clock
 from gongbi.core.compiler import Request
 from gongbi.core.expr import TagValue

@@ -18,7 +18,7 @@ from gongbi.catalog.base import ModelDef
 from gongbi.catalog.called import tag_title, trait_title
 from gongbi.catalog.catalog import Catalog, model_tags
 from gongbi.catalog.encode import to_json
-from gongbi.catalog.predictions import tag_titles, unfair_tags
+from gongbi.catalog.scores import tag_titles, unfair_tags
 from gongbi.core.compiler import Stored
 from gongbi.engine import Engine
 from gongbi.errors import Cancelled, GongbiError, InvalidInput, NotYet, WorkspaceProblem

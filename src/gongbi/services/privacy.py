@@ -13,7 +13,7 @@ import pyarrow as pa
 from gongbi.catalog.base import TagDef
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.masking import MASKED, Privacy, masked
-from gongbi.catalog.predictions import is_reason, score_of
+from gongbi.catalog.scores import is_reason, score_of
 from gongbi.core import expr as ir
 from gongbi.core.expr import Attribute, Call, Expr, TagValue
 from gongbi.core.relations import shape_of, trait_end

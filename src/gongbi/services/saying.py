@@ -10,7 +10,7 @@ from gongbi.catalog.base import ModelDef
 from gongbi.catalog.called import labels, tag_called, tag_title
 from gongbi.catalog.catalog import Catalog
 from gongbi.catalog.naming import Words
-from gongbi.catalog.predictions import REASONS, is_reason
+from gongbi.catalog.scores import REASONS, is_reason
 from gongbi.models.reasons import reason_words
 from gongbi.translation.units import SHARES, UNITS
 
