@@ -131,7 +131,7 @@ def test_personas_speak_of_what_makers_wrote(visit: Visit, library: dict[str, di
     made = {tag["name"][language] for name, tag in library.items() if name.startswith(("stage.", "taste."))}
     speaking = [one for one in told if any(name in json.dumps(one, ensure_ascii=False) for name in made)]
     assert speaking, "some persona stands out by what a maker wrote"
-    visit.open("/models", language)
+    visit.open("/model/shoppers", language)
     seen(visit, texts.text(language, "clusters.candidates"))
     visit.says("TGI")
     assert not visit.script("return document.querySelector('.g-problem')"), visit.body()

@@ -153,7 +153,7 @@ def _branches(page: Page, users: Sequence[Mapping[str, Any]], depth: int) -> Non
             target = {
                 "tag": f"/tags/{quote(user['name'])}",
                 "segment": f"/segments?{urlencode({'e': 'segment.' + user['name']})}",
-                "model": "/models",
+                "model": f"/model/{quote(user['name'])}",
                 "campaign": "/campaigns",
             }.get(user["kind"], "")
             words = f"{kind} {user['name']}"

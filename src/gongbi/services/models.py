@@ -124,7 +124,7 @@ def train_on_record(ctx: Context, name: str | None = None, as_of: str | datetime
 
 
 def models(ctx: Ports) -> list[dict[str, Any]]:
-    """Every defined model with the version in use and the newest; figures in short and in words.
+    """Every defined model with the version in use, or else the newest; its figures in short and in words.
 
     ``unfair`` names its tags by which nobody may be asked more, each with the reason that it would be.
     ``warnings`` says so where the version in use learned from definitions that were edited since.
@@ -133,20 +133,25 @@ def models(ctx: Ports) -> list[dict[str, Any]]:
     for model in ctx.catalog().models.values():
         versions = ctx.store.models.list(name=model.model)
         champion = ctx.store.models.champion(model.model)
-        metrics = (champion or versions[0]).metrics if versions else {}
+        shown = champion or (versions[0] if versions else None)
+        metrics = shown.metrics if shown else {}
         found.append(
             {
                 "model": model.model,
                 "name": model.name.to_json(),
+                "about": model.about.to_json(),
                 "estimator": model.estimator,
                 "subject": model.subject,
                 "tags": list(model_tags(model)),
                 "unfair": unfair_tags(model),
                 "titles": {tag: title.to_json() for tag, title in tag_titles(model).items()},
+                "version": shown.version if shown else None,
+                "status": shown.status if shown else None,
+                "method": method_words(shown.algorithm).to_json() if shown else None,
                 "champion": champion.version if champion else None,
                 "newest": versions[0].version if versions else None,
-                "trained_at": versions[0].trained_at.isoformat() if versions else None,
-                "as_of": versions[0].window["as_of"] if versions else None,
+                "trained_at": shown.trained_at.isoformat() if shown else None,
+                "as_of": shown.window["as_of"] if shown else None,
                 "headline": metrics.get("headline"),
                 "sentence": metrics.get("sentence"),
                 "calibration": calibration_words(metrics),

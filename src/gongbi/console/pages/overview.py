@@ -159,10 +159,11 @@ async def _results(page: Page) -> None:
 
 def _model(page: Page, model: Mapping[str, Any]) -> None:
     head, name = model["headline"], page.words(model["name"], model["model"])
+    target = f"/model/{quote(model['model'])}"
     auc = head.get("auc")
     if auc:
         note = f"{page.format.number(auc['low'], 3)} – {page.format.number(auc['high'], 3)}"
-        parts.stat(f"{name} · AUC", page.format.number(auc["estimate"], 3), note, icon="insights", target="/models")
+        parts.stat(f"{name} · AUC", page.format.number(auc["estimate"], 3), note, icon="insights", target=target)
         if head.get("baseline_auc"):
             own = head["baseline_auc"]
             parts.stat(
@@ -170,13 +171,13 @@ def _model(page: Page, model: Mapping[str, Any]) -> None:
                 page.format.number(own["estimate"], 3),
                 page.t("overview.baseline_note"),
                 icon="balance",
-                target="/models",
+                target=target,
             )
         return
     ratio = head.get("predicted_over_actual")
     value = page.format.percent(ratio) if ratio else f"v{model['champion'] or model['newest']}"
     note = page.t("overview.ratio", days=head["days"]) if ratio else ""
-    parts.stat(name, value, note, icon="insights", target="/models")
+    parts.stat(name, value, note, icon="insights", target=target)
 
 
 def _campaign(page: Page, campaign: Mapping[str, Any]) -> None:
