@@ -68,7 +68,7 @@ def test_a_card_is_written_in_both_languages_with_the_figures_on_record(ports: s
         assert all(word in html for word in (*words, figure, "model.returns"))
         assert f"{test['members']:,}" in html
         share = next(gain["share_of_positives"] for gain in test["gains"] if gain["share"] == 0.2)
-        assert {"zh": f"20% 的人持有 {share:.0%} 的", "en": f"20% of members hold {share:.0%} of"}[language] in html
+        assert {"zh": f"有此结果的人里，{share:.0%}（", "en": f"20% of members hold {share:.0%} of"}[language] in html
         assert html.count("<svg") == 2
         assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
         entry = ports.store.audit.list()[0]

@@ -193,8 +193,8 @@ def test_calibration_is_told_in_words() -> None:
     words = calibration_words({"tests": [test]})
     assert words is not None
     assert words["en"] == (
-        "Calibration on autumn: 30 responders predicted, 46 seen. In 1 of 2 groups by score the prediction lies within"
-        " the 95% interval of what was seen; on average they differ by 16.0 points."
+        "Calibration on autumn: 30 predicted to have the outcome, 46 had it. In 1 of 2 groups by score the prediction"
+        " lies within the 95% interval of what was seen; on average they differ by 16.0 points."
     )
     assert "2 组，1 组的预测" in words["zh"]
     assert calibration_words({"holdout": {}}) is None

@@ -395,16 +395,18 @@ def sentence(test: Figures) -> Words:
     """What the figures of a test cohort allow to be said, and what not."""
     n, k, area = test["members"], test["positives"], test["auc"]
     bounds = f"{area['low']:.3f} ~ {area['high']:.3f}"
-    zh = [f"{test['cohort']}：{n:,} 人中有 {k:,} 人响应。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
-    en = [f"{test['cohort']}: {k:,} of {n:,} members responded. AUC {area['estimate']:.3f} (95%: {bounds})."]
+    zh = [f"{test['cohort']}：{n:,} 人中有 {k:,} 人有此结果。AUC {area['estimate']:.3f}（95% 区间 {bounds}）。"]
+    en = [f"{test['cohort']}: {k:,} of {n:,} members had the outcome. AUC {area['estimate']:.3f} (95%: {bounds})."]
     # Which share of customers holds which share of buyers: what a campaign of that size reaches.
     if held := next((g for g in test.get("gains", []) if g["share"] == 0.2), None):
         share, least, most = (100 * held[key] for key in ("share_of_positives", "low", "high"))
-        zh.append(f"得分最高的 20% 的人持有 {share:.0f}% 的响应者（{least:.0f}% ~ {most:.0f}%）。")
-        en.append(f"The best-scored 20% of members hold {share:.0f}% of the responders ({least:.0f}% to {most:.0f}%).")
+        zh.append(f"有此结果的人里，{share:.0f}%（{least:.0f}% ~ {most:.0f}%）在得分最高的 20% 之中。")
+        en.append(
+            f"The best-scored 20% of members hold {share:.0f}% of those who had it ({least:.0f}% to {most:.0f}%)."
+        )
     if k < FEW_POSITIVES:
-        zh.append("响应者少，所以区间宽。")
-        en.append("Responders are few, so the interval is wide.")
+        zh.append("有此结果的人少，所以区间宽。")
+        en.append("Few had it, so the interval is wide.")
     beside = [(test["baseline"], test["difference"])] if "difference" in test else []
     strongest = test.get("strongest_tag")
     # Where the baseline is the strongest tag itself, it is said once.
@@ -423,10 +425,10 @@ def sentence(test: Figures) -> Words:
         en.append(
             f"Against “{tag.en}” (AUC {own:.3f}) the difference is {gap['estimate']:+.3f} ({span}): {verdict[1]}."
         )
-    zh.append("只检验过这一次活动；分数说明谁更可能响应，不说明活动使谁多买。")
+    zh.append("只在这一次活动或这一段时间上检验过；分数说明谁更可能有此结果，不说明联系会改变谁。")
     en.append(
-        "It was tested on this one campaign or period; the score says who tends to respond, not whom a campaign would"
-        " make buy more."
+        "It was tested on this one campaign or period; the score says who tends to have the outcome, not whom a"
+        " contact would change."
     )
     return Words("".join(zh), " ".join(en))
 

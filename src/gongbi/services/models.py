@@ -271,11 +271,11 @@ def calibration_words(metrics: Mapping[str, Any]) -> dict[str, str] | None:
     within = sum(group["low"] <= group["predicted"] <= group["high"] for group in groups)
     cohort, predicted, seen = test["cohort"], test["predicted_positives"], test["positives"]
     return {
-        "zh": f"校准（{cohort}）：预测 {predicted:,.0f} 人响应，实际 {seen:,}。按得分分 {len(groups)} 组，"
+        "zh": f"校准（{cohort}）：预测 {predicted:,.0f} 人有此结果，实际 {seen:,}。按得分分 {len(groups)} 组，"
         f"{within} 组的预测落在实际比例的 95% 区间内；平均相差 {100 * error:.1f} 个百分点。",
-        "en": f"Calibration on {cohort}: {predicted:,.0f} responders predicted, {seen:,} seen. In {within} of"
-        f" {len(groups)} groups by score the prediction lies within the 95% interval of what was seen; on average they"
-        f" differ by {100 * error:.1f} points.",
+        "en": f"Calibration on {cohort}: {predicted:,.0f} predicted to have the outcome, {seen:,} had it. In"
+        f" {within} of {len(groups)} groups by score the prediction lies within the 95% interval of what was seen; on"
+        f" average they differ by {100 * error:.1f} points.",
     }
 
 
