@@ -268,6 +268,7 @@ def test_a_malformed_expression_is_refused_with_a_reason(text: str, part: str) -
         ("tag.a => 5", "`>=`"),
         ("tag.a > 1,000", "`1000`"),
         ("tag.a > 10%", "0.1"),
+        ("tag.a, tag.b", "by itself"),
         ("select x from y", "alone"),
     ],
 )

@@ -119,6 +119,8 @@ class _Parser:
         node = self.operation()
         if self.here.kind != "end":
             hint = "Write a single expression, not a query." if self.here.word in _FORBIDDEN else None
+            if self.is_sign(","):
+                hint = self.meant() or "One expression goes here; give each of several by itself (`-c A -c B`)."
             raise self.fault("The expression should end here.", hint=hint)
         return node
 
