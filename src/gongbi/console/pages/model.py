@@ -16,6 +16,14 @@ from gongbi.errors import GongbiError, UnknownName
 from gongbi.ownership.files import private_folder
 
 
+#: What stands beside a point of two shares.
+_PERCENT = {
+    "trigger": "item",
+    "confine": True,
+    ":formatter": "p => p.seriesName + '<br>' + p.value.map(v => (100 * v).toFixed(1) + '%').join(' → ')",
+}
+
+
 async def build(page: Page) -> None:
     """Fill the page of one model; that of one that was never trained says how it is."""
     name = page.params["name"]
@@ -239,11 +247,7 @@ def _calibration(page: Page, test: Mapping[str, Any]) -> None:
         for b in bins
     ]
     options["legend"]["data"] = [page.t("models.perfect"), page.t("models.observed")]
-    options["tooltip"] = {
-        "trigger": "item",
-        "confine": True,
-        ":formatter": "p => p.seriesName + '<br>' + p.value.map(v => (100 * v).toFixed(1) + '%').join(' → ')",
-    }
+    options["tooltip"] = _PERCENT
     parts.chart(options, page.t("models.calibration"), height=300)
 
 
@@ -260,11 +264,7 @@ def _gains(page: Page, test: Mapping[str, Any]) -> None:
         name = page.t("models.baseline", tag=page.names.get(tag, tag))
         series.append({"name": name, "data": points(test["baseline"]["gains"]), "dots": True, "colour": charts.RED})
     options = charts.lines(series, x=page.t("models.x_gains"), y="")
-    options["tooltip"] = {
-        "trigger": "item",
-        "confine": True,
-        ":formatter": "p => p.seriesName + '<br>' + p.value.map(v => (100 * v).toFixed(1) + '%').join(' → ')",
-    }
+    options["tooltip"] = _PERCENT
     parts.chart(options, page.t("models.gains"), height=300)
 
 
