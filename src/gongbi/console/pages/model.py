@@ -15,7 +15,6 @@ from gongbi.console.frame import Page, PageDef
 from gongbi.errors import GongbiError, UnknownName
 from gongbi.ownership.files import private_folder
 
-
 #: What stands beside a point of two shares.
 _PERCENT = {
     "trigger": "item",
