@@ -9,7 +9,7 @@ import pytest
 from gongbi.catalog.base import TagDef, Words
 from gongbi.catalog.libraries import completed
 from gongbi.catalog.mapping import ColumnMap
-from gongbi.catalog.score_labels import WEEKDAYS
+from gongbi.catalog.score_labels import LABELS
 from gongbi.catalog.scores import SCORES
 from gongbi.catalog.yaml import from_json, to_json
 from gongbi.errors import InvalidDefinition
@@ -82,4 +82,5 @@ def test_chances_and_shares_of_models_are_read_per_cent() -> None:
 def test_days_of_the_week_are_those_of_the_calendar() -> None:
     monday = date(2024, 1, 1)
     days = [monday.replace(day=n) for n in range(1, 8)]
-    assert {str(day.isoweekday()): f"{day:%A}" for day in days} == {n: en for n, (_, en) in WEEKDAYS.items()}
+    called = {n: en for n, (_, en) in LABELS["send_time", "weekday"].items()}
+    assert called == {str(day.isoweekday()): f"{day:%A}" for day in days}

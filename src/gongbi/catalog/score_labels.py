@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gongbi.core.functions.words import WEEKDAYS
 from gongbi.core.voice import Title
 
 #: Levels of a life with us, of a rhythm, of where a chance is going, and of how sales answer to price, in their order.
@@ -32,16 +33,6 @@ SENSITIVITIES: Mapping[str, Title] = {
     "usual": ("一般", "usual"),
     "high": ("高", "high"),
 }
-#: As ISO numbers them.
-WEEKDAYS: Mapping[str, Title] = {
-    "1": ("星期一", "Monday"),
-    "2": ("星期二", "Tuesday"),
-    "3": ("星期三", "Wednesday"),
-    "4": ("星期四", "Thursday"),
-    "5": ("星期五", "Friday"),
-    "6": ("星期六", "Saturday"),
-    "7": ("星期日", "Sunday"),
-}
 #: (Kind of model, column of its scores) → value → what it is called.
 LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
     ("stages", "stage"): STAGES,
@@ -54,7 +45,7 @@ LABELS: Mapping[tuple[str, str], Mapping[str, Title]] = {
         "lost_cause": ("打动不了", "lost cause"),
         "sleeping_dog": ("别打扰", "sleeping dog"),
     },
-    ("send_time", "weekday"): WEEKDAYS,
+    ("send_time", "weekday"): {str(n): title for n, title in enumerate(WEEKDAYS, 1)},
     ("send_time", "basis"): {
         "own": ("本人的回应", "own answers"),
         "group": ("同组的回应", "the group's answers"),
