@@ -256,7 +256,7 @@ def aware(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @on_every_engine()
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow_on_spark)])
 def test_points_in_any_order_give_what_plain_python_reads_off_them(engine: Engine, seed: int) -> None:
     rng = random.Random(seed)
     history = history_table(SubjectDef("thing", "integer"))
