@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,9 +10,9 @@ from nicegui import run as background
 from nicegui import ui
 
 from gongbi.console import charts, clusters, parts, proofs, sections
+from gongbi.console.exports import print_and_download
 from gongbi.console.frame import Page, PageDef
-from gongbi.errors import GongbiError, UnknownName
-from gongbi.ownership.files import private_folder
+from gongbi.errors import UnknownName
 
 #: What stands beside a point of two shares.
 _PERCENT = {
@@ -103,13 +102,7 @@ def _hand_out(page: Page, name: str) -> None:
     """A button that gives the card as a file."""
 
     async def print_card() -> None:
-        path = private_folder(page.ws.root / "exports") / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.pdf"
-        try:
-            await page.call("print_model_card", name=name, to=str(path), language=page.language)
-        except GongbiError as error:
-            ui.notify(page.said(error.message, error.hint), type="negative")
-            return
-        ui.download.file(path)
+        await print_and_download(page, "print_model_card", name, name=name)
 
     button = ui.button(page.t("models.print"), icon="print", on_click=print_card)
     button.props("outline no-caps").classes("g-btn")

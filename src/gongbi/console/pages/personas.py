@@ -11,9 +11,8 @@ from nicegui import ui
 
 from gongbi.catalog.portraits import PERSONA_FIELDS
 from gongbi.console import parts
+from gongbi.console.exports import print_and_download
 from gongbi.console.frame import Page, PageDef
-from gongbi.errors import GongbiError
-from gongbi.ownership.files import private_folder
 from gongbi.portraits.printing import FIELDS, source_words
 
 #: Sentences on a card.
@@ -55,7 +54,9 @@ def _cast(page: Page, cast: Mapping[str, Any]) -> None:
             button.props("outline no-caps").classes("g-btn")
             if cast["personas"]:
                 printing = ui.button(
-                    page.t("personas.print"), icon="print", on_click=lambda: _print(page, cast["cast"])
+                    page.t("personas.print"),
+                    icon="print",
+                    on_click=lambda: print_and_download(page, "print_personas", cast["cast"], cast=cast["cast"]),
                 )
                 printing.props("outline no-caps").classes("g-btn")
     problems = ui.element("div")
@@ -77,17 +78,6 @@ def _cast(page: Page, cast: Mapping[str, Any]) -> None:
 def _size(page: Page, one: Mapping[str, Any]) -> str:
     share = page.format.percent(one["share"], 0)
     return page.t("personas.size", n=page.format.number(one["members"]), share=share)
-
-
-async def _print(page: Page, cast: str) -> None:
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-    path = private_folder(page.ws.root / "exports") / f"{cast}-{stamp}.pdf"
-    try:
-        await page.call("print_personas", cast=cast, to=str(path), language=page.language)
-    except GongbiError as error:
-        ui.notify(page.said(error.message, error.hint), type="negative")
-        return
-    ui.download.file(path)
 
 
 async def one(page: Page) -> None:

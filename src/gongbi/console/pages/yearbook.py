@@ -8,9 +8,8 @@ from urllib.parse import quote
 from nicegui import ui
 
 from gongbi.console import parts
+from gongbi.console.exports import print_and_download
 from gongbi.console.frame import Page, PageDef
-from gongbi.errors import GongbiError
-from gongbi.ownership.files import private_folder
 from gongbi.portraits.printing import yearbook_parts
 
 #: Years that can be chosen, up to that of the data.
@@ -27,13 +26,7 @@ async def build(page: Page) -> None:
     found = await page.call("yearbook", id=page.params["id"], year=year)
 
     async def hand_out() -> None:
-        path = private_folder(page.ws.root / "exports") / f"year-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.pdf"
-        try:
-            await page.call("print_yearbook", id=str(found["id"]), year=year, to=str(path), language=page.language)
-        except GongbiError as error:
-            ui.notify(page.said(error.message, error.hint), type="negative")
-            return
-        ui.download.file(path)
+        await print_and_download(page, "print_yearbook", "year", id=str(found["id"]), year=year)
 
     here = f"/yearbook/{quote(page.params['id'], safe=':')}"
     with parts.title(page, found["title"][page.language], "" if found["whole"] else page.t("yearbook.so_far")):
