@@ -145,17 +145,22 @@ async def impact(page: Page, name: str) -> None:
             ui.label(page.t("library.exports", n=found["exports"])).classes("g-about")
 
 
+def address(kind: str, name: str) -> str:
+    """The page of a definition; empty where its kind has none."""
+    return {
+        "tag": f"/tags/{quote(name)}",
+        "segment": f"/segments?{urlencode({'e': 'segment.' + name})}",
+        "model": f"/model/{quote(name)}",
+        "campaign": "/campaigns",
+    }.get(kind, "")
+
+
 def _branches(page: Page, users: Sequence[Mapping[str, Any]], depth: int) -> None:
     for user in users:
         with ui.element("div").classes("g-chips").style(f"padding-left:{depth * 18}px;margin-bottom:4px"):
             key = f"kind.{user['kind']}"
             kind = page.t(key) if key in KINDS else user["kind"]
-            target = {
-                "tag": f"/tags/{quote(user['name'])}",
-                "segment": f"/segments?{urlencode({'e': 'segment.' + user['name']})}",
-                "model": f"/model/{quote(user['name'])}",
-                "campaign": "/campaigns",
-            }.get(user["kind"], "")
+            target = address(user["kind"], user["name"])
             words = f"{kind} {user['name']}"
             (ui.link(words, target) if target else ui.label(words)).classes("g-chip blue" if target else "g-chip")
             comma = "、" if page.language == "zh" else ", "

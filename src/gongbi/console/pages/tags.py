@@ -405,9 +405,7 @@ def _lineage(page: Page, tag: Mapping[str, Any]) -> None:
     users = []
     for user in tag["used_by"]:
         kind, _, name = user.partition(" ")
-        targets = {"tag": f"/tags/{quote(name)}", "segment": f"/segments?{urlencode({'e': 'segment.' + name})}"}
-        targets |= {"model": f"/model/{quote(name)}", "campaign": "/campaigns"}
-        users.append((f"{page.t('kind.' + kind)} {name}", targets.get(kind, "")))
+        users.append((f"{page.t('kind.' + kind)} {name}", library.address(kind, name)))
     names("tags.used_by", users)
 
 
