@@ -52,9 +52,9 @@ class Visit:
     def body(self) -> str:
         return str(self.script("return document.querySelector('main').innerText"))
 
-    def says(self, words: str) -> None:
+    def says(self, words: str, seconds: float = 90) -> None:
         """Wait for words: a page that answers still draws the rest."""
-        until(lambda: words in self.body(), f"the page says {words!r}")
+        until(lambda: words in self.body(), f"{words!r} on {self.driver.current_url}", seconds)
 
     def complaints(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -71,7 +71,7 @@ def library(grocery: Served) -> dict[str, dict[str, Any]]:
 
 
 def seen(visit: Visit, words: str) -> None:
-    until(lambda: words in visit.body(), f"{words} on {visit.driver.current_url}", 45)
+    visit.says(words, 45)
 
 
 def test_every_maker_is_used_by_one_of_150_tags_with_values(library: dict[str, dict[str, Any]]) -> None:
