@@ -100,10 +100,9 @@ def things_called(catalog: Catalog) -> dict[str, dict[str, str]]:
 def heading(catalog: Catalog, subject: str, text: str, language: str) -> str:
     """What stands over a column of a list: a tag's or an attribute's name with its unit; an expression as it is."""
     tag = text.strip().removeprefix("tag.")
-    if (subject, tag) in catalog.expressions:
-        words, unit = catalog.tags[tag].name, tag_called(catalog, tag).unit
-    elif (title := score_title(catalog, tag)) is not None:
-        words, unit = title, tag_called(catalog, tag).unit
+    called = catalog.tags[tag].name if (subject, tag) in catalog.expressions else score_title(catalog, tag)
+    if called is not None:
+        words, unit = called, tag_called(catalog, tag).unit
     else:
         column = column_called(catalog, text.strip() if "." in text else f"{subject}.{text.strip()}")
         words, unit = (column.name, column.measured_in) if column is not None else (NO_WORDS, None)
