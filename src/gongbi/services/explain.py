@@ -169,7 +169,7 @@ def _of_model(
         "name": tag_title(catalog, tag).to_json(),
         "value": value,
         "label": value_said(catalog, model.subject, tag, value),
-        "unit": None,
+        "unit": tag_called(catalog, tag).unit,
         "expr": "",
         "said": said,
         "uses": [],
